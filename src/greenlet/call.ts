@@ -1,0 +1,68 @@
+/**
+ * Calls whose depth memory alone limits.
+ *
+ * A plain `yield* f()` works as JavaScript delegates it: every resume walks the whole chain of generators, and the
+ * JavaScript stack bounds its depth. `yield* call(f)` puts the frame on the greenlet's own stack instead, as Stackless
+ * keeps its frames on the heap.
+ */
+import { Effect } from "effect"
+import { EffectFrame } from "./effect-frame.ts"
+import { isFrame } from "./frame.ts"
+import type { Body, Greenlet } from "./greenlet.ts"
+import { Operation } from "./operation.ts"
+import { requireResult } from "./thread.ts"
+
+class Call extends Operation<unknown> {
+  readonly body: Body
+  readonly args: ReadonlyArray<unknown>
+  constructor(body: Body, args: ReadonlyArray<unknown>) {
+    super()
+    this.body = body
+    this.args = args
+  }
+  perform(current: Greenlet): Greenlet {
+    const made: unknown = this.body(...this.args)
+    if (Effect.isEffect(made)) current.push(new EffectFrame(current, made))
+    else if (isFrame(made)) current.push(made)
+    else current.give(requireResult(made))
+    return current
+  }
+}
+
+/**
+ * Calls a body on the current greenlet's own stack and gives back what it returns; what it throws is thrown here. Depth
+ * costs memory and nothing else: a million nested calls work, and a resume costs the same at any depth.
+ *
+ * Run from outside, it runs `f` as the thread's main greenlet: `Effect.runPromise(call(program))` is how a whole ported
+ * program runs, with everything it does at its top level done by main.
+ *
+ * Throws `TypeError` if `f` is no function.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { call } from "effect-stackless/greenlet"
+ *
+ * function* depth(n: number): Generator<any, number, any> {
+ *   return n === 0 ? 0 : 1 + (yield* call(depth, n - 1))
+ * }
+ * await Effect.runPromise(call(depth, 100_000)) // => 100000
+ * ```
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const call: {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    f: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): Operation<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    f: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): Operation<A, E>
+  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, ...args: Args): Operation<A>
+} = (f: Body, ...args: ReadonlyArray<unknown>): any => {
+  if (typeof f !== "function") throw new TypeError(`call takes a function and its arguments; got ${typeof f}`)
+  return new Call(f, args)
+}

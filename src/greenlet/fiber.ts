@@ -1,0 +1,375 @@
+/**
+ * The hard side: a greenlet's own Effect fiber, and the gate that keeps it from running behind the loop's back.
+ *
+ * A fiber asks its scheduler `shouldYield` before its first step after any wake-up. `Gate` answers yes unless the loop
+ * has opened it for just that fiber, and keeps the task that Effect then hands over; so a timer or a `Deferred` only
+ * makes the greenlet ready, and the loop resumes it in its order. All of it is effect's public interface.
+ *
+ * The fiber of a greenlet is parked whenever the greenlet's frames run elsewhere. It is told what to run next through
+ * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
+ */
+import { Cause, Context, Effect, Exit, type Fiber, Scheduler } from "effect"
+import { GreenletError, GreenletExit } from "./errors.ts"
+import type { Greenlet } from "./greenlet.ts"
+import type { Operation } from "./operation.ts"
+import { RAISING, SUSPENDED, WAITING } from "./state.ts"
+import { Thread } from "./thread.ts"
+
+// ---- errors across the border ---------------------------------------------------------------------------------------
+
+/**
+ * The errors that were typed failures when they entered a body. One that a body lets pass, or throws again, is a typed
+ * failure when it leaves; everything else that a body throws is a defect.
+ */
+const failures = new WeakSet<object>()
+
+const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
+
+/** What a body sees of a cause: the failure, else the defect, itself; an interrupt is `GreenletExit`. */
+export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
+  for (const reason of cause.reasons) {
+    if (Cause.isFailReason(reason)) {
+      if (isObject(reason.error)) failures.add(reason.error)
+      return reason.error
+    }
+  }
+  for (const reason of cause.reasons) {
+    if (Cause.isDieReason(reason)) return reason.defect
+  }
+  return new GreenletExit("interrupted")
+}
+
+/** What Effect sees of an error that a body threw. */
+export const failureOf = (error: unknown): Exit.Exit<never, any> =>
+  isObject(error) && failures.has(error) ? Exit.fail(error) : Exit.die(error)
+
+// ---- the fiber ------------------------------------------------------------------------------------------------------
+
+/** What came of a stretch that the loop let a fiber run. */
+export type Outcome = "ended" | "performed" | "waiting"
+
+/** A greenlet's fiber, from its first foreign Effect to its end. */
+export class GreenletFiber {
+  readonly greenlet: Greenlet
+  readonly gate: Gate
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Set while the fiber is parked. */
+  resume: ((effect: Effect.Effect<any, any>) => void) | undefined = undefined
+  /** What the gate keeps: continues the fiber after a wake-up. */
+  task: (() => void) | undefined = undefined
+  /** How the Effect in progress ended. */
+  exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  /** The greenlet that an operation performed on the fiber named. */
+  jump: Greenlet | undefined = undefined
+  /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
+  proxy: Proxy | undefined = undefined
+  /** An error that is to be thrown in the body once the interrupted Effect is done. */
+  thrown: { readonly error: unknown } | undefined = undefined
+  /** Interrupted: Effect would interrupt whatever ran on the fiber next, so the next Effect gets another fiber. */
+  spent = false
+  /** Ends the spent fibers: they, and with them their children, live as long as the greenlet. */
+  retired: Array<() => void> | undefined = undefined
+
+  constructor(greenlet: Greenlet) {
+    this.greenlet = greenlet
+    this.gate = greenlet.thread.gateFor(greenlet.context)
+  }
+
+  /** Begins a foreign Effect. */
+  begin(effect: Effect.Effect<unknown, unknown, any>): Outcome {
+    if (this.spent) this.retire()
+    // What its services are is known only at run time, from the creator's context. An interrupt skips every handler of
+    // an interruptible region, so the Effect has a region of its own inside the uninterruptible driver.
+    const run = Effect.uninterruptible(
+      Effect.flatMap(Effect.exit(Effect.interruptible(effect as Effect.Effect<unknown, unknown>)), (exit) => {
+        this.exit = exit
+        return parkDriver
+      })
+    )
+    const { gate } = this
+    const open = gate.open
+    try {
+      if (this.fiber !== undefined) {
+        gate.open = this.fiber
+        this.unpark(run)
+      } else {
+        gate.adopts = this
+        Effect.runForkWith(gate.contextFor(this.greenlet.context))(run, { uninterruptible: true })
+      }
+    } finally {
+      gate.adopts = undefined
+      gate.open = open
+    }
+    return this.outcome()
+  }
+
+  /** Continues with the outcome of an operation, or, after a wait, with whatever ended the wait. */
+  continue(exit: Exit.Exit<unknown, unknown>): Outcome {
+    const { gate } = this
+    const open = gate.open
+    gate.open = this.fiber
+    try {
+      if (this.task !== undefined) this.takeTask()()
+      else if (this.proxy !== undefined) this.takeProxy().resume(exit)
+      else this.unpark(exit)
+    } finally {
+      gate.open = open
+    }
+    return this.outcome()
+  }
+
+  /** Throws into it: at once where it performed an operation, else after interrupting the Effect in progress. */
+  throw(error: unknown): Outcome {
+    if (this.task === undefined && (this.resume !== undefined || this.proxy !== undefined)) {
+      return this.continue(failureOf(error))
+    }
+    this.thrown = { error }
+    this.task = undefined
+    const { gate } = this
+    const open = gate.open
+    gate.open = this.fiber
+    try {
+      this.fiber!.interruptUnsafe()
+    } finally {
+      gate.open = open
+    }
+    return this.outcome()
+  }
+
+  /** The greenlet has ended: the fiber ends, and Effect interrupts its children. */
+  release(): void {
+    if (this.fiber !== undefined) this.retire()
+    if (this.retired !== undefined) { for (const end of this.retired) end() }
+    this.retired = undefined
+  }
+
+  /** The exit of the Effect that ended: its value, or its error thrown. */
+  takeExit(): unknown {
+    const exit = this.exit!
+    this.exit = undefined
+    const thrown = this.thrown
+    if (thrown !== undefined) {
+      this.thrown = undefined
+      this.spent = true
+      throw thrown.error
+    }
+    if (exit._tag === "Success") return exit.value
+    if (Cause.hasInterrupts(exit.cause)) this.spent = true
+    throw errorOf(exit.cause)
+  }
+
+  /** The gate keeps its continuation: it was woken. */
+  wake(task: () => void): void {
+    this.task = task
+    const greenlet = this.greenlet
+    if (greenlet.state === WAITING) {
+      greenlet.state = SUSPENDED
+      greenlet.thread.wake(greenlet)
+      greenlet.ready()
+    } else if (this.resume !== undefined) {
+      // parked, so only an interrupt from outside can have woken it
+      this.resume = undefined
+      this.spent = true
+      if (greenlet.thread.current !== greenlet) greenlet.interrupted()
+    }
+  }
+
+  private outcome(): Outcome {
+    for (;;) {
+      if (this.exit !== undefined) return "ended"
+      if (this.jump !== undefined) return "performed"
+      const { proxy } = this
+      if (proxy === undefined || proxy.performed) return "waiting"
+      proxy.performed = true
+      try {
+        this.jump = proxy.operation.perform(this.greenlet)
+      } catch (error) {
+        return this.continue(failureOf(error))
+      }
+    }
+  }
+
+  private unpark(effect: Effect.Effect<any, any>): void {
+    const resume = this.resume!
+    this.resume = undefined
+    resume(effect)
+  }
+
+  private takeTask(): () => void {
+    const task = this.task!
+    this.task = undefined
+    return task
+  }
+
+  private takeProxy(): Proxy {
+    const proxy = this.proxy!
+    this.proxy = undefined
+    return proxy
+  }
+
+  private retire(): void {
+    const { gate, resume, task } = this
+    const fiber = this.fiber!
+    ;(this.retired ??= []).push(() => {
+      gate.owners.delete(fiber)
+      if (task !== undefined) task()
+      else resume?.(Exit.void)
+    })
+    this.fiber = undefined
+    this.resume = undefined
+    this.task = undefined
+    this.spent = false
+  }
+}
+
+interface Proxy {
+  readonly operation: Operation<any, any, any>
+  readonly resume: (effect: Effect.Effect<any, any>) => void
+  performed: boolean
+}
+
+/** Parks the fiber in an operation of its Effect, until that has its outcome. */
+const park: Effect.Effect<any, any> = Effect.callback<any, any>(function(resume) {
+  sideOf(this).resume = resume
+})
+
+/** Parks the fiber between Effects, until it gets another to run, or an outcome for the operation below. */
+const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
+  Effect.interruptible(Effect.callback<Effect.Effect<any, any>>(function(resume) {
+    sideOf(this).resume = (effect) => resume(Exit.succeed(effect))
+  })),
+  (effect) => effect
+)
+
+const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as Gate).thread.current.fiber!
+
+// ---- the gate -------------------------------------------------------------------------------------------------------
+
+/** The scheduler of the fibers of a thread's greenlets. Their children are scheduled by `base`, as if it were not there. */
+export class Gate implements Scheduler.Scheduler {
+  readonly thread: Thread
+  readonly base: Scheduler.Scheduler
+  readonly executionMode: "sync" | "async"
+  /** The fiber that the loop lets run. */
+  open: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
+  adopts: GreenletFiber | undefined = undefined
+  readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
+  /** The fiber that was refused just now: the next task is its continuation. */
+  private refused: GreenletFiber | undefined = undefined
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private lastContext: Context.Context<never> | undefined = undefined
+  private lastGated: Context.Context<never> | undefined = undefined
+
+  constructor(thread: Thread, base: Scheduler.Scheduler) {
+    this.thread = thread
+    this.base = base
+    this.executionMode = base.executionMode
+    const inner = base.makeDispatcher()
+    this.dispatcher = {
+      scheduleTask: (task, priority) => {
+        const refused = this.refused
+        if (refused === undefined) return inner.scheduleTask(task, priority)
+        this.refused = undefined
+        refused.wake(task)
+      },
+      flush: () => inner.flush()
+    }
+  }
+
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (fiber === this.open) return false
+    if (this.adopts !== undefined) {
+      const side = this.adopts
+      this.adopts = undefined
+      side.fiber = this.open = fiber
+      this.owners.set(fiber, side)
+      return false
+    }
+    const owner = this.owners.get(fiber)
+    if (owner === undefined) return this.base.shouldYield(fiber)
+    this.refused = owner
+    return true
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return this.dispatcher
+  }
+
+  /** The context for the fiber of a greenlet: its creator's, behind this gate. */
+  contextFor(context: Context.Context<never>): Context.Context<never> {
+    if (context === this.lastContext) return this.lastGated!
+    let gated = Context.get(context, Scheduler.Scheduler) === this ? context : Context.add(context, Scheduler.Scheduler, this)
+    // a fiber that never asks cannot be gated
+    if (Context.get(gated, Scheduler.PreventSchedulerYield)) {
+      gated = Context.add(gated, Scheduler.PreventSchedulerYield, false)
+    }
+    this.lastContext = context
+    return this.lastGated = gated
+  }
+}
+
+// ---- operations as Effects ------------------------------------------------------------------------------------------
+
+/**
+ * What an operation means to the fiber that evaluates it: a greenlet's own fiber performs it for its greenlet; a fiber
+ * that is no greenlet does what the operation says of those (`performOutside`).
+ *
+ * A child that a greenlet's fiber starts and waits for on the spot, as `Effect.timeout` and `Effect.race` do, performs
+ * it for that greenlet too, as soon as the greenlet itself waits. Any other fiber forked by a greenlet is none, and may
+ * not switch.
+ */
+export const performOnFiber = (
+  operation: Operation<any, any, any>,
+  fiber: Fiber.Fiber<any, any>
+): Effect.Effect<any, any, any> => {
+  const gate = fiber.cache.scheduler
+  if (!(gate instanceof Gate)) return operation.performOutside(fiber.getRef(Thread), fiber)
+  return gate.open === fiber ? performHard(operation, gate.thread.current) : operation.performOutside(gate.thread, fiber)
+}
+
+const performHard = (operation: Operation<any, any, any>, current: Greenlet): Effect.Effect<any, any> => {
+  const frame = current.code
+  let next: Greenlet
+  try {
+    next = operation.perform(current)
+  } catch (error) {
+    return failureOf(error)
+  }
+  if (next === current && frame === current.code) {
+    // it has its value at once: the fiber goes straight on
+    const value = current.inbox
+    current.inbox = undefined
+    if (current.state === SUSPENDED) return Exit.succeed(value)
+    if (current.state === RAISING) {
+      current.state = SUSPENDED
+      return failureOf(value)
+    }
+  }
+  current.fiber!.jump = next
+  return park
+}
+
+/** For `Thread.standForMain`: a child of a greenlet's fiber wants to switch. */
+export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> => {
+  const side = gate.open === undefined ? undefined : gate.owners.get(gate.open)
+  if (side === undefined || side.proxy !== undefined) {
+    return Exit.die(
+      new GreenletError(
+        "a fiber forked by a greenlet is no greenlet and cannot switch: switch from the body itself, or use a channel"
+      )
+    )
+  }
+  return Effect.callback((resume) => {
+    const proxy = { operation, resume, performed: false }
+    side.proxy = proxy
+    return Effect.sync(() => {
+      if (side.proxy === proxy) side.proxy = undefined
+    })
+  })
+}
+
+export const isGated = (fiber: Fiber.Fiber<unknown, unknown>): Gate | undefined => {
+  const scheduler = fiber.cache.scheduler
+  return scheduler instanceof Gate ? scheduler : undefined
+}

@@ -1,0 +1,32 @@
+import { Utils } from "effect"
+
+/**
+ * What the kernel knows of a frame: it can be resumed with a value or with an error, and it can be closed.
+ *
+ * Generators are frames. So is `EffectFrame`, an Effect that runs on the greenlet's fiber. Frames that a compiler makes
+ * will be a third kind; nothing but this protocol may be asked of them.
+ */
+export interface Frame {
+  /** Resumes the frame: the operation it performs, or the value it ends with. */
+  next(value: unknown): IteratorResult<unknown, unknown>
+  /** Resumes the frame with an error, thrown where it was suspended. */
+  throw(error: unknown): IteratorResult<unknown, unknown>
+}
+
+/** A generator object, or anything that walks like one. */
+export const isFrame = (u: unknown): u is Frame =>
+  typeof u === "object" && u !== null &&
+  typeof (u as Partial<Frame>).next === "function" &&
+  typeof (u as Partial<Frame>).throw === "function"
+
+/**
+ * Lets an error be thrown into a generator that waits in `yield* effect`. JavaScript hands it to the iterator of the
+ * Effect, and without a `throw` there the body would see a `TypeError` in its place. Effect itself never throws into a
+ * generator, so it left that method out of its iterator, the public class `Utils.SingleShotGen`; this puts it there.
+ */
+export const letErrorsIntoBodies = (): void => {
+  const prototype = Utils.SingleShotGen.prototype as Partial<Frame>
+  prototype.throw ??= (error) => {
+    throw error
+  }
+}

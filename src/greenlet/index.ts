@@ -1,0 +1,11 @@
+/**
+ * Greenlets: explicit `switch`, `throw` and `parent`, compatible with Python's greenlet.
+ *
+ * @since 0.1.0
+ */
+export { call } from "./call.ts"
+export { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
+export { type Body, getcurrent, Greenlet, greenlet } from "./greenlet.ts"
+export { Operation } from "./operation.ts"
+export { makeThread, Thread, withThread } from "./thread.ts"
+export { gettrace, settrace, type TraceFunction } from "./trace.ts"

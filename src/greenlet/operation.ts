@@ -1,0 +1,90 @@
+/**
+ * The operation: the one way to suspend.
+ *
+ * An operation either has its value at once or names the greenlet to run next. `switch`, `throw` and `call` are
+ * operations; so are a scheduler's `schedule`, `send` and `receive`, and the kernel does not tell them apart. The idea
+ * of one gate into the loop is curio's; that the primitives of a scheduler are values which say how they are performed
+ * is Reppy's Concurrent ML (Guile Fibers' `operations` is the model). It differs from both in that an operation names
+ * its successor itself instead of leaving that to a run queue: greenlets have none.
+ *
+ * An operation is also an Effect. A greenlet's own loop performs it directly; in any other place Effect evaluates it,
+ * and `performOnFiber` (fiber.ts) decides what it means there.
+ */
+import { type Effect, Effectable, type Fiber } from "effect"
+import { performOnFiber } from "./fiber.ts"
+import type { Greenlet } from "./greenlet.ts"
+import type { Thread } from "./thread.ts"
+
+const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
+  const Base = function() {}
+  Base.prototype = Effectable.Prototype<Operation<unknown, unknown, unknown>>({
+    label: "Operation",
+    evaluate(fiber) {
+      return performOnFiber(this, fiber)
+    }
+  })
+  return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
+})()
+
+/**
+ * The operation whose iterator has been asked for but not yet stepped. `yield* op` asks and steps in one breath, so a
+ * module variable tells the first step from the second, and an operation can be its own iterator: it needs no state,
+ * and one object serves any number of bodies.
+ */
+let fresh: unknown
+
+/**
+ * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
+ * `switch`, `send` and the like, and writes `yield*` in front of them.
+ *
+ * @example
+ * ```ts
+ * // hands over to another greenlet with a value, as `target.switch(value)` does
+ * class HandOver extends Operation<unknown> {
+ *   constructor(readonly target: Greenlet, readonly value: unknown) {
+ *     super()
+ *   }
+ *   perform(): Greenlet {
+ *     return this.target.give(this.value)
+ *   }
+ * }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export abstract class Operation<out A, out E = never, out R = never> extends Base<A, E, R> {
+  /**
+   * Performs the operation for `current`, the greenlet that runs. Returns the greenlet to run next, having said with
+   * `give` or `raise` what it resumes with; `current` itself goes on at once. An error that it throws is thrown in
+   * `current` where it yielded, so it must leave no trace behind.
+   */
+  abstract perform(current: Greenlet): Greenlet
+
+  /**
+   * What the operation means to a fiber that is no greenlet. By default the fiber stands for `thread`'s main greenlet
+   * until the operation is done. A channel's operation, say, waits as a foreign party instead.
+   */
+  performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> {
+    return thread.standForMain(this, fiber)
+  }
+
+  override [Symbol.iterator](): Effect.EffectIterator<Effect.Effect<A, E, R>> {
+    fresh = this
+    return this as unknown as Effect.EffectIterator<Effect.Effect<A, E, R>>
+  }
+
+  /** @internal the iterator's step, see `fresh` */
+  next(value: unknown): IteratorResult<unknown, unknown> {
+    if (fresh === this) {
+      fresh = undefined
+      return { done: false, value: this }
+    }
+    return { done: true, value }
+  }
+
+  /** @internal an error thrown into a body that waits in `yield* operation` */
+  throw(error: unknown): never {
+    throw error
+  }
+}

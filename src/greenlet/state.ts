@@ -1,0 +1,39 @@
+/**
+ * The states of a greenlet.
+ *
+ *     UNSTARTED ──start──▶ SUSPENDED ◀──give── RAISING          (and back: raise)
+ *         │                   │  ▲                 │
+ *       raise                wait ready           end
+ *         ▼                   ▼  │                 ▼
+ *      DOOMED ──start──▶    WAITING ──────────▶   DEAD
+ *
+ * The greenlet that runs keeps the state it was resumed in: which one runs is the thread's to say (`thread.current`).
+ * The main greenlet is OUTSIDE while no frame of its own is on it: the program outside is then its body.
+ */
+
+/** Never switched to. Its inbox holds the arguments for its body, once somebody gave them. */
+export const UNSTARTED = 0
+/** Never switched to, and its inbox holds an error to die of at the start. */
+export const DOOMED = 1
+/** Resumes its top frame with the value in its inbox. */
+export const SUSPENDED = 2
+/** Resumes its top frame with the error in its inbox, thrown. */
+export const RAISING = 3
+/** Its fiber is suspended on a foreign Effect, and it cannot be resumed before that is over. */
+export const WAITING = 4
+/** Ended. */
+export const DEAD = 5
+/** A main greenlet without a frame, resumed by handing the value in its inbox to the fiber that stands for it. */
+export const OUTSIDE = 6
+/** The same with an error in the inbox. */
+export const OUTSIDE_RAISING = 7
+
+export type State =
+  | typeof UNSTARTED
+  | typeof DOOMED
+  | typeof SUSPENDED
+  | typeof RAISING
+  | typeof WAITING
+  | typeof DEAD
+  | typeof OUTSIDE
+  | typeof OUTSIDE_RAISING

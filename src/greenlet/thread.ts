@@ -1,0 +1,475 @@
+/**
+ * The thread: one loop, a current greenlet, a main greenlet.
+ *
+ * Upstream has one of these an OS thread (`ThreadState`). Here each JavaScript realm has a default one, and `Thread` is
+ * a reference in Effect's context, so that a program or a test can have its own. The main greenlet is the program
+ * outside: a fiber that is no greenlet and performs a `switch` stands for it until that returns, and drives the loop.
+ */
+import { Context, Effect, Fiber, Scheduler, type Scope } from "effect"
+import { EffectFrame } from "./effect-frame.ts"
+import { GreenletError, GreenletExit } from "./errors.ts"
+import { failureOf, Gate, performByProxy } from "./fiber.ts"
+import { type Frame, isFrame, letErrorsIntoBodies } from "./frame.ts"
+import { Greenlet } from "./greenlet.ts"
+import { Operation } from "./operation.ts"
+import { DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import type { TraceFunction } from "./trace.ts"
+
+/**
+ * How many switches the loop makes before it lets the JavaScript event loop have a turn, when the fiber that drives it
+ * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
+ */
+const SLICE = 16_384
+
+/** The thread whose loop is on the JavaScript stack. */
+let running: ThreadState | undefined
+
+class ThreadState {
+  /** The main greenlet: the program outside. */
+  readonly main: Greenlet
+  /** The greenlet that runs. */
+  current: Greenlet
+  /** Has it ended? Its greenlets cannot be switched to any more. */
+  ended = false
+  /** @internal its greenlets are being ended */
+  ending = false
+  /** @internal see trace.ts */
+  tracer: TraceFunction | undefined = undefined
+  /** The fiber that stands for main. */
+  private host: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The greenlet to go on with, while the loop is off the stack in the middle of main's operation. */
+  private parked: Greenlet | undefined = undefined
+  /** Tells the host's fiber that main's turn has come. */
+  private finish: (() => void) | undefined = undefined
+  private budget = SLICE
+  private readonly gates = new WeakMap<Scheduler.Scheduler, Gate>()
+  /** The greenlets that have started and not ended: kept only by a thread that will end. */
+  private readonly alive: Set<Greenlet> | undefined
+
+  constructor(willEnd: boolean) {
+    letErrorsIntoBodies()
+    this.alive = willEnd ? new Set() : undefined
+    this.main = this.current = new Greenlet(undefined, undefined, this)
+  }
+
+  // ---- the loop ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Resumes `g`, performs what it yields, goes on with the greenlet that the operation names; until that is a main
+   * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
+   */
+  private loop(g: Greenlet): void {
+    let budget = this.budget
+    for (;;) {
+      let operation: Operation<any, any, any> | undefined
+      try {
+        for (;;) {
+          let result: IteratorResult<unknown, unknown> | undefined
+          if (g.state === SUSPENDED) {
+            const value = g.inbox
+            g.inbox = undefined
+            result = (g.code as Frame).next(value)
+          } else {
+            result = this.resume(g)
+            if (result === undefined) {
+              this.budget = budget
+              return
+            }
+          }
+          let next: Greenlet
+          if (result.done === true) {
+            next = this.returned(g, result.value)
+          } else if (result.value instanceof Operation) {
+            operation = result.value as Operation<any, any, any>
+            next = operation.perform(g)
+            operation = undefined
+          } else {
+            next = this.yielded(g, result.value)
+          }
+          if (next !== g) {
+            this.current = next
+            if (this.tracer !== undefined) this.trace(g, next)
+            g = next
+            if (--budget <= 0) {
+              budget = SLICE
+              if (this.yieldToEventLoop(g)) return
+            }
+          }
+        }
+      } catch (error) {
+        if (operation !== undefined) {
+          g.raise(error)
+        } else {
+          const next = this.threw(g, error)
+          if (next !== g) {
+            this.current = next
+            if (this.tracer !== undefined) this.trace(g, next)
+            g = next
+          }
+        }
+      }
+    }
+  }
+
+  /** Resumes a greenlet that is not simply suspended. `undefined`: the loop has to stop here. */
+  private resume(g: Greenlet): IteratorResult<unknown, unknown> | undefined {
+    const inbox = g.inbox
+    switch (g.state) {
+      case UNSTARTED: {
+        const body = g.run
+        g.code = undefined
+        g.inbox = undefined
+        g.state = SUSPENDED
+        this.alive?.add(g)
+        const made: unknown = body.apply(g, (inbox ?? []) as Array<unknown>)
+        if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
+        else if (isFrame(made)) g.code = made
+        else return { done: true, value: requireResult(made) }
+        return (g.code as Frame).next(undefined)
+      }
+      case DOOMED:
+        g.state = SUSPENDED
+        throw inbox
+      case RAISING:
+        g.state = SUSPENDED
+        g.inbox = undefined
+        return (g.code as Frame).throw(inbox)
+      case WAITING:
+        this.parked = g
+        return undefined
+      case OUTSIDE:
+      case OUTSIDE_RAISING:
+        this.parked = undefined
+        return undefined
+      default:
+        throw new GreenletError("an operation named a dead greenlet to run next")
+    }
+  }
+
+  /** The top frame of `g` returned. */
+  private returned(g: Greenlet, value: unknown): Greenlet {
+    if (g.pop()) return g.give(value)
+    if (g === this.main) {
+      g.state = OUTSIDE
+      return g.give(value)
+    }
+    g.bury()
+    return this.ending ? this.main.give(value) : g.ends(value)
+  }
+
+  /** The top frame of `g` threw. */
+  private threw(g: Greenlet, error: unknown): Greenlet {
+    if (g.pop()) return g.raise(error)
+    if (g === this.main) {
+      g.state = OUTSIDE
+      return g.raise(error)
+    }
+    g.bury()
+    return this.ending ? this.main.raise(error) : g.dies(error)
+  }
+
+  /** A body yielded something that is not an operation. */
+  private yielded(g: Greenlet, value: unknown): Greenlet {
+    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
+    g.push(new EffectFrame(g, value))
+    return g
+  }
+
+  private trace(origin: Greenlet, target: Greenlet): void {
+    const { state } = target
+    const event = state === RAISING || state === DOOMED || state === OUTSIDE_RAISING ? "throw" : "switch"
+    try {
+      this.tracer!(event, origin, target)
+    } catch (error) {
+      this.tracer = undefined
+      target.raise(error)
+    }
+  }
+
+  private enter(g: Greenlet): void {
+    const outer = running
+    running = this
+    try {
+      this.loop(g)
+    } finally {
+      running = outer
+    }
+  }
+
+  // ---- waiting ----------------------------------------------------------------------------------------------------
+
+  /** @internal the wait of `g` is over */
+  wake(g: Greenlet): void {
+    if (g === this.parked) queueMicrotask(() => this.pump())
+  }
+
+  /** Goes on where the loop was parked. */
+  private pump(): void {
+    const g = this.parked
+    if (g === undefined || g.state === WAITING || running === this) return
+    this.enter(g)
+    if (this.parked === undefined) this.finish?.()
+  }
+
+  private yieldToEventLoop(g: Greenlet): boolean {
+    const host = this.host!
+    if (host.cache.scheduler.executionMode === "sync") return false
+    this.parked = g
+    this.budget = SLICE
+    host.currentDispatcher.scheduleTask(() => this.pump(), 0)
+    return true
+  }
+
+  // ---- main -------------------------------------------------------------------------------------------------------
+
+  /** Performs an operation for main, for which `fiber` stands until it is done. For `Operation.performOutside`. */
+  standForMain<A, E, R>(
+    operation: Operation<A, E, R>,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Effect.Effect<A, E, R> {
+    const gate = fiber.cache.scheduler
+    if (gate instanceof Gate) return performByProxy(operation, gate)
+    if (this.ended) return Effect.die(new GreenletError("the thread of this operation has ended"))
+    if (this.host !== undefined) {
+      return Effect.die(
+        new GreenletError(
+          "another fiber stands for the main greenlet: only one may switch into a thread at a time; use a thread of your own (withThread), or a channel"
+        )
+      )
+    }
+    const { main } = this
+    this.host = fiber
+    main.context = fiber.context
+    let next: Greenlet
+    try {
+      next = operation.perform(main)
+    } catch (error) {
+      this.host = undefined
+      return failureOf(error)
+    }
+    if (next !== main) {
+      this.current = next
+      if (this.tracer !== undefined) this.trace(main, next)
+    }
+    this.enter(next)
+    if (this.parked === undefined) return this.leave()
+    return Effect.callback<A, E>((resume) => {
+      this.finish = () => resume(this.leave())
+      return Effect.suspend(() => this.abandon())
+    })
+  }
+
+  /** Main's turn has come: its fiber goes on with what it brings. */
+  private leave(): Effect.Effect<any, any> {
+    const { main } = this
+    const { inbox, state } = main
+    main.state = OUTSIDE
+    main.inbox = undefined
+    main.fiber?.release()
+    main.fiber = undefined
+    this.finish = undefined
+    this.host = undefined
+    return state === OUTSIDE ? Effect.succeed(inbox) : failureOf(inbox)
+  }
+
+  /**
+   * The fiber that stood for main was interrupted. Main is current again at once; a body that runs as main sees
+   * `GreenletExit`, and the fiber ends when the body has.
+   */
+  private abandon(): Effect.Effect<void> {
+    const { main } = this
+    this.parked = undefined
+    this.finish = undefined
+    main.abandoned()
+    this.current = main
+    if (main.code === undefined) {
+      main.state = OUTSIDE
+      this.leave()
+      return Effect.void
+    }
+    this.enter(main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted")))
+    if (this.parked !== undefined) {
+      return Effect.callback((resume) => {
+        this.finish = () => {
+          this.leave()
+          resume(Effect.void)
+        }
+      })
+    }
+    this.leave()
+    return Effect.void
+  }
+
+  // ---- fibers -----------------------------------------------------------------------------------------------------
+
+  /** @internal the context that a greenlet made now inherits */
+  creatorContext(): Context.Context<never> {
+    if (running === this) {
+      const { current } = this
+      return current.fiber?.fiber?.context ?? current.context
+    }
+    return Fiber.getCurrent()?.context ?? Context.empty()
+  }
+
+  /** @internal the gate for the fibers of greenlets made in `context` */
+  gateFor(context: Context.Context<never>): Gate {
+    let base = Context.get(context, Scheduler.Scheduler)
+    if (base instanceof Gate) {
+      if (base.thread === this) return base
+      base = base.base
+    }
+    let gate = this.gates.get(base)
+    if (gate === undefined) this.gates.set(base, gate = new Gate(this, base))
+    return gate
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------
+
+  /** @internal */
+  requireAlive(): void {
+    if (this.ended) throw new GreenletError("the thread has ended: no greenlet can be made on it")
+  }
+
+  /** @internal */
+  buried(g: Greenlet): void {
+    this.alive?.delete(g)
+  }
+
+  /**
+   * Ends the thread: its suspended greenlets end with `GreenletExit`, in the order they started in, and their `finally`
+   * blocks run. A block may wait for a foreign Effect; one that switches gets `GreenletError`, as there is nobody left
+   * to switch to. Errors out of the blocks are collected: the first is the defect this ends with.
+   */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.ended || this.ending) return Effect.void
+    if (this.host !== undefined) {
+      return Effect.die(new GreenletError("a thread cannot be ended while a fiber stands for its main greenlet"))
+    }
+    this.ending = true
+    const errors: Array<unknown> = []
+    const endNext = (): Effect.Effect<void> => {
+      const [g] = this.alive ?? []
+      if (g === undefined) {
+        this.ended = true
+        return errors.length === 0 ? Effect.void : Effect.die(errors[0])
+      }
+      return Effect.matchCauseEffect(new End(g), {
+        onSuccess: endNext,
+        onFailure: (cause) => {
+          for (const reason of cause.reasons) {
+            if (reason._tag === "Die" && !(reason.defect instanceof GreenletExit)) errors.push(reason.defect)
+            else if (reason._tag === "Fail") errors.push(reason.error)
+          }
+          return endNext()
+        }
+      }).pipe(Effect.provideService(Thread, this))
+    }
+    return endNext()
+  })
+}
+
+/** Ends one greenlet of a thread that ends. */
+class End extends Operation<unknown> {
+  readonly greenlet: Greenlet
+  constructor(greenlet: Greenlet) {
+    super()
+    this.greenlet = greenlet
+  }
+  perform(): Greenlet {
+    const g = this.greenlet
+    g.code = new LastFrame(g.code as Frame)
+    g.stack = g.stack?.map((frame) => new LastFrame(frame))
+    return g.raise(new GreenletExit("the thread of this greenlet has ended"))
+  }
+}
+
+/** A frame of a greenlet that ends with its thread: it may still wait, but no longer switch. */
+class LastFrame implements Frame {
+  private readonly frame: Frame
+  constructor(frame: Frame) {
+    this.frame = frame
+  }
+  next(value: unknown): IteratorResult<unknown, unknown> {
+    return this.refuse(this.frame.next(value))
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    return this.refuse(this.frame.throw(error))
+  }
+  private refuse(result: IteratorResult<unknown, unknown>): IteratorResult<unknown, unknown> {
+    while (result.done !== true && result.value instanceof Operation && !(this.frame instanceof EffectFrame)) {
+      result = this.frame.throw(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
+    }
+    return result
+  }
+}
+
+/**
+ * A thread of greenlets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Thread = ThreadState
+
+let defaultThread: ThreadState | undefined
+
+/**
+ * The thread that greenlets are made on and operations performed on: the realm's default one, unless the context has
+ * another. Upstream's counterpart is the OS thread.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Thread: Context.Reference<Thread> = Context.Reference("effect-stackless/Thread", {
+  defaultValue: () => (defaultThread ??= new ThreadState(false))
+})
+
+/**
+ * A thread that ends with its scope: its suspended greenlets end with `GreenletExit` and run their `finally` blocks.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeThread: Effect.Effect<Thread, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => new ThreadState(true)),
+  (thread) => thread.end
+)
+
+/**
+ * Runs an Effect on a thread of its own, which ends with it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.scoped(Effect.flatMap(makeThread, (thread) => Effect.provideService(effect, Thread, thread))) as Effect.Effect<
+    A,
+    E,
+    R
+  >
+
+/** The thread of whoever calls: the one whose loop runs, else that of the current fiber, else the default one. */
+export const currentThread = (): Thread =>
+  running ?? Fiber.getCurrent()?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
+
+/** The result of a plain function as a body: anything but a promise, which nobody would wait for. */
+export const requireResult = (value: unknown): unknown => {
+  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+    throw new TypeError(
+      "an async function cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
+    )
+  }
+  return value
+}
+
+const notYieldable = (value: unknown): string => {
+  const rule = "a body yields operations and Effects"
+  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+    return `${rule}; got a promise: write yield* Effect.promise(() => …)`
+  }
+  if (isFrame(value)) {
+    return `${rule}; got a generator: write yield* in front of its call, or yield* call(f, …)`
+  }
+  if (typeof value === "function") return `${rule}; got a function: call it, as in yield* ${value.name || "f"}(…)`
+  return `${rule}; got ${value === null ? "null" : typeof value}: a plain value needs no yield`
+}

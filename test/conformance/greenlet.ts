@@ -1,0 +1,117 @@
+/** The programs of the greenlet layer. */
+import * as G from "effect-stackless/greenlet"
+import type { Gear, Steps } from "./gear.ts"
+import { Machine } from "./machine.ts"
+import type { Program, Value } from "./program.ts"
+import { type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+
+/** Targets are names of greenlets, or `parent`: the current one's, or itself for want of one. */
+export type GreenletOp =
+  | readonly ["new", name: string, parent?: string]
+  | readonly ["switch", target: string, ...values: ReadonlyArray<Value>]
+  | readonly ["throw", target: string, error?: string]
+  | readonly ["set_parent", target: string, parent: string]
+  | readonly ["rerun", target: string, body: string]
+  | readonly ["settrace", on: 0 | 1]
+
+const errors = new Map<string, ErrorClass>([
+  ["ValueError", G.ValueError],
+  ["KeyError", KeyError],
+  ["GreenletExit", G.GreenletExit],
+  ["ZeroDivisionError", ZeroDivisionError],
+  ["AttributeError", G.AttributeError],
+  ["error", G.GreenletError]
+])
+
+export class GreenletMachine extends Machine<GreenletOp> {
+  protected readonly errors = errors
+  private readonly greenlets = new Map<string, G.Greenlet>()
+  private readonly names = new Map<G.Greenlet, string>()
+
+  constructor(program: Program<GreenletOp>, gear: Gear, trace: Array<string>) {
+    super(program, gear, trace)
+    this.adopt("main", G.getcurrent())
+  }
+
+  protected me(): string {
+    return this.nameOf(G.getcurrent())
+  }
+
+  /** For each greenlet `d` (dead), `a` (active: started and not dead) and its parent. */
+  protected state(): string {
+    return [...this.greenlets].sort(byName).map(([name, g]) =>
+      `${name}=${g.dead ? "d" : ""}${g.active ? "a" : ""}^${this.nameOf(g.parent)}`
+    ).join(" ")
+  }
+
+  protected started(args: ReadonlyArray<unknown>): string {
+    return ` ${this.value(args.length === 1 ? args[0] : args)}`
+  }
+
+  protected ended(value: Value | undefined): string {
+    return ` ${this.value(value)}`
+  }
+
+  protected detach(): void {
+    G.settrace(undefined)
+  }
+
+  protected *perform(op: GreenletOp): Steps<Value> {
+    switch (op[0]) {
+      case "new": {
+        const [, name, parent] = op
+        const body = this.body(name)
+        this.adopt(name, parent === undefined ? G.greenlet(body) : G.greenlet(body, this.target(parent)))
+        return name
+      }
+      case "switch": {
+        const [, target, ...values] = op
+        return this.value(yield* this.target(target).switch(...values))
+      }
+      case "throw": {
+        const [, target, error] = op
+        if (error === undefined) return this.value(yield* this.target(target).throw())
+        return this.value(yield* this.target(target).throw(new (this.error(error))("thrown")))
+      }
+      case "set_parent":
+        this.target(op[1]).parent = this.target(op[2])
+        return this.nameOf(this.target(op[1]).parent)
+      case "rerun":
+        this.target(op[1]).run = this.body(op[2])
+        return "ok"
+      case "settrace":
+        G.settrace(op[1] ? (event, origin, target) => this.traced(event, origin, target) : undefined)
+        return op[1] ? "on" : "off"
+    }
+  }
+
+  private traced(event: string, origin: G.Greenlet, target: G.Greenlet): void {
+    this.trace.push(`trace ${event} ${this.nameOf(origin)} ${this.nameOf(target)}`)
+  }
+
+  private target(name: string): G.Greenlet {
+    if (name !== "parent") return lookup(this.greenlets, name)
+    const current = G.getcurrent()
+    return current.parent ?? current
+  }
+
+  /** A name stands for the last greenlet made under it; those before keep it too. */
+  private adopt(name: string, greenlet: G.Greenlet): void {
+    this.greenlets.set(name, greenlet)
+    this.names.set(greenlet, name)
+  }
+
+  private nameOf(greenlet: G.Greenlet | undefined): string {
+    return greenlet === undefined ? "-" : this.names.get(greenlet) ?? "?"
+  }
+
+  private value(value: unknown): string {
+    if (value instanceof G.Greenlet) return `<${this.nameOf(value)}>`
+    if (value === undefined || value === null) return "none"
+    if (value instanceof Error) return this.errorName(value)
+    if (!Array.isArray(value)) return str(value)
+    return value.length === 0 ? "none" : `(${value.map((item) => this.value(item)).join(",")})`
+  }
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => a < b ? -1 : 1

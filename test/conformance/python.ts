@@ -1,0 +1,30 @@
+/** What the programs and their traces have of Python: its way of writing values, and errors that no layer brings. */
+
+/** The errors that a program may name, by that name: one class for one name. */
+export type ErrorClass = new(message?: string) => Error
+
+/** A name that is not there. */
+export class KeyError extends Error {
+  override readonly name = "KeyError"
+}
+
+export class ZeroDivisionError extends Error {
+  override readonly name = "ZeroDivisionError"
+}
+
+/** `str(value)`, of what can be written in a program. */
+export const str = (value: unknown): string => {
+  if (value === undefined || value === null) return "None"
+  if (typeof value === "boolean") return value ? "True" : "False"
+  return String(value)
+}
+
+/** How an op is written in a trace: strings as they are, everything else as compact JSON. */
+export const written = (op: ReadonlyArray<unknown>): string =>
+  op.map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" ")
+
+/** `map[name]`: what is not there is a `KeyError`. */
+export const lookup = <A>(map: ReadonlyMap<string, A>, name: string): A => {
+  if (!map.has(name)) throw new KeyError(name)
+  return map.get(name)!
+}

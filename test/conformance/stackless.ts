@@ -1,0 +1,264 @@
+/** The programs of the stackless layer. */
+import * as S from "effect-stackless/stackless"
+import type { Gear, Steps } from "./gear.ts"
+import { Machine } from "./machine.ts"
+import type { Program, Value } from "./program.ts"
+import { type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+
+/** `t` is the name of a tasklet, `c` of a channel. */
+export type StacklessOp =
+  | readonly ["spawn", t: string, ...args: ReadonlyArray<Value>]
+  | readonly ["bind", t: string, ...args: ReadonlyArray<Value>]
+  | readonly ["schedule"]
+  | readonly ["schedule_remove"]
+  | readonly ["schedule_value", Value]
+  | readonly ["send", c: string, Value]
+  | readonly ["receive", c: string]
+  | readonly ["send_exception", c: string, error: string, ...args: ReadonlyArray<string>]
+  | readonly ["send_throw", c: string, error: string, ...args: ReadonlyArray<string>]
+  | readonly ["send_sequence", c: string, ReadonlyArray<Value>]
+  | readonly ["iterate", c: string]
+  | readonly ["close", c: string]
+  | readonly ["open", c: string]
+  | readonly ["preference", c: string, -1 | 0 | 1]
+  | readonly ["schedule_all", c: string, 0 | 1]
+  | readonly ["kill", t: string, pending: 0 | 1]
+  | readonly ["throw", t: string, error: string, pending: 0 | 1]
+  | readonly ["raise_exception", t: string, error: string]
+  | readonly ["insert", t: string]
+  | readonly ["remove", t: string]
+  | readonly ["run_tasklet", t: string]
+  | readonly ["switch", t: string]
+  | readonly ["run"]
+  | readonly ["block_trap", t: string, 0 | 1]
+  | readonly ["my_block_trap", 0 | 1]
+  | readonly ["switch_trap", change: number]
+  | readonly ["set_atomic", 0 | 1]
+  | readonly ["callbacks", on: 0 | 1]
+
+const errors = new Map<string, ErrorClass>([
+  ["ValueError", S.ValueError],
+  ["KeyError", KeyError],
+  ["RuntimeError", S.RuntimeError],
+  ["StopIteration", S.StopIteration],
+  ["TaskletExit", S.TaskletExit],
+  ["ZeroDivisionError", ZeroDivisionError]
+])
+
+/** No ring and no queue of a program is longer. */
+const longest = 50
+
+type Channel = S.Channel<unknown>
+
+export class StacklessMachine extends Machine<StacklessOp> {
+  protected readonly errors = errors
+  private readonly channels: ReadonlyMap<string, Channel>
+  private readonly tasklets = new Map<string, S.Tasklet>()
+  private readonly names = new Map<S.Tasklet, string>()
+
+  constructor(program: Program<StacklessOp>, gear: Gear, trace: Array<string>) {
+    super(program, gear, trace)
+    this.channels = new Map(program.channels?.map((name) => [name, S.channel<unknown>()]))
+    this.names.set(S.getcurrent(), "main")
+  }
+
+  protected me(): string {
+    return this.nameOf(S.getcurrent())
+  }
+
+  /** The run count, the ring from the current tasklet on, each tasklet's flags, and each channel with its queue. */
+  protected state(): string {
+    return [
+      `run=${S.getruncount()}`,
+      `ring=${this.ring().join(",")}`,
+      ...[...this.tasklets].sort(byName).map(([name, tasklet]) => `${name}=${flags(tasklet)}`),
+      ...[...this.channels].sort(byName).map(([name, channel]) =>
+        `${name}=${channel.balance}[${this.queue(channel).join(",")}]` +
+        `${channel.closing ? "closing" : ""}${channel.closed ? "closed" : ""}`
+      )
+    ].join(" ")
+  }
+
+  protected started(args: ReadonlyArray<unknown>): string {
+    return args.length === 0 ? "" : ` ${args.map(str).join(",")}`
+  }
+
+  protected ended(): string {
+    return ""
+  }
+
+  protected detach(): void {
+    S.setChannelCallback(undefined)
+    S.setScheduleCallback(undefined)
+  }
+
+  protected *perform(op: StacklessOp): Steps<Value> {
+    switch (op[0]) {
+      case "spawn": {
+        const [, name, ...args] = op
+        const tasklet = new S.Tasklet(this.body(name))
+        this.adopt(name, tasklet)
+        tasklet.setup(...args)
+        return name
+      }
+      case "bind": {
+        const [, name, ...args] = op
+        const tasklet = new S.Tasklet()
+        this.adopt(name, tasklet)
+        tasklet.bind(this.body(name), args)
+        return name
+      }
+      case "schedule":
+        return this.value(yield* S.schedule())
+      case "schedule_remove":
+        return this.value(yield* S.scheduleRemove())
+      case "schedule_value":
+        return this.value(yield* S.schedule(op[1]))
+      case "send":
+        return this.value(yield* this.channel(op[1]).send(op[2]))
+      case "receive":
+        return this.value(yield* this.channel(op[1]).receive())
+      case "send_exception": {
+        const [, channel, error, ...args] = op
+        return this.value(yield* this.channel(channel).sendException(this.error(error), ...args))
+      }
+      case "send_throw": {
+        const [, channel, error, ...args] = op
+        return this.value(yield* this.channel(channel).sendThrow(new (this.error(error))(...args)))
+      }
+      case "send_sequence":
+        return this.value(yield* this.channel(op[1]).sendSequence(op[2]))
+      case "iterate":
+        return yield* this.iterate(this.channel(op[1]))
+      case "close":
+        return this.value(this.channel(op[1]).close())
+      case "open":
+        return this.value(this.channel(op[1]).open())
+      case "preference":
+        this.channel(op[1]).preference = op[2]
+        return this.channel(op[1]).preference
+      case "schedule_all":
+        this.channel(op[1]).scheduleAll = Boolean(op[2])
+        return Number(this.channel(op[1]).scheduleAll)
+      case "kill":
+        return this.value(yield* this.tasklet(op[1]).kill({ pending: Boolean(op[2]) }))
+      case "throw": {
+        const error = new (this.error(op[2]))("thrown")
+        return this.value(yield* this.tasklet(op[1]).throw(error, { pending: Boolean(op[3]) }))
+      }
+      case "raise_exception":
+        return this.value(yield* this.tasklet(op[1]).raiseException(this.error(op[2]), "raised"))
+      case "insert":
+        return this.value(this.tasklet(op[1]).insert())
+      case "remove":
+        return this.value(this.tasklet(op[1]).remove())
+      case "run_tasklet":
+        return this.value(yield* this.tasklet(op[1]).run())
+      case "switch":
+        return this.value(yield* this.tasklet(op[1]).switch())
+      case "run":
+        return this.value(yield* S.run())
+      case "block_trap":
+        this.tasklet(op[1]).blockTrap = Boolean(op[2])
+        return Number(this.tasklet(op[1]).blockTrap)
+      case "my_block_trap":
+        S.getcurrent().blockTrap = Boolean(op[1])
+        return op[1]
+      case "switch_trap":
+        return S.switchTrap(op[1])
+      case "set_atomic":
+        return Number(S.getcurrent().setAtomic(Boolean(op[1])))
+      case "callbacks":
+        if (op[1]) {
+          S.setChannelCallback((channel, tasklet, sending, blocks) => this.called(channel, tasklet, sending, blocks))
+          S.setScheduleCallback((prev, next) => this.scheduled(prev, next))
+        } else this.detach()
+        return op[1] ? "on" : "off"
+    }
+  }
+
+  /** `for value in channel`: it ends when the channel is closing and nobody sends, or when `StopIteration` arrives. */
+  private *iterate(channel: Channel): Steps<number> {
+    for (let n = 0;; n++) {
+      if (channel.closing && channel.balance <= 0) return n
+      let value: unknown
+      try {
+        value = yield* channel.receive()
+      } catch (error) {
+        if (error instanceof S.StopIteration) return n
+        throw error
+      }
+      this.log(`next ${this.value(value)}`)
+    }
+  }
+
+  private called(channel: unknown, tasklet: S.Tasklet, sending: boolean, blocks: boolean): void {
+    const [name] = [...this.channels].find(([, known]) => known === channel)!
+    this.trace.push(
+      `cb channel ${name} ${this.nameOf(tasklet)} ${sending ? "send" : "receive"}${blocks ? " blocks" : ""}`
+    )
+  }
+
+  private scheduled(prev: S.Tasklet | undefined, next: S.Tasklet | undefined): void {
+    this.trace.push(`cb schedule ${this.nameOf(prev)} ${this.nameOf(next)}`)
+  }
+
+  private ring(): Array<string> {
+    const first = S.getcurrent()
+    const names = [this.nameOf(first)]
+    for (let t = first.next; t && t !== first && names.length < longest; t = t.next) names.push(this.nameOf(t))
+    return names
+  }
+
+  private queue(channel: Channel): Array<string> {
+    const first = channel.queue
+    const names: Array<string> = []
+    for (let t = first; t && names.length < longest;) {
+      names.push(this.nameOf(t))
+      t = t.next
+      if (t === first) break
+    }
+    return names
+  }
+
+  private tasklet(name: string): S.Tasklet {
+    return lookup(this.tasklets, name)
+  }
+
+  private channel(name: string): Channel {
+    return lookup(this.channels, name)
+  }
+
+  /** A name stands for the last tasklet made under it; those before keep it too. */
+  private adopt(name: string, tasklet: S.Tasklet): void {
+    this.tasklets.set(name, tasklet)
+    this.names.set(tasklet, name)
+  }
+
+  private nameOf(tasklet: S.Tasklet | undefined): string {
+    return tasklet ? this.names.get(tasklet) ?? "?" : "-"
+  }
+
+  private value(value: unknown): string {
+    if (value instanceof S.Tasklet) return `<${this.nameOf(value)}>`
+    if (value === undefined || value === null) return "none"
+    if (value instanceof Error) return this.errorName(value)
+    if (value instanceof S.Channel) return "<channel>"
+    return str(value)
+  }
+}
+
+const flags = (tasklet: S.Tasklet): string => {
+  const set = [
+    tasklet.alive && "a",
+    tasklet.scheduled && "s",
+    tasklet.blocked && "b",
+    tasklet.paused && "p",
+    tasklet.isCurrent && "c",
+    tasklet.isMain && "m",
+    tasklet.blockTrap && "t"
+  ]
+  return set.filter(Boolean).join("")
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => a < b ? -1 : 1

@@ -1,0 +1,61 @@
+/** Each layer uses only the public interface of the one below, and the linter holds it to that. */
+
+import { spawnSync } from "node:child_process"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+
+const oxlint = join(dirname(createRequire(import.meta.url).resolve("oxlint/package.json")), "bin/oxlint")
+
+/** An empty project under the linter's rules of this one. */
+let project: string
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), "layers-"))
+  copyFileSync(".oxlintrc.json", join(project, ".oxlintrc.json"))
+})
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+/** Which of the imports the linter refuses in a file. */
+function refused(file: string, imports: Array<string>): Array<string> {
+  const path = join(project, file)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, imports.map((specifier, n) => `export { default as _${n} } from "${specifier}"\n`).join(""))
+  const { stdout } = spawnSync(process.execPath, [oxlint, "--format=unix", file], { cwd: project, encoding: "utf8" })
+  const lines = [...stdout.matchAll(/:(\d+):\d+: .*eslint\(no-restricted-imports\)/g)].map(([, line]) => Number(line))
+  return imports.filter((_, n) => lines.includes(n + 1))
+}
+
+const everyone = ["effect", "effect/Effect", "effect/testing/TestClock", "./sibling.ts"]
+const nobody = [
+  "effect/internal/core",
+  "effect/http/internal/body",
+  "effect-stackless/greenlet",
+  "@effect/vitest",
+  "vitest",
+  "./../index.ts"
+]
+
+test("greenlet imports effect and its own files", () => {
+  const others = ["../stackless/index.ts", "../index.ts", "node:fs"]
+  expect(refused("src/greenlet/file.ts", [...everyone, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("stackless imports effect, the index of greenlet and its own files", () => {
+  const allowed = [...everyone, "../greenlet/index.ts"]
+  const others = ["../greenlet/greenlet.ts", "../compat/gevent/index.ts", "../index.ts", "node:fs"]
+  expect(refused("src/stackless/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("compat imports effect, Node's modules, the index of greenlet and its own files", () => {
+  const allowed = [...everyone, "../../greenlet/index.ts", "node:net", "node:timers/promises"]
+  const others = ["../../greenlet/greenlet.ts", "../../stackless/index.ts", "../../index.ts"]
+  expect(refused("src/compat/gevent/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("nobody imports effect's internals, not even a test", () => {
+  const internals = ["effect/internal/core", "effect/http/internal/body"]
+  expect(refused("test/file.ts", ["effect", "vitest", ...internals])).toEqual(internals)
+})

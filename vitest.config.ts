@@ -1,0 +1,22 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const src = fileURLToPath(new URL("src", import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // The package's own name means its sources, as in tsconfig.json.
+    alias: [
+      { find: /^effect-stackless$/, replacement: `${src}/index.ts` },
+      { find: /^effect-stackless\/(.+)$/, replacement: `${src}/$1/index.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Processes, not threads: tests measure the heap and set V8's flags, which are the process's.
+    pool: "forks",
+    execArgv: ["--expose-gc"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000
+  }
+})
