@@ -8,7 +8,7 @@
 import { Effect } from "effect"
 import { EffectFrame } from "./effect-frame.ts"
 import { isFrame } from "./frame.ts"
-import type { Body, Greenlet } from "./greenlet.ts"
+import type { Body, Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { requireResult } from "./thread.ts"
 
@@ -20,7 +20,7 @@ class Call extends Operation<unknown> {
     this.body = body
     this.args = args
   }
-  perform(current: Greenlet): Greenlet {
+  perform(current: Microthread): Microthread {
     const made: unknown = this.body(...this.args)
     if (Effect.isEffect(made)) current.push(new EffectFrame(current, made))
     else if (isFrame(made)) current.push(made)

@@ -2,13 +2,13 @@
 import { type Effect, Exit } from "effect"
 import { GreenletFiber, type Outcome } from "./fiber.ts"
 import type { Frame } from "./frame.ts"
-import type { Greenlet } from "./greenlet.ts"
+import type { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { WAITING } from "./state.ts"
 
 /** The operation was performed on the fiber; the loop goes where it said. */
 class Jump extends Operation<unknown> {
-  perform(current: Greenlet): Greenlet {
+  perform(current: Microthread): Microthread {
     const side = current.fiber!
     const next = side.jump!
     side.jump = undefined
@@ -18,7 +18,7 @@ class Jump extends Operation<unknown> {
 
 /** The Effect suspended the fiber: what happens now is the greenlet's kind to say. */
 class Wait extends Operation<unknown> {
-  perform(current: Greenlet): Greenlet {
+  perform(current: Microthread): Microthread {
     current.state = WAITING
     return current.thread.ending ? current : current.waits()
   }
@@ -28,10 +28,10 @@ const jump: IteratorResult<unknown, unknown> = { done: false, value: new Jump() 
 const wait: IteratorResult<unknown, unknown> = { done: false, value: new Wait() }
 
 export class EffectFrame implements Frame {
-  private readonly greenlet: Greenlet
+  private readonly greenlet: Microthread
   private effect: Effect.Effect<unknown, unknown, any> | undefined
 
-  constructor(greenlet: Greenlet, effect: Effect.Effect<unknown, unknown, any>) {
+  constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
     this.greenlet = greenlet
     this.effect = effect
   }

@@ -10,7 +10,7 @@
  */
 import { Cause, Context, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
-import type { Greenlet } from "./greenlet.ts"
+import type { Microthread } from "./microthread.ts"
 import type { Operation } from "./operation.ts"
 import { RAISING, SUSPENDED, WAITING } from "./state.ts"
 import { Thread } from "./thread.ts"
@@ -50,7 +50,7 @@ export type Outcome = "ended" | "performed" | "waiting"
 
 /** A greenlet's fiber, from its first foreign Effect to its end. */
 export class GreenletFiber {
-  readonly greenlet: Greenlet
+  readonly greenlet: Microthread
   readonly gate: Gate
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Set while the fiber is parked. */
@@ -60,17 +60,17 @@ export class GreenletFiber {
   /** How the Effect in progress ended. */
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
   /** The greenlet that an operation performed on the fiber named. */
-  jump: Greenlet | undefined = undefined
+  jump: Microthread | undefined = undefined
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
   thrown: { readonly error: unknown } | undefined = undefined
   /** Interrupted: Effect would interrupt whatever ran on the fiber next, so the next Effect gets another fiber. */
   spent = false
-  /** Ends the spent fibers: they, and with them their children, live as long as the greenlet. */
-  retired: Array<() => void> | undefined = undefined
+  /** The spent fibers: they, and with them their children, live as long as the greenlet. */
+  retired: Array<Fiber.Fiber<unknown, unknown>> | undefined = undefined
 
-  constructor(greenlet: Greenlet) {
+  constructor(greenlet: Microthread) {
     this.greenlet = greenlet
     this.gate = greenlet.thread.gateFor(greenlet.context)
   }
@@ -136,11 +136,14 @@ export class GreenletFiber {
     return this.outcome()
   }
 
-  /** The greenlet has ended: the fiber ends, and Effect interrupts its children. */
+  /** The greenlet has ended: its fibers end, and Effect interrupts their children. */
   release(): void {
     if (this.fiber !== undefined) this.retire()
-    if (this.retired !== undefined) { for (const end of this.retired) end() }
-    this.retired = undefined
+    if (this.retired === undefined) return
+    for (const fiber of this.retired) {
+      this.gate.owners.delete(fiber)
+      fiber.interruptUnsafe()
+    }
   }
 
   /** The exit of the Effect that ended: its value, or its error thrown. */
@@ -208,13 +211,7 @@ export class GreenletFiber {
   }
 
   private retire(): void {
-    const { gate, resume, task } = this
-    const fiber = this.fiber!
-    ;(this.retired ??= []).push(() => {
-      gate.owners.delete(fiber)
-      if (task !== undefined) task()
-      else resume?.(Exit.void)
-    })
+    ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
     this.resume = undefined
     this.task = undefined
@@ -328,9 +325,9 @@ export const performOnFiber = (
   return gate.open === fiber ? performHard(operation, gate.thread.current) : operation.performOutside(gate.thread, fiber)
 }
 
-const performHard = (operation: Operation<any, any, any>, current: Greenlet): Effect.Effect<any, any> => {
+const performHard = (operation: Operation<any, any, any>, current: Microthread): Effect.Effect<any, any> => {
   const frame = current.code
-  let next: Greenlet
+  let next: Microthread
   try {
     next = operation.perform(current)
   } catch (error) {

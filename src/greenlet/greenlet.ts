@@ -1,29 +1,17 @@
 /**
- * The greenlet: a frame stack that is switched to and from by hand.
+ * The greenlet: a microthread that is switched to and from by hand.
  *
  * Carries the behaviour of upstream's `greenlet.greenlet` (`TGreenlet.cpp`, `TUserGreenlet.cpp`): a dead target stands
  * for its parent, an unstarted one is started, a return or an error goes to the parent, `GreenletExit` is a return.
  * Where it differs: a greenlet that nobody refers to any more is collected silently, its `finally` blocks not run, as
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
-import { Context, type Effect } from "effect"
+import type { Effect } from "effect"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
-import type { GreenletFiber } from "./fiber.ts"
-import type { Frame } from "./frame.ts"
+import { type Body, describe, Microthread, requireFunction } from "./microthread.ts"
 import { Operation } from "./operation.ts"
-import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, type State, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import { DEAD, OUTSIDE, SUSPENDED, UNSTARTED } from "./state.ts"
 import { currentThread, type Thread } from "./thread.ts"
-
-/**
- * What a greenlet runs: a generator function (soft: it switches without a fiber), a function that returns an Effect
- * (hard: it runs on a fiber of its own), or a plain function that never switches.
- *
- * @category models
- * @since 0.1.0
- */
-export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
-  ...args: Args
-) => Generator<Effect.Effect<any, E, any>, A, any> | Effect.Effect<A, E, any> | A
 
 /**
  * A greenlet: `Args` are what its body takes, `A` what it returns, `E` the typed failures it can end with.
@@ -33,64 +21,27 @@ export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
  * @category models
  * @since 0.1.0
  */
-export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> {
-  /** The thread it belongs to. */
-  thread: Thread
-  /** @internal see state.ts */
-  state: State = UNSTARTED
-  /** @internal what the next resume brings: a value, an error, or the arguments of the start */
-  inbox: unknown = undefined
-  /** @internal its body before the start, its top frame after it */
-  code: Body | Frame | undefined
-  /** @internal the frames below the top one */
-  stack: Array<Frame> | undefined = undefined
-  /** @internal its fiber, once it is hard */
-  fiber: GreenletFiber | undefined = undefined
-  /** @internal what its fiber inherits: the context of its creator */
-  context: Context.Context<never>
-  /** @internal */
-  up: Greenlet | undefined
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `run` is an accessor here and a method in subclasses
+export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> extends Microthread {
+  /** @internal the parent; a tasklet, if one made this greenlet; none for a main greenlet */
+  up: Microthread | undefined
 
   /**
    * @param run the body; a subclass that has a `run` method leaves it out
    * @param parent where its end and its errors go; the current greenlet if left out
    */
-  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet, /** @internal */ mainOf?: Thread) {
-    if (mainOf !== undefined) {
-      this.thread = mainOf
+  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet)
+  /** @internal */
+  constructor(run: undefined, parent: MainOf)
+  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf) {
+    if (parent instanceof MainOf) {
+      super(undefined, parent.thread)
       this.state = OUTSIDE
-      this.code = undefined
-      this.context = Context.empty()
-      this.up = undefined
       return
     }
-    if (run != null && typeof run !== "function") {
-      throw new TypeError(
-        `a greenlet runs a function: pass a generator function, or one that returns an Effect; got ${describe(run)}`
-      )
-    }
-    if (parent !== undefined && !(parent instanceof Greenlet)) {
-      throw new TypeError(`the parent must be a greenlet; got ${describe(parent)}`)
-    }
-    const thread = parent === undefined ? currentThread() : parent.thread
-    thread.requireAlive()
-    this.thread = thread
-    this.code = run ?? undefined
-    this.context = thread.creatorContext()
-    this.up = parent ?? thread.current
-  }
-
-  /** Has it ended? */
-  get dead(): boolean {
-    return this.state === DEAD
-  }
-
-  /**
-   * Has it started and not ended? Python writes `bool(g)`, which JavaScript cannot overload: every object is true.
-   */
-  get active(): boolean {
-    const state = this.state
-    return state !== UNSTARTED && state !== DOOMED && state !== DEAD
+    if (parent !== undefined) requireGreenlet(parent)
+    super(run, parent?.thread)
+    this.up = parent ?? this.thread.current
   }
 
   /**
@@ -99,13 +50,13 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * main greenlet. The main greenlet's is `undefined`.
    */
   get parent(): Greenlet | undefined {
-    return this.up
+    return this.up as Greenlet | undefined
   }
 
   set parent(parent: Greenlet) {
-    if (!(parent instanceof Greenlet)) throw new TypeError(`the parent must be a greenlet; got ${describe(parent)}`)
+    requireGreenlet(parent)
     if (this.up === undefined) throw new AttributeError("the parent of a main greenlet cannot be set")
-    for (let p: Greenlet | undefined = parent; p !== undefined; p = p.up) {
+    for (let p: Microthread | undefined = parent; p !== undefined; p = parentOf(p)) {
       if (p === this) throw new ValueError("cyclic parent chain: the new parent is a descendant of this greenlet")
     }
     if (parent.thread.ended) throw new ValueError("the parent's thread has ended")
@@ -142,108 +93,26 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return new Throw(this, error) as Operation<B, any>
   }
 
-  // ---- for schedulers ---------------------------------------------------------------------------------------------
+  // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  /**
-   * For an operation's `perform`: this greenlet will resume with `value`. Returns it. One that has not started takes it
-   * as its only argument.
-   */
-  give(value: unknown): this {
-    const state = this.state
-    if (state === SUSPENDED || state === OUTSIDE) this.inbox = value
-    else if (state === UNSTARTED) this.inbox = [value]
-    else if (state === OUTSIDE_RAISING) {
-      this.state = OUTSIDE
-      this.inbox = value
-    } else if (state === RAISING) {
-      this.state = SUSPENDED
-      this.inbox = value
-    }
-    return this
+  override body(): Body {
+    return this.run
   }
 
-  /** For an operation's `perform`: this greenlet will resume with `error`, thrown. Returns it. */
-  raise(error: unknown): this {
-    this.inbox = error
-    switch (this.state) {
-      case UNSTARTED:
-        this.state = DOOMED
-        break
-      case OUTSIDE:
-        this.state = OUTSIDE_RAISING
-        break
-      case SUSPENDED:
-      case WAITING:
-        this.state = RAISING
-    }
-    return this
-  }
-
-  /**
-   * Its body returned `value`: names the greenlet to run next. A scheduler's greenlet overrides it; here the parent
-   * does, and resumes with the value.
-   */
-  ends(value: unknown): Greenlet {
+  override ends(value: unknown): Microthread {
     return handOver(this.up!, false, value, true)
   }
 
-  /** Its body threw `error`: names the greenlet to run next. Here the parent, in which it is thrown. */
-  dies(error: unknown): Greenlet {
-    return error instanceof GreenletExit
-      ? handOver(this.up!, false, error, true)
-      : handOver(this.up!, true, error, true)
+  override dies(error: unknown): Microthread {
+    return handOver(this.up!, !(error instanceof GreenletExit), error, true)
   }
+}
 
-  /**
-   * Its fiber suspends on a foreign Effect: names the greenlet to run next. Here itself, which stops the thread until
-   * the wait is over, as a blocking call does upstream. A scheduler's greenlet overrides it to let others run.
-   */
-  waits(): Greenlet {
-    return this
-  }
-
-  /** Its wait is over, and it can be resumed. A scheduler's greenlet overrides it to line up again. */
-  ready(): void {}
-
-  /**
-   * Its fiber was interrupted from outside while it was suspended in a switch. Here it resumes with `GreenletExit` when
-   * it is next switched to. A scheduler's greenlet overrides it to line up for that.
-   */
-  interrupted(): void {
-    this.raise(new GreenletExit("the fiber of this greenlet was interrupted"))
-  }
-
-  /**
-   * Of a main greenlet: the fiber that stood for it was interrupted, and main is the current greenlet again. A scheduler
-   * overrides it on its thread's main to take main out of whatever it was queued in.
-   */
-  abandoned(): void {}
-
-  // ---- frames -----------------------------------------------------------------------------------------------------
-
-  /** @internal puts a frame on top, to be resumed next */
-  push(frame: Frame): void {
-    if (this.code !== undefined) (this.stack ??= []).push(this.code as Frame)
-    this.code = frame
-    this.state = SUSPENDED
-    this.inbox = undefined
-  }
-
-  /** @internal takes the top frame off; false if none is left */
-  pop(): boolean {
-    const below = this.stack?.pop()
-    this.code = below
-    return below !== undefined
-  }
-
-  /** @internal the transition to DEAD */
-  bury(): void {
-    this.state = DEAD
-    this.code = undefined
-    this.inbox = undefined
-    this.stack = undefined
-    this.fiber?.release()
-    this.thread.buried(this)
+/** @internal instead of a parent: makes the main greenlet of a thread */
+export class MainOf {
+  readonly thread: Thread
+  constructor(thread: Thread) {
+    this.thread = thread
   }
 }
 
@@ -258,7 +127,7 @@ export interface Greenlet<Args extends ReadonlyArray<any> = any, out A = any, ou
 Object.defineProperty(Greenlet.prototype, "run", {
   configurable: true,
   get(this: Greenlet): Body {
-    if (this.state !== UNSTARTED && this.state !== DOOMED) {
+    if (!this.unstarted) {
       throw new AttributeError("run is gone once the greenlet has started")
     }
     if (this.code === undefined) {
@@ -268,7 +137,7 @@ Object.defineProperty(Greenlet.prototype, "run", {
   },
   set(this: Greenlet, body: Body) {
     if (this.state !== UNSTARTED) throw new AttributeError("run cannot be set after the start of the greenlet")
-    if (typeof body !== "function") throw new TypeError(`run must be a function; got ${describe(body)}`)
+    requireFunction(body)
     this.code = body
   }
 })
@@ -309,12 +178,17 @@ export const greenlet: {
 } = (run?: Body, parent?: Greenlet): any => new Greenlet(run, parent)
 
 /**
- * The greenlet that runs; the main greenlet of the thread when called from outside. Mirrors `greenlet.getcurrent`.
+ * The greenlet that runs; the main greenlet of the thread when called from outside. Throws `GreenletError` in a tasklet.
+ * Mirrors `greenlet.getcurrent`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const getcurrent = (): Greenlet => currentThread().current
+export const getcurrent = (): Greenlet => {
+  const { current } = currentThread()
+  if (current instanceof Greenlet) return current
+  throw new GreenletError("what runs is a tasklet, not a greenlet: ask stackless.getcurrent()")
+}
 
 // ---- switching ------------------------------------------------------------------------------------------------------
 
@@ -326,21 +200,22 @@ class Switch extends Operation<unknown> {
     this.target = target
     this.args = args
   }
-  perform(current: Greenlet): Greenlet {
+  perform(current: Microthread): Microthread {
     const target = this.target
     requireReachable(current, target)
     const args = this.args
-    if (target.state === SUSPENDED) {
-      target.inbox = args.length === 1 ? args[0] : args.length === 0 ? undefined : args
+    const value = args.length === 1 ? args[0] : args.length === 0 ? undefined : args
+    if (target.state === SUSPENDED && target !== current) {
+      target.inbox = value
       return target
     }
-    const real = living(target)
+    const real = standIn(target)
     if (real.state === UNSTARTED) {
-      void real.run // throws if there is no body
+      real.body() // throws if there is none
       real.inbox = args
       return real
     }
-    return real.give(args.length === 1 ? args[0] : args.length === 0 ? undefined : args)
+    return arrived(current, real.give(value))
   }
 }
 
@@ -352,14 +227,14 @@ class Throw extends Operation<unknown> {
     this.target = target
     this.error = error
   }
-  perform(current: Greenlet): Greenlet {
+  perform(current: Microthread): Microthread {
     const { error, target } = this
     requireReachable(current, target)
-    return handOver(target, !(target.state === DEAD && error instanceof GreenletExit), error, false)
+    return arrived(current, handOver(target, !(target.state === DEAD && error instanceof GreenletExit), error, false))
   }
 }
 
-const requireReachable = (current: Greenlet, target: Greenlet): void => {
+const requireReachable = (current: Microthread, target: Greenlet): void => {
   if (current.thread === target.thread) return
   if (target.thread.ended) {
     throw new GreenletError("cannot switch to a greenlet of another thread, which happens to have ended")
@@ -369,9 +244,18 @@ const requireReachable = (current: Greenlet, target: Greenlet): void => {
   )
 }
 
+/** A switch to oneself is traced as any other, though the loop sees none. */
+const arrived = (current: Microthread, target: Microthread): Microthread => {
+  if (target === current && current.thread.tracer !== undefined) current.thread.trace(current, target)
+  return target
+}
+
+/** A tasklet has no parent: what ends below a dead one goes to main. */
+const parentOf = (m: Microthread): Microthread | undefined => m instanceof Greenlet ? m.up : m.thread.main
+
 /** A dead greenlet stands for its parent. A main greenlet does not die while its thread runs. */
-const living = (target: Greenlet): Greenlet => {
-  while (target.state === DEAD) target = target.up!
+const standIn = (target: Microthread): Microthread => {
+  while (target.dead) target = parentOf(target)!
   return target
 }
 
@@ -379,22 +263,28 @@ const living = (target: Greenlet): Greenlet => {
  * Resumes `target`, or whoever stands for it, with a value or an error. One that has nothing to run cannot be started:
  * that error goes to the caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
  */
-const handOver = (target: Greenlet, failed: boolean, value: unknown, ending: boolean): Greenlet => {
+const handOver = (target: Microthread, failed: boolean, value: unknown, ending: boolean): Microthread => {
   for (;;) {
-    const real = living(target)
+    const real = standIn(target)
     if (real.state === UNSTARTED) {
       try {
-        void real.run
+        real.body()
       } catch (error) {
         if (!ending) throw error
-        target = real.up!
+        target = parentOf(real)!
         failed = true
         value = error
         continue
       }
     }
-    return failed ? real.raise(value) : real.give(value)
+    if (failed) return real.raise(value)
+    real.give(value)
+    // upstream packs a returned value into the arguments of the start, but not a GreenletExit (g_handle_exit)
+    if (real.state === UNSTARTED && value instanceof GreenletExit) real.inbox = []
+    return real
   }
 }
 
-const describe = (u: unknown): string => u === null ? "null" : typeof u === "object" ? "an object" : `${typeof u} ${u}`
+const requireGreenlet = (u: unknown): void => {
+  if (!(u instanceof Greenlet)) throw new TypeError(`the parent must be a greenlet; got ${describe(u)}`)
+}

@@ -5,7 +5,8 @@
  */
 export { call } from "./call.ts"
 export { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
-export { type Body, getcurrent, Greenlet, greenlet } from "./greenlet.ts"
+export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"
+export { type Body, Microthread } from "./microthread.ts"
 export { Operation } from "./operation.ts"
 export { makeThread, Thread, withThread } from "./thread.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"

@@ -12,7 +12,7 @@
  */
 import { type Effect, Effectable, type Fiber } from "effect"
 import { performOnFiber } from "./fiber.ts"
-import type { Greenlet } from "./greenlet.ts"
+import type { Microthread } from "./microthread.ts"
 import type { Thread } from "./thread.ts"
 
 const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
@@ -41,10 +41,10 @@ let fresh: unknown
  * ```ts
  * // hands over to another greenlet with a value, as `target.switch(value)` does
  * class HandOver extends Operation<unknown> {
- *   constructor(readonly target: Greenlet, readonly value: unknown) {
+ *   constructor(readonly target: Microthread, readonly value: unknown) {
  *     super()
  *   }
- *   perform(): Greenlet {
+ *   perform(): Microthread {
  *     return this.target.give(this.value)
  *   }
  * }
@@ -59,7 +59,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
    * `give` or `raise` what it resumes with; `current` itself goes on at once. An error that it throws is thrown in
    * `current` where it yielded, so it must leave no trace behind.
    */
-  abstract perform(current: Greenlet): Greenlet
+  abstract perform(current: Microthread): Microthread
 
   /**
    * What the operation means to a fiber that is no greenlet. By default the fiber stands for `thread`'s main greenlet

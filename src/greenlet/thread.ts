@@ -10,7 +10,8 @@ import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies } from "./frame.ts"
-import { Greenlet } from "./greenlet.ts"
+import { Greenlet, MainOf } from "./greenlet.ts"
+import type { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import type { TraceFunction } from "./trace.ts"
@@ -28,7 +29,7 @@ class ThreadState {
   /** The main greenlet: the program outside. */
   readonly main: Greenlet
   /** The greenlet that runs. */
-  current: Greenlet
+  current: Microthread
   /** Has it ended? Its greenlets cannot be switched to any more. */
   ended = false
   /** @internal its greenlets are being ended */
@@ -38,18 +39,18 @@ class ThreadState {
   /** The fiber that stands for main. */
   private host: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** The greenlet to go on with, while the loop is off the stack in the middle of main's operation. */
-  private parked: Greenlet | undefined = undefined
+  private parked: Microthread | undefined = undefined
   /** Tells the host's fiber that main's turn has come. */
   private finish: (() => void) | undefined = undefined
   private budget = SLICE
   private readonly gates = new WeakMap<Scheduler.Scheduler, Gate>()
   /** The greenlets that have started and not ended: kept only by a thread that will end. */
-  private readonly alive: Set<Greenlet> | undefined
+  private readonly alive: Set<Microthread> | undefined
 
   constructor(willEnd: boolean) {
     letErrorsIntoBodies()
     this.alive = willEnd ? new Set() : undefined
-    this.main = this.current = new Greenlet(undefined, undefined, this)
+    this.main = this.current = new Greenlet(undefined, new MainOf(this))
   }
 
   // ---- the loop ---------------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ class ThreadState {
    * Resumes `g`, performs what it yields, goes on with the greenlet that the operation names; until that is a main
    * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
-  private loop(g: Greenlet): void {
+  private loop(g: Microthread): void {
     let budget = this.budget
     for (;;) {
       let operation: Operation<any, any, any> | undefined
@@ -76,7 +77,7 @@ class ThreadState {
               return
             }
           }
-          let next: Greenlet
+          let next: Microthread
           if (result.done === true) {
             next = this.returned(g, result.value)
           } else if (result.value instanceof Operation) {
@@ -112,11 +113,11 @@ class ThreadState {
   }
 
   /** Resumes a greenlet that is not simply suspended. `undefined`: the loop has to stop here. */
-  private resume(g: Greenlet): IteratorResult<unknown, unknown> | undefined {
+  private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
     const inbox = g.inbox
     switch (g.state) {
       case UNSTARTED: {
-        const body = g.run
+        const body = g.body()
         g.code = undefined
         g.inbox = undefined
         g.state = SUSPENDED
@@ -147,7 +148,7 @@ class ThreadState {
   }
 
   /** The top frame of `g` returned. */
-  private returned(g: Greenlet, value: unknown): Greenlet {
+  private returned(g: Microthread, value: unknown): Microthread {
     if (g.pop()) return g.give(value)
     if (g === this.main) {
       g.state = OUTSIDE
@@ -158,7 +159,7 @@ class ThreadState {
   }
 
   /** The top frame of `g` threw. */
-  private threw(g: Greenlet, error: unknown): Greenlet {
+  private threw(g: Microthread, error: unknown): Microthread {
     if (g.pop()) return g.raise(error)
     if (g === this.main) {
       g.state = OUTSIDE
@@ -169,24 +170,25 @@ class ThreadState {
   }
 
   /** A body yielded something that is not an operation. */
-  private yielded(g: Greenlet, value: unknown): Greenlet {
+  private yielded(g: Microthread, value: unknown): Microthread {
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
     g.push(new EffectFrame(g, value))
     return g
   }
 
-  private trace(origin: Greenlet, target: Greenlet): void {
+  /** @internal tells the trace function */
+  trace(origin: Microthread, target: Microthread): void {
     const { state } = target
     const event = state === RAISING || state === DOOMED || state === OUTSIDE_RAISING ? "throw" : "switch"
     try {
-      this.tracer!(event, origin, target)
+      this.tracer!(event, origin as Greenlet, target as Greenlet)
     } catch (error) {
       this.tracer = undefined
       target.raise(error)
     }
   }
 
-  private enter(g: Greenlet): void {
+  private enter(g: Microthread): void {
     const outer = running
     running = this
     try {
@@ -199,7 +201,7 @@ class ThreadState {
   // ---- waiting ----------------------------------------------------------------------------------------------------
 
   /** @internal the wait of `g` is over */
-  wake(g: Greenlet): void {
+  wake(g: Microthread): void {
     if (g === this.parked) queueMicrotask(() => this.pump())
   }
 
@@ -211,7 +213,7 @@ class ThreadState {
     if (this.parked === undefined) this.finish?.()
   }
 
-  private yieldToEventLoop(g: Greenlet): boolean {
+  private yieldToEventLoop(g: Microthread): boolean {
     const host = this.host!
     if (host.cache.scheduler.executionMode === "sync") return false
     this.parked = g
@@ -240,7 +242,7 @@ class ThreadState {
     const { main } = this
     this.host = fiber
     main.context = fiber.context
-    let next: Greenlet
+    let next: Microthread
     try {
       next = operation.perform(main)
     } catch (error) {
@@ -326,12 +328,7 @@ class ThreadState {
   // ---- the end ----------------------------------------------------------------------------------------------------
 
   /** @internal */
-  requireAlive(): void {
-    if (this.ended) throw new GreenletError("the thread has ended: no greenlet can be made on it")
-  }
-
-  /** @internal */
-  buried(g: Greenlet): void {
+  buried(g: Microthread): void {
     this.alive?.delete(g)
   }
 
@@ -370,12 +367,12 @@ class ThreadState {
 
 /** Ends one greenlet of a thread that ends. */
 class End extends Operation<unknown> {
-  readonly greenlet: Greenlet
-  constructor(greenlet: Greenlet) {
+  readonly greenlet: Microthread
+  constructor(greenlet: Microthread) {
     super()
     this.greenlet = greenlet
   }
-  perform(): Greenlet {
+  perform(): Microthread {
     const g = this.greenlet
     g.code = new LastFrame(g.code as Frame)
     g.stack = g.stack?.map((frame) => new LastFrame(frame))

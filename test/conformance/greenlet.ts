@@ -3,7 +3,7 @@ import * as G from "effect-stackless/greenlet"
 import type { Gear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
-import { type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+import { AssertionError, type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
 
 /** Targets are names of greenlets, or `parent`: the current one's, or itself for want of one. */
 export type GreenletOp =
@@ -82,8 +82,12 @@ export class GreenletMachine extends Machine<GreenletOp> {
       case "settrace":
         G.settrace(op[1] ? (event, origin, target) => this.traced(event, origin, target) : undefined)
         return op[1] ? "on" : "off"
+      default:
+        throw new AssertionError(op[0])
     }
   }
+
+  *settle(): Steps<void> {}
 
   private traced(event: string, origin: G.Greenlet, target: G.Greenlet): void {
     this.trace.push(`trace ${event} ${this.nameOf(origin)} ${this.nameOf(target)}`)
@@ -112,6 +116,26 @@ export class GreenletMachine extends Machine<GreenletOp> {
     if (!Array.isArray(value)) return str(value)
     return value.length === 0 ? "none" : `(${value.map((item) => this.value(item)).join(",")})`
   }
+}
+
+/** A program that shows that the thread it runs on works. */
+export const greenletProbe: Program<GreenletOp> = {
+  name: "probe",
+  bodies: { g1: [["switch", "parent", 2]] },
+  main: [["new", "g1"], ["switch", "g1", 1], ["switch", "g1", 3]],
+  trace: [
+    "main new g1",
+    "main new g1 -> g1",
+    "main switch g1 1",
+    "g1 start 1",
+    "g1 switch parent 2",
+    "main switch g1 1 -> 2",
+    "main switch g1 3",
+    "g1 switch parent 2 -> 3",
+    "g1 ends none",
+    "main switch g1 3 -> none",
+    "main end g1=d^main main=a^-"
+  ]
 }
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => a < b ? -1 : 1

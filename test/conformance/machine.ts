@@ -51,6 +51,8 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
   protected abstract detach(): void
   /** Runs a primitive: its result, as it is written. */
   protected abstract perform(op: Primitive): Steps<Value>
+  /** After the main program: puts right what it may have left behind on the thread, so that another can run there. */
+  abstract settle(): Steps<void>
 
   /** The main program. */
   *run(): Steps<void> {

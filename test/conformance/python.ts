@@ -12,6 +12,11 @@ export class ZeroDivisionError extends Error {
   override readonly name = "ZeroDivisionError"
 }
 
+/** An op that no layer knows. */
+export class AssertionError extends Error {
+  override readonly name = "AssertionError"
+}
+
 /** `str(value)`, of what can be written in a program. */
 export const str = (value: unknown): string => {
   if (value === undefined || value === null) return "None"

@@ -3,7 +3,7 @@ import * as S from "effect-stackless/stackless"
 import type { Gear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
-import { type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+import { AssertionError, type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
 
 /** `t` is the name of a tasklet, `c` of a channel. */
 export type StacklessOp =
@@ -174,6 +174,22 @@ export class StacklessMachine extends Machine<StacklessOp> {
           S.setScheduleCallback((prev, next) => this.scheduled(prev, next))
         } else this.detach()
         return op[1] ? "on" : "off"
+      default:
+        throw new AssertionError(op[0])
+    }
+  }
+
+  /** Takes off the traps, and runs what can still run: the budget of steps is an end to all of it. */
+  *settle(): Steps<void> {
+    S.switchTrap(-S.switchTrap(0))
+    S.getcurrent().setAtomic(false)
+    S.getcurrent().blockTrap = false
+    for (let left = this.names.size; left > 0 && S.getruncount() > 1; left--) {
+      try {
+        yield* S.run()
+      } catch {
+        // a tasklet died of it
+      }
     }
   }
 
@@ -246,6 +262,31 @@ export class StacklessMachine extends Machine<StacklessOp> {
     if (value instanceof S.Channel) return "<channel>"
     return str(value)
   }
+}
+
+/** A program that shows that the thread it runs on works. */
+export const stacklessProbe: Program<StacklessOp> = {
+  name: "probe",
+  channels: ["a"],
+  bodies: { t1: [["receive", "a"]], t2: [["send", "a", 1]] },
+  main: [["spawn", "t1"], ["spawn", "t2"], ["run"]],
+  trace: [
+    "main spawn t1",
+    "main spawn t1 -> t1",
+    "main spawn t2",
+    "main spawn t2 -> t2",
+    "main run",
+    "t1 start",
+    "t1 receive a",
+    "t2 start",
+    "t2 send a 1",
+    "t1 receive a -> 1",
+    "t1 ends",
+    "t2 send a 1 -> none",
+    "t2 ends",
+    "main run -> none",
+    "main end run=1 ring=main t1= t2= a=0[]"
+  ]
 }
 
 const flags = (tasklet: S.Tasklet): string => {

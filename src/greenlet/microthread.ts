@@ -1,0 +1,223 @@
+/**
+ * The microthread: what greenlets, tasklets and a scheduler author's own kind have in common. It has a stack of frames,
+ * a state, and an inbox; and it answers the four questions that the loop cannot: who runs when it ends, when it waits,
+ * when its wait is over, when it is interrupted.
+ *
+ * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
+ * `throw` and `run` mean different things to them.
+ */
+import { type Context, type Effect } from "effect"
+import { GreenletError, GreenletExit } from "./errors.ts"
+import type { GreenletFiber } from "./fiber.ts"
+import type { Frame } from "./frame.ts"
+import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, type State, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import { currentThread, type Thread } from "./thread.ts"
+
+/**
+ * What a microthread runs: a generator function (soft: it switches without a fiber), a function that returns an Effect
+ * (hard: it runs on a fiber of its own), or a plain function that never switches.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
+  ...args: Args
+) => Generator<Effect.Effect<any, E, any>, A, any> | Effect.Effect<A, E, any> | A
+
+/**
+ * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
+ * with, and returns the one to run next.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export abstract class Microthread {
+  /** The thread it belongs to. */
+  thread: Thread
+  /** @internal see state.ts */
+  state: State = UNSTARTED
+  /** What its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start. */
+  inbox: unknown = undefined
+  /** @internal its body before the start, its top frame after it */
+  code: Body | Frame | undefined
+  /** @internal the frames below the top one */
+  stack: Array<Frame> | undefined = undefined
+  /** @internal its fiber, once it is hard */
+  fiber: GreenletFiber | undefined = undefined
+  /** @internal what its fiber inherits: the context of its creator */
+  context: Context.Context<never>
+
+  /**
+   * @param body what it runs
+   * @param thread where; the current thread if left out
+   *
+   * Throws `TypeError` if `body` is no function, `GreenletError` if the thread has ended.
+   */
+  constructor(body: Body | null | undefined, thread: Thread = currentThread()) {
+    if (body != null) requireFunction(body)
+    if (thread.ended) throw new GreenletError("the thread has ended: nothing can be started on it")
+    this.thread = thread
+    this.code = body ?? undefined
+    this.context = thread.creatorContext()
+  }
+
+  /** Has it ended? */
+  get dead(): boolean {
+    return this.state === DEAD
+  }
+
+  /** Has it started and not ended? Python writes `bool(g)`, which JavaScript cannot overload: every object is true. */
+  get active(): boolean {
+    const { state } = this
+    return state !== UNSTARTED && state !== DOOMED && state !== DEAD
+  }
+
+  // ---- for schedulers: the inbox ----------------------------------------------------------------------------------
+
+  /** It will resume with `value`. One that has not started takes it as its only argument. Returns it. */
+  give(value: unknown): this {
+    switch (this.state) {
+      case SUSPENDED:
+      case OUTSIDE:
+      case WAITING:
+        this.inbox = value
+        break
+      case RAISING:
+        this.state = SUSPENDED
+        this.inbox = value
+        break
+      case OUTSIDE_RAISING:
+        this.state = OUTSIDE
+        this.inbox = value
+        break
+      case DOOMED:
+        this.state = UNSTARTED
+        this.inbox = [value]
+        break
+      case UNSTARTED:
+        this.inbox = [value]
+    }
+    return this
+  }
+
+  /**
+   * It will resume with `error`, thrown. One that has not started ends of it without running. One that waits for a
+   * foreign Effect has that Effect interrupted first. Returns it.
+   */
+  raise(error: unknown): this {
+    switch (this.state) {
+      case SUSPENDED:
+      case WAITING:
+        this.state = RAISING
+        break
+      case OUTSIDE:
+        this.state = OUTSIDE_RAISING
+        break
+      case UNSTARTED:
+        this.state = DOOMED
+        break
+      case DEAD:
+        return this
+    }
+    this.inbox = error
+    return this
+  }
+
+  /** Is it an error that it will resume with? */
+  get raising(): boolean {
+    const { state } = this
+    return state === RAISING || state === DOOMED || state === OUTSIDE_RAISING
+  }
+
+  /** Has it not been resumed yet? */
+  get unstarted(): boolean {
+    return this.state === UNSTARTED || this.state === DOOMED
+  }
+
+  /** Makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
+  rebind(body: Body | undefined): void {
+    this.drop()
+    this.state = UNSTARTED
+    this.code = body
+  }
+
+  // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
+
+  /** Its body. */
+  body(): Body {
+    return this.code as Body
+  }
+
+  /** Its body returned `value`, and it is dead: names the one to run next. */
+  abstract ends(value: unknown): Microthread
+
+  /** Its body threw `error`, and it is dead: names the one to run next. */
+  abstract dies(error: unknown): Microthread
+
+  /**
+   * Its fiber suspends on a foreign Effect: names the one to run next. Here itself, which stops the thread until the
+   * wait is over, as a blocking call does upstream.
+   */
+  waits(): Microthread {
+    return this
+  }
+
+  /** Its wait is over, and it can be resumed. */
+  ready(): void {}
+
+  /**
+   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with `GreenletExit`
+   * when somebody next resumes it.
+   */
+  interrupted(): void {
+    this.raise(new GreenletExit("the fiber of this greenlet was interrupted"))
+  }
+
+  /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
+  abandoned(): void {}
+
+  // ---- frames -----------------------------------------------------------------------------------------------------
+
+  /** @internal puts a frame on top, to be resumed next */
+  push(frame: Frame): void {
+    if (this.code !== undefined) (this.stack ??= []).push(this.code as Frame)
+    this.code = frame
+    this.state = SUSPENDED
+    this.inbox = undefined
+  }
+
+  /** @internal takes the top frame off; false if none is left */
+  pop(): boolean {
+    const below = this.stack?.pop()
+    this.code = below
+    return below !== undefined
+  }
+
+  /** @internal the transition to DEAD */
+  bury(): void {
+    this.drop()
+    this.state = DEAD
+  }
+
+  private drop(): void {
+    this.code = undefined
+    this.inbox = undefined
+    this.stack = undefined
+    const { fiber } = this
+    if (fiber !== undefined) {
+      this.fiber = undefined
+      fiber.release()
+    }
+    this.thread.buried(this)
+  }
+}
+
+/** @internal */
+export const requireFunction = (u: unknown): void => {
+  if (typeof u === "function") return
+  throw new TypeError(`a body is a function: a generator function, or one that returns an Effect; got ${describe(u)}`)
+}
+
+/** @internal a value, named for an error message */
+export const describe = (u: unknown): string =>
+  u === null ? "null" : typeof u === "object" ? "an object" : `${typeof u} ${String(u)}`

@@ -1,0 +1,2 @@
+export * as greenlet from "./greenlet/index.ts"
+export * as stackless from "./stackless/index.ts"
