@@ -92,9 +92,13 @@ class Misused extends Error {}
 const choose = (args: ReadonlyArray<string>, directory: string) => {
   const { positionals, values } = parse(args)
   const gear = gears.find((known) => known === values.gear)
-  if (gear === undefined && values.gear !== "both") throw new Misused(`--gear is soft, hard or both, not ${values.gear}`)
+  if (gear === undefined && values.gear !== "both") {
+    throw new Misused(`--gear is soft, hard or both, not ${values.gear}`)
+  }
   const { layer } = values
-  if (layer !== undefined && !isLayerName(layer)) throw new Misused(`--layer is one of ${layerNames.join(", ")}, not ${layer}`)
+  if (layer !== undefined && !isLayerName(layer)) {
+    throw new Misused(`--layer is one of ${layerNames.join(", ")}, not ${layer}`)
+  }
 
   const asked = layer === undefined ? layerNames.filter((name) => layers[name] !== undefined) : [layer]
   const paths = positionals.length > 0

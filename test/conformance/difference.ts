@@ -26,7 +26,9 @@ export const difference = (program: Program, probe: Program, run: Run): Differen
   const { failure, trace } = run
   if (program.trace !== undefined) {
     const line = firstDifference(program.trace, trace)
-    return line === undefined && failure === undefined ? undefined : at(line ?? trace.length, program.trace, trace, failure)
+    return line === undefined && failure === undefined
+      ? undefined
+      : at(line ?? trace.length, program.trace, trace, failure)
   }
   if (!trace.at(-1)?.startsWith("main end ")) {
     return at(trace.length, [...trace, "main end …"], trace, failure)

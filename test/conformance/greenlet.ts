@@ -3,7 +3,7 @@ import * as G from "effect-stackless/greenlet"
 import type { Gear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
-import { AssertionError, type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+import { AssertionError, type ErrorClass, KeyError, lookup, sorted, str, ZeroDivisionError } from "./python.ts"
 
 /** Targets are names of greenlets, or `parent`: the current one's, or itself for want of one. */
 export type GreenletOp =
@@ -39,7 +39,7 @@ export class GreenletMachine extends Machine<GreenletOp> {
 
   /** For each greenlet `d` (dead), `a` (active: started and not dead) and its parent. */
   protected state(): string {
-    return [...this.greenlets].sort(byName).map(([name, g]) =>
+    return sorted(this.greenlets).map(([name, g]) =>
       `${name}=${g.dead ? "d" : ""}${g.active ? "a" : ""}^${this.nameOf(g.parent)}`
     ).join(" ")
   }
@@ -137,5 +137,3 @@ export const greenletProbe: Program<GreenletOp> = {
     "main end g1=d^main main=a^-"
   ]
 }
-
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => a < b ? -1 : 1

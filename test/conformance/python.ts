@@ -1,4 +1,5 @@
 /** What the programs and their traces have of Python: its way of writing values, and errors that no layer brings. */
+import { Array, Order } from "effect"
 
 /** The errors that a program may name, by that name: one class for one name. */
 export type ErrorClass = new(message?: string) => Error
@@ -33,3 +34,7 @@ export const lookup = <A>(map: ReadonlyMap<string, A>, name: string): A => {
   if (!map.has(name)) throw new KeyError(name)
   return map.get(name)!
 }
+
+/** The items of a dictionary in the order of `sorted`, by the character. */
+export const sorted = <A>(map: ReadonlyMap<string, A>): ReadonlyArray<readonly [string, A]> =>
+  Array.sort(map, Order.mapInput(Order.String, ([name]: readonly [string, A]) => name))

@@ -3,7 +3,7 @@ import * as S from "effect-stackless/stackless"
 import type { Gear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
-import { AssertionError, type ErrorClass, KeyError, lookup, str, ZeroDivisionError } from "./python.ts"
+import { AssertionError, type ErrorClass, KeyError, lookup, sorted, str, ZeroDivisionError } from "./python.ts"
 
 /** `t` is the name of a tasklet, `c` of a channel. */
 export type StacklessOp =
@@ -52,6 +52,12 @@ type Channel = S.Channel<unknown>
 
 export class StacklessMachine extends Machine<StacklessOp> {
   protected readonly errors = errors
+
+  /** The original has no class of its own for a deadlock. */
+  protected override errorName(error: unknown): string {
+    return error instanceof S.DeadlockError ? "RuntimeError" : super.errorName(error)
+  }
+
   private readonly channels: ReadonlyMap<string, Channel>
   private readonly tasklets = new Map<string, S.Tasklet>()
   private readonly names = new Map<S.Tasklet, string>()
@@ -71,8 +77,8 @@ export class StacklessMachine extends Machine<StacklessOp> {
     return [
       `run=${S.getruncount()}`,
       `ring=${this.ring().join(",")}`,
-      ...[...this.tasklets].sort(byName).map(([name, tasklet]) => `${name}=${flags(tasklet)}`),
-      ...[...this.channels].sort(byName).map(([name, channel]) =>
+      ...sorted(this.tasklets).map(([name, tasklet]) => `${name}=${flags(tasklet)}`),
+      ...sorted(this.channels).map(([name, channel]) =>
         `${name}=${channel.balance}[${this.queue(channel).join(",")}]` +
         `${channel.closing ? "closing" : ""}${channel.closed ? "closed" : ""}`
       )
@@ -301,5 +307,3 @@ const flags = (tasklet: S.Tasklet): string => {
   ]
   return set.filter(Boolean).join("")
 }
-
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => a < b ? -1 : 1

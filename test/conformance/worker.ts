@@ -10,22 +10,20 @@ const mark = "conformance"
 
 export class Workers {
   private worker: Worker | undefined
+  /** Ends the run in progress. */
+  private settle: (run: Run) => void = () => {}
 
   /** As `run`, for any program. One at a time. */
   run(job: Job): Promise<Run> {
-    const worker = this.worker ??= new Worker(new URL(import.meta.url), { workerData: mark })
+    const worker = this.worker ??= this.start()
     return new Promise((resolve) => {
-      const settle = (run: Run, ends: boolean) => {
+      // It gives up a program that waits for ever itself: this is for one that does not let it.
+      const timer = setTimeout(() => this.fail(`${didNotEnd}, nor gave anything else a turn`), limit + 1000)
+      this.settle = (run) => {
         clearTimeout(timer)
-        worker.removeAllListeners("message").removeAllListeners("error")
-        if (ends) void this.end()
         resolve(run)
       }
-      const failed = (failure: string) => settle({ trace: [], failure }, true)
-      // It gives up a program that waits for ever itself: this is for one that does not let it.
-      const timer = setTimeout(() => failed(`${didNotEnd}, nor gave anything else a turn`), limit + 1000)
-      worker.on("message", (run: Run) => settle(run, run.failure !== undefined))
-      worker.on("error", (error: unknown) => failed(error instanceof Error ? error.stack ?? error.message : String(error)))
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
       worker.postMessage(job)
     })
   }
@@ -35,10 +33,23 @@ export class Workers {
     this.worker = undefined
     await worker?.terminate()
   }
+
+  private start(): Worker {
+    const worker = new Worker(new URL(import.meta.url), { workerData: mark })
+    worker.on("message", (run: Run) => this.settle(run))
+    worker.on("error", (error) => this.fail(error instanceof Error ? error.stack ?? error.message : String(error)))
+    return worker
+  }
+
+  private fail(failure: string): void {
+    void this.end()
+    this.settle({ trace: [], failure })
+  }
 }
 
 if (!isMainThread && workerData === mark) {
   parentPort!.on("message", async (job: Job) => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
     parentPort!.postMessage(await run(job))
   })
 }

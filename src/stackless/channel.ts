@@ -1,0 +1,398 @@
+/**
+ * The channel: a rendezvous between senders and receivers.
+ *
+ * Carries `channelobject.c` of Stackless 3.7.5. Its queue holds either senders or receivers, and the balance says which
+ * and how many. Who runs after a rendezvous is the preference's to say: the receiver (-1, the default), the sender (1),
+ * or whoever acted (0). Where it differs: fibers that are no tasklets can take part (party.ts), and a waiter is taken
+ * out of the middle of the queue at once, where upstream walks it.
+ */
+import { Effect, Exit, type Fiber } from "effect"
+import { call, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { RuntimeError, StopIteration, ValueError } from "./errors.ts"
+import { Party } from "./party.ts"
+import { schedulerOf } from "./scheduler.ts"
+import { type Link, Tasklet, type Waiter } from "./tasklet.ts"
+
+/** Which way an action goes: 1 sends, -1 receives. */
+type Direction = 1 | -1
+
+/**
+ * Told of every action on a channel, before it happens: who acts, whether it sends, and whether it will block. It must
+ * not act on channels itself: that throws `RuntimeError`. An error that it throws is thrown in whoever acts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChannelCallback = (
+  channel: Channel<any>,
+  tasklet: Tasklet,
+  sending: boolean,
+  willblock: boolean
+) => void
+
+/**
+ * A channel of `T`. Mirrors `stackless.channel`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Channel<in out T = any> {
+  /** @internal the first in the queue, or the channel itself */
+  right: Link = this
+  /** @internal the last in the queue, or the channel itself */
+  left: Link = this
+  /** How many wait to send (> 0) or to receive (< 0). */
+  balance = 0
+  private preferred: -1 | 0 | 1 = -1
+  /** Whether every action schedules to the next runnable tasklet. Overrides `preference`. */
+  scheduleAll = false
+  /** Was `close` called? It takes nobody into its queue any more. */
+  closing = false
+  private readonly receiving = new Receive<T>(this)
+
+  /**
+   * Sends a value. If somebody waits to receive, that one gets it; with the default preference it runs at once, and the
+   * sender right after. Otherwise the sender blocks.
+   *
+   * Dies with `RuntimeError` if it would block a tasklet that must not be, or the last one that runs; with `ValueError`
+   * if it would block on a closed channel. Mirrors `channel.send`.
+   */
+  send(value: T): Operation<void> {
+    return new Send(this, value, false)
+  }
+
+  /**
+   * Receives a value. If somebody waits to send, it is that one's, and the receiver goes on; otherwise it blocks. Dies
+   * as `send` does, and with whatever error is sent. Mirrors `channel.receive`.
+   */
+  receive(): Operation<T> {
+    return this.receiving
+  }
+
+  /** Sends an error of a class, made with `args`: it is thrown in the receiver. Mirrors `channel.send_exception`. */
+  sendException<Args extends ReadonlyArray<any>>(
+    ErrorClass: new(...args: Args) => unknown,
+    ...args: Args
+  ): Operation<void> {
+    return new Send(this, new ErrorClass(...args), true)
+  }
+
+  /** Sends an error: it is thrown in the receiver. Mirrors `channel.send_throw`. */
+  sendThrow(error: unknown): Operation<void> {
+    return new Send(this, error, true)
+  }
+
+  /** Sends the values of an iterable, one after another; gives back how many. Mirrors `channel.send_sequence`. */
+  sendSequence(values: Iterable<T>): Operation<number> {
+    return call(sendingAll<T>, this, values)
+  }
+
+  /**
+   * Receives the next value of the iteration: `{ done, value }`. It is done when a `StopIteration` was sent, or the
+   * channel is closed and nobody waits to send. Mirrors `channel.__next__`.
+   */
+  next(): Operation<IteratorResult<T, undefined>> {
+    return call(nextOf<T>, this)
+  }
+
+  /**
+   * Calls `body` with each value of the iteration, in turn; gives back how many there were. Mirrors
+   * `for value in channel`.
+   */
+  each<E = never>(body: (value: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void): Operation<number, E> {
+    return call(eachOf<T>, this, body)
+  }
+
+  /** The iteration from outside: each step receives as a foreign party. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    while (!(this.closing && this.balance <= 0)) {
+      const exit = await Effect.runPromiseExit(this.receiving)
+      if (exit._tag === "Success") yield exit.value
+      else {
+        const error = exit.cause.reasons.find((reason) => reason._tag === "Die")?.defect
+        if (error instanceof StopIteration) return
+        throw error
+      }
+    }
+  }
+
+  /** Lets nobody into the queue any more; who waits can still be served. Mirrors `channel.close`. */
+  close(): void {
+    this.closing = true
+  }
+
+  /** Opens it again. Mirrors `channel.open`. */
+  open(): void {
+    this.closing = false
+  }
+
+  /** Is it closed, and its queue empty? */
+  get closed(): boolean {
+    return this.closing && this.balance === 0
+  }
+
+  /** -1 prefers the receiver (the default), 1 the sender, 0 whoever acts. Any other number counts by its sign. */
+  get preference(): number {
+    return this.preferred
+  }
+
+  set preference(preference: number) {
+    if (typeof preference !== "number") throw new TypeError(`a preference is a number; got ${typeof preference}`)
+    this.preferred = preference > 0 ? 1 : preference < 0 ? -1 : 0
+  }
+
+  /** The first tasklet that waits; the next ones are its `next`. */
+  get queue(): Tasklet | undefined {
+    return this.right instanceof Tasklet ? this.right : undefined
+  }
+
+  // ---- the queue --------------------------------------------------------------------------------------------------
+
+  /** @internal lines a waiter up, before another one that waits, or last */
+  line(waiter: Waiter, direction: Direction, before: Link = this): void {
+    const { left } = before as Waiter
+    waiter.left = left
+    waiter.right = before
+    ;(left as Waiter).right = waiter
+    ;(before as Waiter).left = waiter
+    waiter.channel = this
+    this.balance += direction
+  }
+
+  /** @internal takes a waiter out; returns who stood behind it */
+  take(waiter: Waiter): Link {
+    const { left, right } = waiter as { left: Waiter; right: Waiter }
+    left.right = right
+    right.left = left
+    waiter.left = waiter.right = waiter.channel = undefined
+    this.balance -= this.balance > 0 ? 1 : -1
+    return right
+  }
+}
+
+/**
+ * Makes a channel. Mirrors `stackless.channel()`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const channel = <T = any>(): Channel<T> => new Channel<T>()
+
+// ---- sequences ------------------------------------------------------------------------------------------------------
+
+function* sendingAll<T>(channel: Channel<T>, values: Iterable<T>): Generator<Effect.Effect<void>, number, any> {
+  let count = 0
+  for (const value of values) {
+    yield* channel.send(value)
+    count++
+  }
+  return count
+}
+
+function* nextOf<T>(channel: Channel<T>): Generator<Effect.Effect<T>, IteratorResult<T, undefined>, any> {
+  if (channel.closing && channel.balance <= 0) return { done: true, value: undefined }
+  try {
+    return { done: false, value: yield* channel.receive() }
+  } catch (error) {
+    if (error instanceof StopIteration) return { done: true, value: undefined }
+    throw error
+  }
+}
+
+function* eachOf<T>(
+  channel: Channel<T>,
+  body: (value: T) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
+): Generator<Effect.Effect<any, any>, number, any> {
+  for (let count = 0;; count++) {
+    const { done, value } = yield* nextOf(channel)
+    if (done) return count
+    yield* call(body as (value: T | undefined) => void, value)
+  }
+}
+
+// ---- the actions ----------------------------------------------------------------------------------------------------
+
+class Send<T> extends Operation<void> {
+  readonly channel: Channel<T>
+  readonly value: unknown
+  readonly raising: boolean
+  constructor(channel: Channel<T>, value: unknown, raising: boolean) {
+    super()
+    this.channel = channel
+    this.value = value
+    this.raising = raising
+  }
+  perform(performer: Microthread): Microthread {
+    return act(this.channel, performer, this.value, this.raising, 1)
+  }
+  override performOutside(): Effect.Effect<void> {
+    return actOutside(this.channel, this.value, this.raising, 1)
+  }
+}
+
+class Receive<T> extends Operation<T> {
+  readonly channel: Channel<T>
+  constructor(channel: Channel<T>) {
+    super()
+    this.channel = channel
+  }
+  perform(performer: Microthread): Microthread {
+    return act(this.channel, performer, undefined, false, -1)
+  }
+  override performOutside(_thread: Thread, _fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
+    return actOutside(this.channel, undefined, false, -1)
+  }
+}
+
+/** Mirrors `generic_channel_action`. */
+const act = (
+  channel: Channel<any>,
+  performer: Microthread,
+  value: unknown,
+  raising: boolean,
+  direction: Direction
+): Microthread => {
+  const scheduler = schedulerOf(performer.thread)
+  const source = scheduler.current(performer)
+  const meets = direction > 0 ? channel.balance < 0 : channel.balance > 0
+  const target = meets ? channel.right as Waiter : undefined
+  const interthread = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
+  carry(source, value, raising)
+  try {
+    if (channelCallback !== undefined && !interthread) notify(channel, source, direction, !meets)
+    const next = target === undefined
+      ? wait(channel, source, direction)
+      : interthread
+      ? meetOutside(channel, source, target)
+      : meet(channel, source, target as Tasklet, direction)
+    if (channelCallback !== undefined && interthread) notify(channel, source, direction, false)
+    return next
+  } catch (error) {
+    source.give(undefined)
+    throw error
+  }
+}
+
+/** Somebody waits: they exchange what they have, and the preference says who runs. */
+const meet = (channel: Channel<any>, source: Tasklet, target: Tasklet, direction: Direction): Microthread => {
+  const scheduler = schedulerOf(source.thread)
+  const behind = channel.take(target)
+  exchange(source, target)
+  let next = source
+  if (channel.scheduleAll) {
+    scheduler.insert(target)
+    next = source.right as Tasklet
+  } else if (channel.preference === -direction) {
+    scheduler.insertNext(target)
+    next = target
+  } else {
+    scheduler.insert(target)
+  }
+  try {
+    return scheduler.switch(source, next)
+  } catch (error) {
+    scheduler.remove(target)
+    scheduler.head = source
+    channel.line(target, -direction as Direction, behind)
+    exchange(source, target)
+    throw error
+  }
+}
+
+/** A tasklet of another thread waits, or a fiber that is none: it gets what it waits for, and the tasklet goes on. */
+const meetOutside = (channel: Channel<any>, source: Tasklet, target: Waiter): Microthread => {
+  channel.take(target)
+  const { inbox, raising } = source
+  carry(source, target.inbox, target.raising)
+  const next = schedulerOf(source.thread).to(source)
+  serve(target, inbox, raising)
+  return next
+}
+
+/** Nobody waits: the tasklet does. */
+const wait = (channel: Channel<any>, source: Tasklet, direction: Direction): Microthread => {
+  if (source.blockTrap) throw new RuntimeError("this tasklet does not like to be blocked.")
+  if (channel.closing) throw new ValueError("Send/receive operation on a closed channel")
+  const scheduler = schedulerOf(source.thread)
+  scheduler.remove(source)
+  channel.line(source, direction)
+  try {
+    return scheduler.switch(source, scheduler.head)
+  } catch (error) {
+    if (source.channel === channel) channel.take(source)
+    scheduler.restore(source)
+    throw error
+  }
+}
+
+/** The same for a fiber that is no tasklet. */
+const actOutside = (
+  channel: Channel<any>,
+  value: unknown,
+  raising: boolean,
+  direction: Direction
+): Effect.Effect<any> =>
+  Effect.suspend((): Effect.Effect<any> => {
+    if (direction > 0 ? channel.balance < 0 : channel.balance > 0) {
+      const target = channel.right as Waiter
+      channel.take(target)
+      const { inbox, raising: raises } = target
+      serve(target, value, raising)
+      return raises ? Effect.die(inbox) : Effect.succeed(inbox)
+    }
+    if (channel.closing) return Effect.die(new ValueError("Send/receive operation on a closed channel"))
+    return Effect.callback<any>((resume) => {
+      const party = new Party(value, raising, resume)
+      channel.line(party, direction)
+      return Effect.sync(() => {
+        if (party.channel !== undefined) channel.take(party)
+      })
+    })
+  })
+
+/** Gives a waiter what it waited for, and lets it go on: a tasklet when its turn comes. */
+const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {
+  if (waiter instanceof Tasklet) {
+    carry(waiter, value, raising)
+    schedulerOf(waiter.thread).insert(waiter)
+  } else {
+    waiter.resume(raising ? Exit.die(value) : Exit.succeed(value))
+  }
+}
+
+const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
+  if (raising) t.raise(value)
+  else t.give(value)
+}
+
+const exchange = (a: Tasklet, b: Tasklet): void => {
+  const { inbox, raising } = a
+  carry(a, b.inbox, b.raising)
+  carry(b, inbox, raising)
+}
+
+// ---- the callback ---------------------------------------------------------------------------------------------------
+
+/** One for all threads, as upstream has one an interpreter. */
+let channelCallback: ChannelCallback | undefined
+
+/** @internal for callbacks.ts */
+export const replaceChannelCallback = (callback: ChannelCallback | undefined): ChannelCallback | undefined => {
+  const before = channelCallback
+  channelCallback = callback
+  return before
+}
+
+/** @internal for callbacks.ts */
+export const channelCallbackNow = (): ChannelCallback | undefined => channelCallback
+
+const notify = (channel: Channel<any>, source: Tasklet, direction: Direction, willblock: boolean): void => {
+  const scheduler = schedulerOf(source.thread)
+  if (scheduler.locked) throw new RuntimeError("Recursive channel call due to callbacks!")
+  scheduler.locked = true
+  try {
+    channelCallback!(channel, source, direction > 0, willblock)
+  } finally {
+    scheduler.locked = false
+  }
+}

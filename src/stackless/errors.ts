@@ -1,0 +1,65 @@
+/** The errors of the Stackless layer: upstream's names, a message that says what to do, and the data to see why. */
+import type { Channel } from "./channel.ts"
+import type { Tasklet } from "./tasklet.ts"
+
+export { ValueError } from "../greenlet/index.ts"
+
+/**
+ * An operation that cannot be done in the state that things are in. Mirrors Python's `RuntimeError` as Stackless
+ * raises it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RuntimeError extends Error {
+  override readonly name: string = "RuntimeError"
+}
+
+/** A tasklet that waits, and the channel that it waits on. */
+export interface Waiting {
+  readonly tasklet: Tasklet
+  readonly channel: Channel<any>
+  readonly direction: "send" | "receive"
+}
+
+/**
+ * Nothing can run any more: the last runnable tasklet blocks, or main waits on a channel that nobody is left to serve.
+ * Upstream raises a plain `RuntimeError`; this one is one, and says who waits on what.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DeadlockError extends RuntimeError {
+  override readonly name: string = "DeadlockError"
+  /** Who waits on what: the tasklet that blocked last, and main if it waits too. */
+  readonly waiting: ReadonlyArray<Waiting>
+
+  constructor(message: string, waiting: ReadonlyArray<Waiting>) {
+    const who = waiting.map(({ channel, direction, tasklet }) =>
+      `${tasklet.isMain ? "the main tasklet" : "a tasklet"} waits to ${direction} on a channel of balance ${channel.balance}`
+    )
+    super(who.length === 0 ? message : `${message} (${who.join("; ")})`)
+    this.waiting = waiting
+  }
+}
+
+/**
+ * Thrown into a tasklet to end it, by `kill`. It ends the tasklet silently. Mirrors `stackless.TaskletExit`, which
+ * derives from `SystemExit`, so that `except Exception` lets it pass; a `catch` of JavaScript does not.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskletExit extends Error {
+  override readonly name: string = "TaskletExit"
+}
+
+/**
+ * Ends the iteration over a channel when a sender sends it. Mirrors Python's `StopIteration`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StopIteration extends Error {
+  override readonly name: string = "StopIteration"
+}

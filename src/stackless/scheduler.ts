@@ -1,0 +1,372 @@
+/**
+ * The scheduler of a thread: the ring of runnables, who is next, what happens when nobody is.
+ *
+ * Carries `scheduling.c` and the ring of `taskletobject.c` of Stackless 3.7.5, whose order is what programs rely on. The
+ * current tasklet is in the ring, at its head; `insert` appends at its end, which is just before the head. Where it
+ * differs: a tasklet that waits for a foreign Effect leaves the ring, and while one does, a ring that runs empty is no
+ * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
+ */
+import { Effect, Exit } from "effect"
+import { Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
+import { Tasklet } from "./tasklet.ts"
+
+/**
+ * Told of every switch, before it happens: who leaves and who comes. An error that it throws is printed and ignored, as
+ * upstream does. It must not switch: that throws `RuntimeError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ScheduleCallback = (prev: Tasklet | undefined, next: Tasklet | undefined) => void
+
+export class Scheduler {
+  readonly thread: Thread
+  /** The program outside, as a tasklet. */
+  readonly main: Tasklet
+  /** The head of the ring. It is the tasklet that runs, except in the middle of a transition and while idle. */
+  head: Tasklet | undefined
+  runcount = 0
+  /** The tasklets inside `run`, the innermost last: who is revived when the ring runs empty. */
+  readonly watchdogs: Array<Tasklet> = []
+  /** While it is not 0, no switch takes place. */
+  switchTrap = 0
+  /** How many tasklets wait for a foreign Effect. */
+  outside = 0
+  /** While a callback runs, nothing may be scheduled. */
+  locked = false
+  private readonly idle: Idle
+
+  constructor(thread: Thread) {
+    this.thread = thread
+    this.main = new MainTasklet(thread)
+    this.idle = new Idle(this)
+    this.insert(this.main)
+    const outside = thread.main
+    outside.waits = () => this.main.waits()
+    outside.ready = () => this.main.ready()
+    outside.interrupted = () => this.main.interrupted()
+    outside.abandoned = () => this.abandoned()
+  }
+
+  // ---- the ring ---------------------------------------------------------------------------------------------------
+
+  /** Appends a tasklet: it runs after all that are runnable now. */
+  insert(t: Tasklet): void {
+    const { head } = this
+    if (head === undefined) {
+      t.right = t.left = t
+      this.head = t
+      this.idle.wake()
+    } else {
+      const last = head.left as Tasklet
+      t.left = last
+      t.right = head
+      last.right = head.left = t
+    }
+    this.runcount++
+  }
+
+  /** Inserts a tasklet right after the head. */
+  insertNext(t: Tasklet): void {
+    const { head } = this
+    if (head === undefined) return this.insert(t)
+    const second = head.right as Tasklet
+    t.left = head
+    t.right = second
+    head.right = second.left = t
+    this.runcount++
+  }
+
+  /** Takes a tasklet out of the ring, the next one becoming the head if it was. */
+  remove(t: Tasklet): void {
+    const { left, right } = t as { left: Tasklet; right: Tasklet }
+    if (right === t) {
+      this.head = undefined
+    } else {
+      left.right = right
+      right.left = left
+      if (this.head === t) this.head = right
+    }
+    t.left = t.right = undefined
+    this.runcount--
+  }
+
+  /** Puts a tasklet back where it was when it ran: at the head. */
+  restore(t: Tasklet): void {
+    this.insert(t)
+    this.head = t
+  }
+
+  // ---- switching --------------------------------------------------------------------------------------------------
+
+  /** The tasklet that performs an operation. */
+  current(performer: Microthread): Tasklet {
+    const { head } = this
+    if (head === performer) return head as Tasklet
+    if (head !== undefined && head === this.main && performer === this.thread.main) return head
+    throw new RuntimeError(
+      "only a tasklet can do this: what runs is a greenlet that the scheduler does not know"
+    )
+  }
+
+  /** Hands control to a tasklet of this thread, which is at the head from now on. */
+  to(t: Tasklet): Microthread {
+    this.head = t
+    return t === this.main ? this.toMain() : t
+  }
+
+  /**
+   * Hands control from `prev` to `next`, which is brought into the ring if need be; with no `next`, to whoever has to
+   * be woken. Throws, with everything as before, if a switch is not possible. Mirrors `slp_schedule_task`.
+   */
+  switch(prev: Tasklet, next: Tasklet | undefined): Microthread {
+    if (next === undefined) return this.block(prev)
+    if (next.thread !== this.thread) return this.switchInterthread(prev, next)
+    if (prev !== next) {
+      if (this.switchTrap !== 0) throw new RuntimeError("switch_trap: switching is forbidden until switchTrap(-1)")
+      if (this.locked) throw new RuntimeError("a callback must not switch tasklets")
+    }
+    if (next.right === undefined || next.blocked) {
+      next.unblock()
+      this.insert(next)
+    }
+    if (scheduleCallback !== undefined && prev !== next) this.notify(prev, next)
+    return this.to(next)
+  }
+
+  /** `next` belongs to another thread: it is made runnable there, and `prev` goes on. */
+  private switchInterthread(prev: Tasklet, next: Tasklet): Microthread {
+    const going = this.switch(prev, prev)
+    next.unblock()
+    if (next.right === undefined) schedulerOf(next.thread).insert(next)
+    return going
+  }
+
+  /** `prev` leaves and nobody is runnable. Mirrors `schedule_task_block`. */
+  private block(prev: Tasklet): Microthread {
+    if (this.outside > 0) return this.idles(prev)
+    const wakeup = this.watchdog
+    if (wakeup.right === undefined) {
+      // it is in `run`, or has just left the ring itself: it is revived, and passed nothing but an error
+      if (prev !== wakeup && prev.raising) wakeup.raise(prev.inbox)
+      return this.switch(prev, wakeup)
+    }
+    prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
+    return this.switch(prev, prev)
+  }
+
+  /**
+   * `t` has ended, with an error or without: who is next. Mirrors `slp_tasklet_end`. The end of a tasklet is a switch
+   * that nothing can forbid: upstream aborts when a trap is set or a callback runs.
+   */
+  end(t: Tasklet, failed: boolean, error: unknown): Microthread {
+    this.remove(t)
+    if (failed && error instanceof TaskletExit) failed = false
+    let next = this.head
+    if (next === undefined) {
+      if (this.outside > 0 && !failed) return this.idles(t)
+      next = this.watchdog
+      if (next.blocked && !failed) {
+        failed = true
+        error = next.channel === undefined ? undefined : new DeadlockError(
+          next.channel.balance < 0
+            ? "the main tasklet is receiving without a sender available."
+            : "the main tasklet is sending without a receiver available.",
+          this.waiting(next)
+        )
+      }
+    }
+    if (failed) {
+      next = this.watchdog
+      next.raise(error)
+    }
+    const { switchTrap } = this
+    this.switchTrap = 0
+    try {
+      return this.switch(t, next)
+    } finally {
+      this.switchTrap = switchTrap
+    }
+  }
+
+  /** Who is woken when the ring runs empty: the innermost tasklet in `run`, or main. */
+  get watchdog(): Tasklet {
+    const { watchdogs } = this
+    return watchdogs.length === 0 ? this.main : watchdogs[watchdogs.length - 1]!
+  }
+
+  // ---- waiting for foreign Effects --------------------------------------------------------------------------------
+
+  /** The current tasklet's fiber suspends: it leaves the ring, and the others go on. */
+  waits(t: Tasklet): Microthread {
+    if (t.blockTrap) throw new RuntimeError("this tasklet does not like to be blocked: it may not wait for an Effect")
+    this.remove(t)
+    t.waitsOutside = true
+    this.outside++
+    try {
+      return this.switch(t, this.head)
+    } catch (error) {
+      t.unblock()
+      this.restore(t)
+      throw error
+    }
+  }
+
+  /** Its wait is over: it lines up again. */
+  ready(t: Tasklet): void {
+    if (!t.waitsOutside) return
+    t.unblock()
+    this.insert(t)
+  }
+
+  private idles(prev: Tasklet): Microthread {
+    this.idle.prev = prev
+    return this.idle
+  }
+
+  // ---- main -------------------------------------------------------------------------------------------------------
+
+  private toMain(): Microthread {
+    const { main } = this
+    const outside = this.thread.main
+    if (main.raising) outside.raise(main.inbox)
+    else outside.give(main.inbox)
+    main.give(undefined)
+    return outside
+  }
+
+  /** The fiber that stood for main was interrupted: whatever main was in, it is current again. */
+  private abandoned(): void {
+    const { main } = this
+    this.watchdogs.length = 0
+    if (main.right === undefined || main.blocked) {
+      main.unblock()
+      this.insert(main)
+    }
+    main.give(undefined)
+    this.head = main
+  }
+
+  // ---- what others are told ---------------------------------------------------------------------------------------
+
+  notify(prev: Tasklet | undefined, next: Tasklet): void {
+    if (this.locked) throw new RuntimeError("Recursive scheduler call due to callbacks!")
+    const { head } = this
+    this.locked = true
+    this.head = prev ?? head
+    try {
+      scheduleCallback!(prev, next)
+    } catch (error) {
+      console.error("Error in scheduling callback:", error)
+    } finally {
+      this.locked = false
+      this.head = head
+    }
+  }
+
+  private waiting(t: Tasklet): ReadonlyArray<Waiting> {
+    return [...new Set([t, this.watchdog])].flatMap((tasklet) =>
+      tasklet.channel === undefined
+        ? []
+        : [{ tasklet, channel: tasklet.channel, direction: tasklet.channel.balance > 0 ? "send" : "receive" }]
+    )
+  }
+}
+
+/** The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. */
+class MainTasklet extends Tasklet {
+  constructor(thread: Thread) {
+    super(undefined, thread)
+    this.rebind(undefined)
+    this.push({ next: unreachable, throw: unreachable })
+  }
+  override get alive(): boolean {
+    return true
+  }
+}
+
+const unreachable = (): never => {
+  throw new RuntimeError("the main tasklet has no frame")
+}
+
+// ---- idling ---------------------------------------------------------------------------------------------------------
+
+/**
+ * What runs while nobody is runnable but somebody waits for a foreign Effect: it waits, which parks the thread, until a
+ * tasklet is inserted. It is gevent's hub in small.
+ */
+class Idle extends Microthread {
+  /** The tasklet that blocked last. */
+  prev: Tasklet | undefined = undefined
+  private resume: (() => void) | undefined = undefined
+
+  constructor(scheduler: Scheduler) {
+    const goOn = new GoOn(scheduler)
+    const work = Effect.callback<void>((resume) => {
+      this.resume = () => resume(Exit.void)
+    })
+    super(function*() {
+      for (;;) {
+        if (scheduler.head === undefined) yield* work
+        yield* goOn
+      }
+    }, scheduler.thread)
+  }
+
+  wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.()
+  }
+
+  ends(): Microthread {
+    return unreachable()
+  }
+
+  dies(error: unknown): Microthread {
+    throw error
+  }
+}
+
+class GoOn extends Operation<void> {
+  readonly scheduler: Scheduler
+  constructor(scheduler: Scheduler) {
+    super()
+    this.scheduler = scheduler
+  }
+  perform(current: Microthread): Microthread {
+    const { scheduler } = this
+    const { head } = scheduler
+    if (head === undefined) return current
+    const { prev } = current as Idle
+    if (scheduleCallback !== undefined && prev !== head) scheduler.notify(prev, head)
+    return scheduler.to(head)
+  }
+}
+
+// ---- one a thread ---------------------------------------------------------------------------------------------------
+
+const schedulers = new WeakMap<Thread, Scheduler>()
+let last: Scheduler | undefined
+
+/** The scheduler of a thread. */
+export const schedulerOf = (thread: Thread): Scheduler => {
+  if (last !== undefined && last.thread === thread) return last
+  let scheduler = schedulers.get(thread)
+  if (scheduler === undefined) schedulers.set(thread, scheduler = new Scheduler(thread))
+  return last = scheduler
+}
+
+/** One for all threads, as upstream has one an interpreter. */
+let scheduleCallback: ScheduleCallback | undefined
+
+/** @internal for callbacks.ts */
+export const replaceScheduleCallback = (callback: ScheduleCallback | undefined): ScheduleCallback | undefined => {
+  const before = scheduleCallback
+  scheduleCallback = callback
+  return before
+}
+
+/** @internal for callbacks.ts */
+export const scheduleCallbackNow = (): ScheduleCallback | undefined => scheduleCallback
