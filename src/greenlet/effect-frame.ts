@@ -6,13 +6,13 @@ import type { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { WAITING } from "./state.ts"
 
+/** Where the operation said that the fiber performed last. */
+let destination: Microthread
+
 /** The operation was performed on the fiber; the loop goes where it said. */
 class Jump extends Operation<unknown> {
-  perform(current: Microthread): Microthread {
-    const side = current.fiber!
-    const next = side.jump!
-    side.jump = undefined
-    return next
+  perform(): Microthread {
+    return destination
   }
 }
 
@@ -28,35 +28,37 @@ const jump: IteratorResult<unknown, unknown> = { done: false, value: new Jump() 
 const wait: IteratorResult<unknown, unknown> = { done: false, value: new Wait() }
 
 export class EffectFrame implements Frame {
-  private readonly greenlet: Microthread
+  private readonly side: GreenletFiber
   private effect: Effect.Effect<unknown, unknown, any> | undefined
 
   constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
-    this.greenlet = greenlet
+    this.side = greenlet.fiber ??= new GreenletFiber(greenlet)
     this.effect = effect
   }
 
   next(value: unknown): IteratorResult<unknown, unknown> {
-    const { effect, greenlet } = this
-    if (effect === undefined) return this.result(greenlet.fiber!.continue(Exit.succeed(value)))
+    const { effect, side } = this
+    if (effect === undefined) return this.result(side.continue(Exit.succeed(value)))
     this.effect = undefined
-    greenlet.fiber ??= new GreenletFiber(greenlet)
-    return this.result(greenlet.fiber.begin(effect))
+    return this.result(side.begin(effect))
   }
 
   throw(error: unknown): IteratorResult<unknown, unknown> {
     if (this.effect !== undefined) throw error
-    return this.result(this.greenlet.fiber!.throw(error))
+    return this.result(this.side.throw(error))
   }
 
   private result(outcome: Outcome): IteratorResult<unknown, unknown> {
+    const { side } = this
     switch (outcome) {
       case "performed":
+        destination = side.jump!
+        side.jump = undefined
         return jump
       case "waiting":
         return wait
       case "ended":
-        return { done: true, value: this.greenlet.fiber!.takeExit() }
+        return { done: true, value: side.takeExit() }
     }
   }
 }

@@ -50,7 +50,8 @@ export type Outcome = "ended" | "performed" | "waiting"
 
 /** A greenlet's fiber, from its first foreign Effect to its end. */
 export class GreenletFiber {
-  readonly greenlet: Microthread
+  /** Whose it is. */
+  greenlet: Microthread
   readonly gate: Gate
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Set while the fiber is parked. */
@@ -90,7 +91,7 @@ export class GreenletFiber {
     const open = gate.open
     try {
       if (this.fiber !== undefined) {
-        gate.open = this.fiber
+        gate.open = this
         this.unpark(run)
       } else {
         gate.adopts = this
@@ -107,7 +108,7 @@ export class GreenletFiber {
   continue(exit: Exit.Exit<unknown, unknown>): Outcome {
     const { gate } = this
     const open = gate.open
-    gate.open = this.fiber
+    gate.open = this
     try {
       if (this.task !== undefined) this.takeTask()()
       else if (this.proxy !== undefined) this.takeProxy().resume(exit)
@@ -127,7 +128,7 @@ export class GreenletFiber {
     this.task = undefined
     const { gate } = this
     const open = gate.open
-    gate.open = this.fiber
+    gate.open = this
     try {
       this.fiber!.interruptUnsafe()
     } finally {
@@ -238,7 +239,7 @@ const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
   (effect) => effect
 )
 
-const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as Gate).thread.current.fiber!
+const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as Gate).open!
 
 // ---- the gate -------------------------------------------------------------------------------------------------------
 
@@ -247,8 +248,8 @@ export class Gate implements Scheduler.Scheduler {
   readonly thread: Thread
   readonly base: Scheduler.Scheduler
   readonly executionMode: "sync" | "async"
-  /** The fiber that the loop lets run. */
-  open: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The greenlet's side whose fiber the loop lets run. */
+  open: GreenletFiber | undefined = undefined
   /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
   adopts: GreenletFiber | undefined = undefined
   readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
@@ -275,11 +276,12 @@ export class Gate implements Scheduler.Scheduler {
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    if (fiber === this.open) return false
+    if (this.open !== undefined && this.open.fiber === fiber) return false
     if (this.adopts !== undefined) {
       const side = this.adopts
       this.adopts = undefined
-      side.fiber = this.open = fiber
+      side.fiber = fiber
+      this.open = side
       this.owners.set(fiber, side)
       return false
     }
@@ -322,10 +324,11 @@ export const performOnFiber = (
 ): Effect.Effect<any, any, any> => {
   const gate = fiber.cache.scheduler
   if (!(gate instanceof Gate)) return operation.performOutside(fiber.getRef(Thread), fiber)
-  return gate.open === fiber ? performHard(operation, gate.thread.current) : operation.performOutside(gate.thread, fiber)
+  return gate.open?.fiber === fiber ? performHard(operation, gate.open) : operation.performOutside(gate.thread, fiber)
 }
 
-const performHard = (operation: Operation<any, any, any>, current: Microthread): Effect.Effect<any, any> => {
+const performHard = (operation: Operation<any, any, any>, side: GreenletFiber): Effect.Effect<any, any> => {
+  const current = side.greenlet
   const frame = current.code
   let next: Microthread
   try {
@@ -343,13 +346,13 @@ const performHard = (operation: Operation<any, any, any>, current: Microthread):
       return failureOf(value)
     }
   }
-  current.fiber!.jump = next
+  side.jump = next
   return park
 }
 
 /** For `Thread.standForMain`: a child of a greenlet's fiber wants to switch. */
 export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> => {
-  const side = gate.open === undefined ? undefined : gate.owners.get(gate.open)
+  const side = gate.open
   if (side === undefined || side.proxy !== undefined) {
     return Exit.die(
       new GreenletError(

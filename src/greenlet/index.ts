@@ -8,5 +8,5 @@ export { AttributeError, GreenletError, GreenletExit, ValueError } from "./error
 export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"
 export { type Body, Microthread } from "./microthread.ts"
 export { Operation } from "./operation.ts"
-export { makeThread, Thread, withThread } from "./thread.ts"
+export { currentThread, makeThread, Thread, withThread } from "./thread.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"

@@ -141,6 +141,24 @@ export abstract class Microthread {
     this.code = body
   }
 
+  /**
+   * Hands its frames over to `heir`, as which they run from now on; it is left dead, and the heir's own frames are
+   * dropped. The value in the heir's inbox stays there: a later resume brings it.
+   */
+  bequeath(heir: Microthread): void {
+    const { code, fiber, stack } = this
+    const kept = heir.state === SUSPENDED ? heir.inbox : undefined
+    this.fiber = undefined
+    this.bury()
+    heir.drop()
+    heir.state = SUSPENDED
+    heir.code = kept === undefined ? code : new Inherited(code as Frame, heir, kept)
+    heir.stack = stack
+    heir.fiber = fiber
+    if (fiber !== undefined) fiber.greenlet = heir
+    heir.thread.started(heir)
+  }
+
   // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
 
   /** Its body. */
@@ -209,6 +227,30 @@ export abstract class Microthread {
       fiber.release()
     }
     this.thread.buried(this)
+  }
+}
+
+/** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
+class Inherited implements Frame {
+  private readonly frame: Frame
+  private readonly heir: Microthread
+  private readonly kept: unknown
+  constructor(frame: Frame, heir: Microthread, kept: unknown) {
+    this.frame = frame
+    this.heir = heir
+    this.kept = kept
+  }
+  next(value: unknown): IteratorResult<unknown, unknown> {
+    this.enter()
+    return this.frame.next(value)
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    this.enter()
+    return this.frame.throw(error)
+  }
+  private enter(): void {
+    this.heir.code = this.frame
+    this.heir.inbox = this.kept
   }
 }
 

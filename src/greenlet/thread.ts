@@ -328,6 +328,11 @@ class ThreadState {
   // ---- the end ----------------------------------------------------------------------------------------------------
 
   /** @internal */
+  started(g: Microthread): void {
+    this.alive?.add(g)
+  }
+
+  /** @internal */
   buried(g: Microthread): void {
     this.alive?.delete(g)
   }

@@ -76,7 +76,6 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     const body = f ?? (args === undefined || !this.unstarted ? undefined : this.code as Body | undefined)
     if (args !== undefined && body === undefined) throw notBound()
     this.rebind(body)
-    this.flags &= ~BOUND
     if (args !== undefined) this.supply(args)
     return this
   }
@@ -285,6 +284,12 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     this.scheduler.insert(this)
   }
 
+  /** @internal */
+  override rebind(body: Body | undefined): void {
+    super.rebind(body)
+    this.flags &= ~BOUND
+  }
+
   /** @internal takes it out of whatever it waits for */
   unblock(): void {
     if (this.channel !== undefined) this.channel.take(this)
@@ -350,6 +355,7 @@ class Run extends Operation<void> {
     if (remove && tasklet.thread !== performer.thread) throw new RuntimeError("can't switch to a different thread.")
     const inserted = tasklet.right === undefined
     tasklet.insert()
+    if (remove && tasklet === current && current.right !== current) return this.toOneself(scheduler, current)
     if (remove) scheduler.remove(current)
     try {
       return scheduler.switch(current, tasklet)
@@ -359,7 +365,23 @@ class Run extends Operation<void> {
       throw error
     }
   }
+
+  /**
+   * A tasklet that switches to itself goes on as the next tasklet in the ring, whose own frames are lost, and stays in
+   * the ring itself with nothing to run. Conformance program slp-0179 shows it. Upstream crashes if the next is main.
+   */
+  private toOneself(scheduler: Scheduler, current: Tasklet): Microthread {
+    const heir = current.right as Tasklet
+    if (heir.isMain) throw new RuntimeError("a tasklet cannot switch to itself: it would go on as the main tasklet")
+    current.bequeath(heir)
+    current.rebind(nothing)
+    scheduler.remove(current)
+    scheduler.insert(current)
+    return scheduler.to(heir)
+  }
 }
+
+const nothing = (): void => {}
 
 class Throw extends Operation<void> {
   readonly tasklet: Tasklet
@@ -404,6 +426,7 @@ class Throw extends Operation<void> {
   private isOver(): boolean {
     if (this.tasklet.alive) return false
     if (!(this.error instanceof TaskletExit)) throw new RuntimeError("You cannot throw to a dead tasklet")
+    this.tasklet.remove()
     return true
   }
 
