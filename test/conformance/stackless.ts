@@ -187,15 +187,17 @@ export class StacklessMachine extends Machine<StacklessOp> {
 
   /** Takes off the traps, and runs what can still run: the budget of steps is an end to all of it. */
   *settle(): Steps<void> {
-    S.switchTrap(-S.switchTrap(0))
     S.getcurrent().setAtomic(false)
     S.getcurrent().blockTrap = false
+    S.switchTrap(-S.switchTrap(0))
     for (let left = this.names.size; left > 0 && S.getruncount() > 1; left--) {
       try {
         yield* S.run()
       } catch {
         // a tasklet died of it
       }
+      // what ran may have set it again
+      S.switchTrap(-S.switchTrap(0))
     }
   }
 
