@@ -6,7 +6,7 @@
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
  */
-import { type Context, type Effect } from "effect"
+import type { Context, Effect } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { GreenletFiber } from "./fiber.ts"
 import type { Frame } from "./frame.ts"

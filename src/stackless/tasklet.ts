@@ -6,7 +6,7 @@
  * then by nobody but that Effect, or by `throw` and `kill`.
  */
 import { Effect, type Fiber } from "effect"
-import { type Body, Microthread, Operation, Thread } from "../greenlet/index.ts"
+import { type Body, Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import type { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import type { Party } from "./party.ts"
