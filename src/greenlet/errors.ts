@@ -28,6 +28,16 @@ export class GreenletExit extends Error {
 }
 
 /**
+ * The switch itself failed, which only an {@link UnswitchableGreenlet} makes happen. Mirrors Python's `SystemError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SystemError extends Error {
+  override readonly name: string = "SystemError"
+}
+
+/**
  * An argument of the right type that cannot be used, such as a parent that would close a cycle. Mirrors Python's
  * `ValueError`.
  *

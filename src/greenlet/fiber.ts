@@ -23,13 +23,26 @@ import { Thread } from "./thread.ts"
  */
 const failures = new WeakSet<object>()
 
+/** The same of strings, numbers and the like, which have no identity: the last few are remembered. */
+const plainFailures = new Set<unknown>()
+
+const rememberFailure = (error: unknown): void => {
+  if (isObject(error)) {
+    failures.add(error)
+    return
+  }
+  plainFailures.delete(error)
+  plainFailures.add(error)
+  if (plainFailures.size > 64) plainFailures.delete(plainFailures.values().next().value)
+}
+
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
 /** What a body sees of a cause: the failure, else the defect, itself; an interrupt is `GreenletExit`. */
 export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) {
-      if (isObject(reason.error)) failures.add(reason.error)
+      rememberFailure(reason.error)
       return reason.error
     }
   }
@@ -41,7 +54,7 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
 
 /** What Effect sees of an error that a body threw. */
 export const failureOf = (error: unknown): Exit.Exit<never, any> =>
-  isObject(error) && failures.has(error) ? Exit.fail(error) : Exit.die(error)
+  (isObject(error) ? failures.has(error) : plainFailures.has(error)) ? Exit.fail(error) : Exit.die(error)
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
@@ -66,6 +79,8 @@ export class GreenletFiber {
   proxy: Proxy | undefined = undefined
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
   thrown: { readonly error: unknown } | undefined = undefined
+  /** Interrupted from outside while its greenlet ran frames elsewhere: its next Effect is interrupted. */
+  interrupting = false
   /** Interrupted: Effect would interrupt whatever ran on the fiber next, so the next Effect gets another fiber. */
   spent = false
   /** The spent fibers: they, and with them their children, live as long as the greenlet. */
@@ -73,12 +88,22 @@ export class GreenletFiber {
 
   constructor(greenlet: Microthread) {
     this.greenlet = greenlet
-    this.gate = greenlet.thread.gateFor(greenlet.context)
+    this.gate = greenlet.thread.gateFor(greenlet.thread.contextOf(greenlet))
+  }
+
+  /** Is it suspended in a switch of a child fiber, which is no longer waited for? */
+  get givenUp(): boolean {
+    return this.task !== undefined && this.proxy?.performed === true
   }
 
   /** Begins a foreign Effect. */
   begin(effect: Effect.Effect<unknown, unknown, any>): Outcome {
     if (this.spent) this.retire()
+    if (this.interrupting) {
+      this.interrupting = false
+      this.exit = interrupted
+      return "ended"
+    }
     // What its services are is known only at run time, from the creator's context. An interrupt skips every handler of
     // an interruptible region, so the Effect has a region of its own inside the uninterruptible driver.
     const run = Effect.uninterruptible(
@@ -95,7 +120,9 @@ export class GreenletFiber {
         this.unpark(run)
       } else {
         gate.adopts = this
-        Effect.runForkWith(gate.contextFor(this.greenlet.context))(run, { uninterruptible: true })
+        Effect.runForkWith(gate.contextFor(this.greenlet.thread.contextOf(this.greenlet)))(run, {
+          uninterruptible: true
+        })
       }
     } finally {
       gate.adopts = undefined
@@ -125,12 +152,13 @@ export class GreenletFiber {
       return this.continue(failureOf(error))
     }
     this.thrown = { error }
-    this.task = undefined
-    const { gate } = this
+    const { gate, task } = this
     const open = gate.open
     gate.open = this
     try {
       this.fiber!.interruptUnsafe()
+      // Where it cannot be interrupted it goes on to where it can; if it was, the task does nothing any more.
+      if (task !== undefined && this.task === task) this.takeTask()()
     } finally {
       gate.open = open
     }
@@ -174,15 +202,21 @@ export class GreenletFiber {
       // parked, so only an interrupt from outside can have woken it
       this.resume = undefined
       this.spent = true
-      if (greenlet.thread.current !== greenlet) greenlet.interrupted()
+      if (greenlet.thread.current === greenlet) this.interrupting = true
+      else greenlet.interrupted()
+    } else if (this.givenUp) {
+      greenlet.reclaims()
     }
   }
 
   private outcome(): Outcome {
     for (;;) {
-      if (this.exit !== undefined) return "ended"
-      if (this.jump !== undefined) return "performed"
       const { proxy } = this
+      if (this.exit !== undefined || this.jump !== undefined) {
+        // nobody waits for that child on the spot
+        if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
+        return this.exit !== undefined ? "ended" : "performed"
+      }
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
       try {
@@ -212,6 +246,7 @@ export class GreenletFiber {
   }
 
   private retire(): void {
+    this.proxy = undefined
     ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
     this.resume = undefined
@@ -219,6 +254,11 @@ export class GreenletFiber {
     this.spent = false
   }
 }
+
+const interrupted = Exit.interrupt()
+
+const noGreenlet =
+  "a fiber forked by a greenlet is no greenlet and cannot switch: switch from the body itself, or use a channel"
 
 interface Proxy {
   readonly operation: Operation<any, any, any>
@@ -275,6 +315,11 @@ export class Gate implements Scheduler.Scheduler {
     }
   }
 
+  /** Runs what is scheduled, now. */
+  flush(): void {
+    this.dispatcher.flush()
+  }
+
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     if (this.open !== undefined && this.open.fiber === fiber) return false
     if (this.adopts !== undefined) {
@@ -298,7 +343,9 @@ export class Gate implements Scheduler.Scheduler {
   /** The context for the fiber of a greenlet: its creator's, behind this gate. */
   contextFor(context: Context.Context<never>): Context.Context<never> {
     if (context === this.lastContext) return this.lastGated!
-    let gated = Context.get(context, Scheduler.Scheduler) === this ? context : Context.add(context, Scheduler.Scheduler, this)
+    let gated = Context.get(context, Scheduler.Scheduler) === this
+      ? context
+      : Context.add(context, Scheduler.Scheduler, this)
     // a fiber that never asks cannot be gated
     if (Context.get(gated, Scheduler.PreventSchedulerYield)) {
       gated = Context.add(gated, Scheduler.PreventSchedulerYield, false)
@@ -354,11 +401,7 @@ const performHard = (operation: Operation<any, any, any>, side: GreenletFiber): 
 export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> => {
   const side = gate.open
   if (side === undefined || side.proxy !== undefined) {
-    return Exit.die(
-      new GreenletError(
-        "a fiber forked by a greenlet is no greenlet and cannot switch: switch from the body itself, or use a channel"
-      )
-    )
+    return Exit.die(new GreenletError(noGreenlet))
   }
   return Effect.callback((resume) => {
     const proxy = { operation, resume, performed: false }
@@ -367,9 +410,4 @@ export const performByProxy = (operation: Operation<any, any, any>, gate: Gate):
       if (side.proxy === proxy) side.proxy = undefined
     })
   })
-}
-
-export const isGated = (fiber: Fiber.Fiber<unknown, unknown>): Gate | undefined => {
-  const scheduler = fiber.cache.scheduler
-  return scheduler instanceof Gate ? scheduler : undefined
 }

@@ -6,11 +6,12 @@
  * Where it differs: a greenlet that nobody refers to any more is collected silently, its `finally` blocks not run, as
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
-import type { Effect } from "effect"
+import { Context, type Effect, Fiber } from "effect"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
+import { GreenletFrame } from "./greenlet-frame.ts"
 import { type Body, describe, Microthread, requireFunction } from "./microthread.ts"
 import { Operation } from "./operation.ts"
-import { DEAD, OUTSIDE, SUSPENDED, UNSTARTED } from "./state.ts"
+import { DEAD, OUTSIDE, OUTSIDE_RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import { currentThread, type Thread } from "./thread.ts"
 
 /**
@@ -25,22 +26,25 @@ import { currentThread, type Thread } from "./thread.ts"
 export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> extends Microthread {
   /** @internal the parent; a tasklet, if one made this greenlet; none for a main greenlet */
   up: Microthread | undefined
+  /** @internal what it runs, for people to read */
+  origin: Body | undefined = undefined
 
   /**
    * @param run the body; a subclass that has a `run` method leaves it out
    * @param parent where its end and its errors go; the current greenlet if left out
    */
-  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet)
+  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | null)
   /** @internal */
   constructor(run: undefined, parent: MainOf)
-  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf) {
+  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf | null) {
     if (parent instanceof MainOf) {
       super(undefined, parent.thread)
       this.state = OUTSIDE
       return
     }
-    if (parent !== undefined) requireGreenlet(parent)
+    if (parent != null) requireGreenlet(parent)
     super(run, parent?.thread)
+    this.origin = run ?? undefined
     this.up = parent ?? this.thread.current
   }
 
@@ -68,12 +72,65 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   /**
+   * Where it is suspended: its innermost frame, from which `back` leads outwards. It is there to be read by people; print
+   * it. `undefined` if the greenlet has not started, is dead, or runs. Mirrors `greenlet.gr_frame`.
+   */
+  get grFrame(): GreenletFrame | undefined {
+    return this.active && this.thread.current !== this ? GreenletFrame.of(this) : undefined
+  }
+
+  /**
+   * The context of Effect that it runs in: its services and references. It starts with its creator's; one that was made
+   * outside of any Effect starts with that of the fiber that stands for main. Contexts do not change, so what a greenlet
+   * sets, no other sees:
+   *
+   *     const me = getcurrent()
+   *     me.grContext = Context.add(me.grContext, Name, "me")
+   *
+   * Setting it counts for the Effects that the greenlet begins from then on, and for greenlets that it makes; it ends with
+   * the `Effect.provide…` that a hard greenlet may be in. `undefined` stands for an empty context.
+   *
+   * Setting it throws `TypeError` if it is no context; both throw `ValueError` on a greenlet that runs on another thread.
+   * Mirrors `greenlet.gr_context`, which starts empty.
+   */
+  get grContext(): Context.Context<never> {
+    this.requireContext()
+    if (this.isOutside()) return Fiber.getCurrent()?.context ?? this.thread.contextOf(this)
+    return this.fiber?.fiber?.context ?? this.thread.contextOf(this)
+  }
+
+  set grContext(context: Context.Context<any> | undefined | null) {
+    this.requireContext()
+    if (context != null && !Context.isContext(context)) {
+      throw new TypeError(`the context of a greenlet is a Context of Effect, or undefined; got ${describe(context)}`)
+    }
+    const given: Context.Context<never> = context ?? Context.empty()
+    this.context = given
+    if (this.isOutside()) Fiber.getCurrent()?.setContext(given)
+    else if (this.fiber !== undefined) this.fiber.fiber?.setContext(this.fiber.gate.contextFor(given))
+  }
+
+  /** Is it a main greenlet, and does the program outside run? */
+  private isOutside(): boolean {
+    return (this.state === OUTSIDE || this.state === OUTSIDE_RAISING) && this.thread.current === this
+  }
+
+  private requireContext(): void {
+    const { thread } = this
+    if (thread.current === this && thread !== currentThread() && !thread.ended) {
+      throw new ValueError("the context of a greenlet that runs on another thread is not to be had")
+    }
+  }
+
+  /**
    * Switches to it. The first switch starts it with `args`; a later one returns from the switch it is suspended in
    * with `undefined` for no argument, the value for one, the array for more. A dead greenlet stands for its parent.
    *
    * Gives back what the next switch to the current greenlet brings: what is passed to it, or what a greenlet whose
    * parent it is returns or throws. That need not be this greenlet's result, so name the type that you expect:
    * `yield* g.switch<string>(…)`.
+   *
+   * One that is suspended on a foreign Effect goes on when that has ended, with its result: what is passed is dropped.
    *
    * Dies with `GreenletError` if it belongs to another thread, with `AttributeError` if it has no body. Mirrors
    * `greenlet.switch`.
@@ -85,12 +142,33 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   /**
    * Switches to it and throws `error` there, a new `GreenletExit` if left out. One that has not started dies of it at
    * once; a dead one stands for its parent, and `GreenletExit` is then passed on as a value. One that is suspended on a
-   * foreign Effect has that Effect interrupted, its finalizers run, before the error is thrown in its body.
+   * foreign Effect has that Effect interrupted, its finalizers run, before the error is thrown in its body. A body that
+   * is an Effect itself is interrupted as a whole then, and the greenlet ends with the error.
    *
-   * Gives back what `switch` does. Mirrors `greenlet.throw`.
+   * Gives back what `switch` does. Throws `TypeError` if `error` cannot be one: a string, a number, a function. Mirrors
+   * `greenlet.throw`.
+   *
+   * @param error what is thrown: any object, or a class of errors
+   * @param args if it is a class, what its constructor takes
    */
-  throw<B = A>(error: unknown = new GreenletExit()): Operation<B, E> {
-    return new Throw(this, error) as Operation<B, any>
+  throw<B = A>(error?: unknown, ...args: ReadonlyArray<unknown>): Operation<B, E> {
+    return new Throw(this, thrownBy(error, args)) as Operation<B, any>
+  }
+
+  /** Its class and body, and its state in upstream's words. */
+  override toString(): string {
+    const name = this.origin?.name
+    const state = this.unstarted
+      ? "pending"
+      : this.dead
+      ? "dead"
+      : `${this.thread.current === this ? "current" : this.state === WAITING ? "waiting" : "suspended"} active started`
+    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${state}${this.up === undefined ? " main" : ""}>`
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
   }
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
@@ -106,6 +184,13 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   override dies(error: unknown): Microthread {
     return handOver(this.up!, !(error instanceof GreenletExit), error, true)
   }
+
+  override reclaims(): void {
+    this.thread.reclaim(this)
+  }
+
+  /** @internal throws if it cannot be switched to, see unswitchable.ts */
+  requireSwitchable(): void {}
 }
 
 /** @internal instead of a parent: makes the main greenlet of a thread */
@@ -138,7 +223,7 @@ Object.defineProperty(Greenlet.prototype, "run", {
   set(this: Greenlet, body: Body) {
     if (this.state !== UNSTARTED) throw new AttributeError("run cannot be set after the start of the greenlet")
     requireFunction(body)
-    this.code = body
+    this.code = this.origin = body
   }
 })
 
@@ -210,6 +295,7 @@ class Switch extends Operation<unknown> {
       return target
     }
     const real = standIn(target)
+    if (real instanceof Greenlet) real.requireSwitchable()
     if (real.state === UNSTARTED) {
       real.body() // throws if there is none
       real.inbox = args
@@ -260,15 +346,16 @@ const standIn = (target: Microthread): Microthread => {
 }
 
 /**
- * Resumes `target`, or whoever stands for it, with a value or an error. One that has nothing to run cannot be started:
- * that error goes to the caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
+ * Resumes `target`, or whoever stands for it, with a value or an error. One that has nothing to run cannot be started, one
+ * that is unswitchable not be resumed: that error goes to the caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
  */
 const handOver = (target: Microthread, failed: boolean, value: unknown, ending: boolean): Microthread => {
   for (;;) {
     const real = standIn(target)
-    if (real.state === UNSTARTED) {
+    if (real.state === UNSTARTED || real instanceof Greenlet) {
       try {
-        real.body()
+        if (real instanceof Greenlet) real.requireSwitchable()
+        if (real.state === UNSTARTED) real.body()
       } catch (error) {
         if (!ending) throw error
         target = parentOf(real)!
@@ -283,6 +370,20 @@ const handOver = (target: Microthread, failed: boolean, value: unknown, ending: 
     if (real.state === UNSTARTED && value instanceof GreenletExit) real.inbox = []
     return real
   }
+}
+
+/** What `throw` is to throw. Python knows only classes and instances of exceptions; here any object may be an error. */
+const thrownBy = (error: unknown, args: ReadonlyArray<unknown>): unknown => {
+  if (error === undefined) return new GreenletExit()
+  if (typeof error === "function") {
+    if (error === Error || error.prototype instanceof Error) {
+      return new (error as new(...args: ReadonlyArray<unknown>) => Error)(...args)
+    }
+  } else if (typeof error === "object" && error !== null) {
+    if (args.length === 0) return error
+    throw new TypeError("an error that is an instance takes no arguments of its own")
+  }
+  throw new TypeError(`what is thrown is an error, or a class of errors; got ${describe(error)}`)
 }
 
 const requireGreenlet = (u: unknown): void => {

@@ -4,9 +4,12 @@
  * @since 0.1.0
  */
 export { call } from "./call.ts"
-export { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
+export { developmentMode, type ReportForgotten } from "./development.ts"
+export { AttributeError, GreenletError, GreenletExit, SystemError, ValueError } from "./errors.ts"
+export type { GreenletFrame } from "./greenlet-frame.ts"
 export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"
 export { type Body, Microthread } from "./microthread.ts"
 export { Operation } from "./operation.ts"
 export { currentThread, makeThread, Thread, withThread } from "./thread.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"
+export { UnswitchableGreenlet } from "./unswitchable.ts"

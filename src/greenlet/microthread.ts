@@ -44,8 +44,8 @@ export abstract class Microthread {
   stack: Array<Frame> | undefined = undefined
   /** @internal its fiber, once it is hard */
   fiber: GreenletFiber | undefined = undefined
-  /** @internal what its fiber inherits: the context of its creator */
-  context: Context.Context<never>
+  /** @internal what its fiber inherits: the context of its creator, if there was one */
+  context: Context.Context<never> | undefined
 
   /**
    * @param body what it runs
@@ -190,6 +190,12 @@ export abstract class Microthread {
   interrupted(): void {
     this.raise(new GreenletExit("the fiber of this greenlet was interrupted"))
   }
+
+  /**
+   * It is suspended in a switch that its body has put under a timeout or in a race, and that was decided: it need not be
+   * switched to any more to go on. Here it goes on when somebody next resumes it.
+   */
+  reclaims(): void {}
 
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void {}

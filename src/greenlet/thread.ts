@@ -5,15 +5,15 @@
  * a reference in Effect's context, so that a program or a test can have its own. The main greenlet is the program
  * outside: a fiber that is no greenlet and performs a `switch` stands for it until that returns, and drives the loop.
  */
-import { Context, Effect, Fiber, Scheduler, type Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Scheduler, type Scope } from "effect"
 import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
-import { failureOf, Gate, performByProxy } from "./fiber.ts"
+import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
 import type { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
-import { DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import type { TraceFunction } from "./trace.ts"
 
 /**
@@ -21,6 +21,9 @@ import type { TraceFunction } from "./trace.ts"
  * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
  */
 const SLICE = 16_384
+
+/** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
+const PATIENCE = 100
 
 /** The thread whose loop is on the JavaScript stack. */
 let running: ThreadState | undefined
@@ -43,6 +46,10 @@ class ThreadState {
   /** Tells the host's fiber that main's turn has come. */
   private finish: (() => void) | undefined = undefined
   private budget = SLICE
+  /** How many more switches the greenlet that is being ended may try. */
+  private patience = PATIENCE
+  /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
+  private readonly reclaiming: Array<Microthread> = []
   private readonly gates = new WeakMap<Scheduler.Scheduler, Gate>()
   /** The greenlets that have started and not ended: kept only by a thread that will end. */
   private readonly alive: Set<Microthread> | undefined
@@ -88,12 +95,20 @@ class ThreadState {
             next = this.yielded(g, result.value)
           }
           if (next !== g) {
-            this.current = next
-            if (this.tracer !== undefined) this.trace(g, next)
-            g = next
             if (--budget <= 0) {
               budget = SLICE
+              if (this.ending) {
+                budget = 1
+                next = this.refuse(g, next)
+              }
+              this.current = next
+              if (this.tracer !== undefined) this.trace(g, next)
+              g = next
               if (this.yieldToEventLoop(g)) return
+            } else {
+              this.current = next
+              if (this.tracer !== undefined) this.trace(g, next)
+              g = next
             }
           }
         }
@@ -137,6 +152,9 @@ class ThreadState {
         return (g.code as Frame).throw(inbox)
       case WAITING:
         this.parked = g
+        for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
+          if (r.fiber?.givenUp === true) this.reclaim(r, true)
+        }
         return undefined
       case OUTSIDE:
       case OUTSIDE_RAISING:
@@ -166,12 +184,18 @@ class ThreadState {
       return g.raise(error)
     }
     g.bury()
-    return this.ending ? this.main.raise(error) : g.dies(error)
+    if (this.ending) return this.main.raise(error)
+    try {
+      return g.dies(error)
+    } catch (error) {
+      return this.main.raise(error)
+    }
   }
 
   /** A body yielded something that is not an operation. */
   private yielded(g: Microthread, value: unknown): Microthread {
-    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
+    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value, g.code)))
+    if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause))
     g.push(new EffectFrame(g, value))
     return g
   }
@@ -215,11 +239,36 @@ class ThreadState {
 
   private yieldToEventLoop(g: Microthread): boolean {
     const host = this.host!
-    if (host.cache.scheduler.executionMode === "sync") return false
+    if (this.ending || host.cache.scheduler.executionMode === "sync") return false
     this.parked = g
     this.budget = SLICE
     host.currentDispatcher.scheduleTask(() => this.pump(), 0)
     return true
+  }
+
+  /**
+   * @internal `g` is suspended in a switch, and the race or timeout around it was decided otherwise: it takes the switch
+   * back, and goes on in place of the greenlet that the thread has stopped at. As long as the loop runs, that is nobody.
+   */
+  reclaim(g: Microthread, stopped = running !== this): void {
+    if (this.parked === undefined || !stopped) {
+      if (running === this) this.reclaiming.push(g)
+      return
+    }
+    const before = this.current
+    this.parked = this.current = g
+    if (g === this.main) g.abandoned()
+    if (before !== g && this.tracer !== undefined) this.trace(before, g)
+    queueMicrotask(() => this.pump())
+  }
+
+  /** Runs what waits on nothing but a scheduler that `Effect.runSync` would flush: of a fiber that cannot wait. */
+  private flush(): void {
+    for (let g = this.parked; g !== undefined; g = this.parked) {
+      g.fiber?.gate.flush()
+      if (g === this.parked && g.state === WAITING) return
+      this.pump()
+    }
   }
 
   // ---- main -------------------------------------------------------------------------------------------------------
@@ -232,6 +281,7 @@ class ThreadState {
     const gate = fiber.cache.scheduler
     if (gate instanceof Gate) return performByProxy(operation, gate)
     if (this.ended) return Effect.die(new GreenletError("the thread of this operation has ended"))
+    this.dropForsakenHost(gate)
     if (this.host !== undefined) {
       return Effect.die(
         new GreenletError(
@@ -254,11 +304,20 @@ class ThreadState {
       if (this.tracer !== undefined) this.trace(main, next)
     }
     this.enter(next)
+    if (this.parked !== undefined && gate.executionMode === "sync") this.flush()
     if (this.parked === undefined) return this.leave()
     return Effect.callback<A, E>((resume) => {
       this.finish = () => resume(this.leave())
-      return Effect.suspend(() => this.abandon())
+      return Effect.suspend(() => this.abandon()) as Effect.Effect<void>
     })
+  }
+
+  /** `Effect.runSync` gives up on a fiber that has to wait, and tells nobody: it is done with as if interrupted. */
+  private dropForsakenHost(scheduler: Scheduler.Scheduler): void {
+    const { host } = this
+    if (host === undefined || this.parked === undefined || running === this) return
+    const forsaken = host.cache.scheduler
+    if (forsaken.executionMode === "sync" && forsaken !== scheduler) host.interruptUnsafe()
   }
 
   /** Main's turn has come: its fiber goes on with what it brings. */
@@ -278,39 +337,50 @@ class ThreadState {
    * The fiber that stood for main was interrupted. Main is current again at once; a body that runs as main sees
    * `GreenletExit`, and the fiber ends when the body has.
    */
-  private abandon(): Effect.Effect<void> {
+  private abandon(): Effect.Effect<void, any> {
     const { main } = this
+    const before = this.current
     this.parked = undefined
     this.finish = undefined
     main.abandoned()
     this.current = main
     if (main.code === undefined) {
       main.state = OUTSIDE
-      this.leave()
-      return Effect.void
+      return this.leave()
     }
-    this.enter(main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted")))
-    if (this.parked !== undefined) {
-      return Effect.callback((resume) => {
-        this.finish = () => {
-          this.leave()
-          resume(Effect.void)
-        }
-      })
-    }
-    this.leave()
-    return Effect.void
+    main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted"))
+    if (before !== main && this.tracer !== undefined) this.trace(before, main)
+    this.enter(main)
+    if (this.parked === undefined) return this.leaveAbandoned()
+    return Effect.callback((resume) => {
+      this.finish = () => resume(this.leaveAbandoned())
+    })
+  }
+
+  /** What a body that ran as main made of its end is of no interest any more, unless it is an error of its own. */
+  private leaveAbandoned(): Effect.Effect<void, any> {
+    const { inbox, state } = this.main
+    const left = this.leave()
+    return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Effect.void
   }
 
   // ---- fibers -----------------------------------------------------------------------------------------------------
 
-  /** @internal the context that a greenlet made now inherits */
-  creatorContext(): Context.Context<never> {
+  /**
+   * @internal the context that a greenlet made now inherits: that of the greenlet that runs, or of the fiber that does.
+   * There is none in plain code outside of any Effect.
+   */
+  creatorContext(): Context.Context<never> | undefined {
     if (running === this) {
       const { current } = this
       return current.fiber?.fiber?.context ?? current.context
     }
-    return Fiber.getCurrent()?.context ?? Context.empty()
+    return Fiber.getCurrent()?.context
+  }
+
+  /** @internal the context that a greenlet runs in: one that was made in plain code inherits main's. */
+  contextOf(g: Microthread): Context.Context<never> {
+    return g.context ?? this.main.context ?? Context.empty()
   }
 
   /** @internal the gate for the fibers of greenlets made in `context` */
@@ -339,8 +409,9 @@ class ThreadState {
 
   /**
    * Ends the thread: its suspended greenlets end with `GreenletExit`, in the order they started in, and their `finally`
-   * blocks run. A block may wait for a foreign Effect; one that switches gets `GreenletError`, as there is nobody left
-   * to switch to. Errors out of the blocks are collected: the first is the defect this ends with.
+   * blocks run. A block may wait for a foreign Effect, and use `call`; one that switches gets `GreenletError`, as there is
+   * nobody left to switch to, and a greenlet that goes on trying is dropped in the end. Errors out of the blocks are
+   * collected: the first is the defect this ends with. Afterwards the main greenlet is dead, too.
    */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     if (this.ended || this.ending) return Effect.void
@@ -348,13 +419,16 @@ class ThreadState {
       return Effect.die(new GreenletError("a thread cannot be ended while a fiber stands for its main greenlet"))
     }
     this.ending = true
+    this.budget = 1
     const errors: Array<unknown> = []
     const endNext = (): Effect.Effect<void> => {
       const [g] = this.alive ?? []
       if (g === undefined) {
         this.ended = true
+        this.main.state = DEAD
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
+      this.patience = PATIENCE
       return Effect.matchCauseEffect(new End(g), {
         onSuccess: endNext,
         onFailure: (cause) => {
@@ -368,6 +442,18 @@ class ThreadState {
     }
     return endNext()
   })
+
+  /** While the thread ends, main and the greenlet that ends are the only ones to run: `g` may not switch to `next`. */
+  private refuse(g: Microthread, next: Microthread): Microthread {
+    if (g === this.main || g.dead) return next
+    if (--this.patience > 0) {
+      return g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
+    }
+    g.bury()
+    return this.main.raise(
+      new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
+    )
+  }
 }
 
 /** Ends one greenlet of a thread that ends. */
@@ -378,30 +464,7 @@ class End extends Operation<unknown> {
     this.greenlet = greenlet
   }
   perform(): Microthread {
-    const g = this.greenlet
-    g.code = new LastFrame(g.code as Frame)
-    g.stack = g.stack?.map((frame) => new LastFrame(frame))
-    return g.raise(new GreenletExit("the thread of this greenlet has ended"))
-  }
-}
-
-/** A frame of a greenlet that ends with its thread: it may still wait, but no longer switch. */
-class LastFrame implements Frame {
-  private readonly frame: Frame
-  constructor(frame: Frame) {
-    this.frame = frame
-  }
-  next(value: unknown): IteratorResult<unknown, unknown> {
-    return this.refuse(this.frame.next(value))
-  }
-  throw(error: unknown): IteratorResult<unknown, unknown> {
-    return this.refuse(this.frame.throw(error))
-  }
-  private refuse(result: IteratorResult<unknown, unknown>): IteratorResult<unknown, unknown> {
-    while (result.done !== true && result.value instanceof Operation && !(this.frame instanceof EffectFrame)) {
-      result = this.frame.throw(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
-    }
-    return result
+    return this.greenlet.raise(new GreenletExit("the thread of this greenlet has ended"))
   }
 }
 
@@ -454,6 +517,9 @@ export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
 export const currentThread = (): Thread =>
   running ?? Fiber.getCurrent()?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
 
+/** @internal the thread whose loop is on the JavaScript stack */
+export const runningThread = (): Thread | undefined => running
+
 /** The result of a plain function as a body: anything but a promise, which nobody would wait for. */
 export const requireResult = (value: unknown): unknown => {
   if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
@@ -464,8 +530,11 @@ export const requireResult = (value: unknown): unknown => {
   return value
 }
 
-const notYieldable = (value: unknown): string => {
+const notYieldable = (value: unknown, frame: unknown): string => {
   const rule = "a body yields operations and Effects"
+  if (typeof frame === "object" && frame !== null && Symbol.asyncIterator in frame) {
+    return `${rule}; this one is an async generator: write function* instead, and yield* Effect.promise(() => …) in it`
+  }
   if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
     return `${rule}; got a promise: write yield* Effect.promise(() => …)`
   }

@@ -1,0 +1,88 @@
+/**
+ * Where a greenlet is suspended, for people to read. Mirrors the frame objects of `greenlet.gr_frame`.
+ *
+ * JavaScript does not tell what a generator is suspended in, and writing it down at each switch would slow every switch
+ * down. So a frame knows what is to be had for nothing; where in the source it stands it knows only in development mode
+ * (development.ts), which does write it down.
+ */
+import { EffectFrame } from "./effect-frame.ts"
+import type { Frame } from "./frame.ts"
+import type { Greenlet } from "./greenlet.ts"
+import type { Operation } from "./operation.ts"
+import { OUTSIDE, OUTSIDE_RAISING, WAITING } from "./state.ts"
+
+/** What a frame does: what it performed last, and where in the source. */
+export interface Site {
+  readonly operation: Operation<any, any, any>
+  /** The function that it called, if it did. */
+  readonly callee: string | undefined
+  /** Source positions, the innermost first. */
+  readonly lines: ReadonlyArray<string>
+}
+
+/** Written by development mode. */
+export const sites = new WeakMap<Frame, Site>()
+
+/**
+ * A frame of a suspended greenlet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class GreenletFrame {
+  /** The name of its function; `Effect` for a foreign Effect, `outside` for the program outside of a main greenlet. */
+  readonly name: string
+  /** Is its greenlet waiting for a foreign Effect? Otherwise it has switched away. */
+  readonly waiting: boolean
+  /** The frame that called it. Mirrors `f_back`. */
+  readonly back: GreenletFrame | undefined
+  /** The operation that it is suspended in; known in development mode. */
+  readonly operation: Operation<any, any, any> | undefined
+  /** Where in the source it is suspended, the innermost function first; known in development mode. */
+  readonly lines: ReadonlyArray<string>
+
+  private constructor(name: string, waiting: boolean, back: GreenletFrame | undefined, site: Site | undefined) {
+    this.name = name
+    this.waiting = waiting
+    this.back = back
+    this.operation = site?.operation
+    this.lines = site?.lines ?? []
+  }
+
+  /** @internal */
+  static of(greenlet: Greenlet): GreenletFrame {
+    const waiting = greenlet.state === WAITING
+    const frames: Array<Frame> = [...greenlet.stack ?? []]
+    if (greenlet.code !== undefined) frames.push(greenlet.code as Frame)
+    let back: GreenletFrame | undefined
+    let caller: Site | undefined
+    const { state } = greenlet
+    if (state === OUTSIDE || state === OUTSIDE_RAISING) {
+      back = new GreenletFrame("outside", waiting, undefined, undefined)
+    }
+    for (const frame of frames) {
+      const site = sites.get(frame)
+      const name = frame instanceof EffectFrame
+        ? "Effect"
+        : caller?.callee ?? (back === undefined ? bodyName(greenlet) : "call")
+      back = new GreenletFrame(name, waiting && frame === greenlet.code, back, site)
+      caller = site
+    }
+    return back!
+  }
+
+  /** The frames, one a line, the innermost first. */
+  toString(): string {
+    const { back, lines, name, waiting } = this
+    const what = `${name}${waiting ? ", waiting for an Effect" : ""}`
+    return [what, ...lines.map((line) => `    ${line}`), ...(back === undefined ? [] : [back.toString()])].join("\n")
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
+
+/** A body that was bound or has no name goes by the name of the greenlet's class. */
+const bodyName = (greenlet: Greenlet): string => greenlet.origin?.name || `${greenlet.constructor.name}.run`
