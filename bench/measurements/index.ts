@@ -1,0 +1,15 @@
+/** All measurements of this package's own, in the order of the table. */
+import type { Measurement } from "../measurement.ts"
+import { depths } from "./depth.ts"
+import { greenlets } from "./greenlet.ts"
+import { million } from "./million.ts"
+import { raw } from "./raw.ts"
+import { stackless } from "./stackless.ts"
+
+export const measurements: Readonly<Record<string, Measurement>> = {
+  ...raw,
+  ...greenlets,
+  ...stackless,
+  ...million,
+  ...depths
+}

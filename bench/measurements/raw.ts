@@ -1,0 +1,25 @@
+/** The yardstick: generators without anything around them. */
+import { rate } from "../clock.ts"
+import type { Measurement } from "../measurement.ts"
+
+function* stepping(n: number): Generator<undefined, void, undefined> {
+  for (let i = 0; i < n; i++) yield undefined
+}
+
+/** The least that a loop over two has to do: step the one whose turn it is, see whether it is done, take the other. */
+const inTurn = (n: number): void => {
+  const a = stepping(n / 2)
+  const b = stepping(n / 2)
+  for (let next = a; next.next(undefined).done !== true;) next = next === a ? b : a
+}
+
+export const raw: Record<string, Measurement> = {
+  "raw.generator": {
+    figures: [{
+      name: "raw.generator",
+      unit: "/s",
+      about: "two generator objects, stepped in turn by a bare loop: the yardstick"
+    }],
+    take: async () => [await rate(inTurn, 10_000_000)]
+  }
+}
