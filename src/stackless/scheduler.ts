@@ -49,6 +49,11 @@ export class Scheduler {
     outside.abandoned = () => this.abandoned()
   }
 
+  /** Has a switch to be looked at: is one forbidden, or somebody told of it? */
+  get watched(): boolean {
+    return this.switchTrap !== 0 || this.locked || scheduleCallback !== undefined
+  }
+
   // ---- the ring ---------------------------------------------------------------------------------------------------
 
   /** Appends a tasklet: it runs after all that are runnable now. */
