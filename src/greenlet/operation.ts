@@ -34,6 +34,12 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
 let fresh: unknown
 
 /**
+ * What the first step returns: whoever steps takes the operation out of it at once. A suspended generator keeps the
+ * object, so that one for all saves 40 bytes a frame.
+ */
+const yielded: IteratorYieldResult<unknown> = { done: false, value: undefined }
+
+/**
  * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
  * `switch`, `send` and the like, and writes `yield*` in front of them.
  *
@@ -78,7 +84,8 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
   next(value: unknown): IteratorResult<unknown, unknown> {
     if (fresh === this) {
       fresh = undefined
-      return { done: false, value: this }
+      yielded.value = this
+      return yielded
     }
     return { done: true, value }
   }
