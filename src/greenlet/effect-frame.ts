@@ -57,6 +57,9 @@ export class EffectFrame implements Frame {
         return jump
       case "waiting":
         return wait
+      case "preempted":
+        destination = side.greenlet.preempted()
+        return jump
       case "ended":
         return { done: true, value: side.takeExit() }
     }

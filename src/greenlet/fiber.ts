@@ -59,7 +59,7 @@ export const failureOf = (error: unknown): Exit.Exit<never, any> =>
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
 /** What came of a stretch that the loop let a fiber run. */
-export type Outcome = "ended" | "performed" | "waiting"
+export type Outcome = "ended" | "performed" | "waiting" | "preempted"
 
 /** A greenlet's fiber, from its first foreign Effect to its end. */
 export class GreenletFiber {
@@ -77,6 +77,8 @@ export class GreenletFiber {
   jump: Microthread | undefined = undefined
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
+  /** `thread.watch` has stopped it. */
+  preempted = false
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
   thrown: { readonly error: unknown } | undefined = undefined
   /** Interrupted from outside while its greenlet ran frames elsewhere: its next Effect is interrupted. */
@@ -193,6 +195,7 @@ export class GreenletFiber {
   /** The gate keeps its continuation: it was woken. */
   wake(task: () => void): void {
     this.task = task
+    if (this.preempted) return
     const greenlet = this.greenlet
     if (greenlet.state === WAITING) {
       greenlet.state = SUSPENDED
@@ -216,6 +219,10 @@ export class GreenletFiber {
         // nobody waits for that child on the spot
         if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
         return this.exit !== undefined ? "ended" : "performed"
+      }
+      if (this.preempted) {
+        this.preempted = false
+        return "preempted"
       }
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
@@ -321,7 +328,14 @@ export class Gate implements Scheduler.Scheduler {
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    if (this.open !== undefined && this.open.fiber === fiber) return false
+    const { open } = this
+    if (open !== undefined && open.fiber === fiber) {
+      const { watch } = this.thread
+      if (watch === undefined || !watch(open.greenlet)) return false
+      open.preempted = true
+      this.refused = open
+      return true
+    }
     if (this.adopts !== undefined) {
       const side = this.adopts
       this.adopts = undefined

@@ -7,6 +7,8 @@ import { Utils } from "effect"
  * will be a third kind; nothing but this protocol may be asked of them.
  */
 export interface Frame {
+  /** The frame that this one stands in front of, as one that counts or traces does. */
+  readonly inner?: Frame
   /** Resumes the frame: the operation it performs, or the value it ends with. */
   next(value: unknown): IteratorResult<unknown, unknown>
   /** Resumes the frame with an error, thrown where it was suspended. */

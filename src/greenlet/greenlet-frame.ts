@@ -7,7 +7,7 @@
  */
 import { EffectFrame } from "./effect-frame.ts"
 import type { Frame } from "./frame.ts"
-import type { Greenlet } from "./greenlet.ts"
+import type { Microthread } from "./microthread.ts"
 import type { Operation } from "./operation.ts"
 import { OUTSIDE, OUTSIDE_RAISING, WAITING } from "./state.ts"
 
@@ -50,10 +50,9 @@ export class GreenletFrame {
   }
 
   /** @internal */
-  static of(greenlet: Greenlet): GreenletFrame {
+  static of(greenlet: Microthread, body: string): GreenletFrame | undefined {
     const waiting = greenlet.state === WAITING
-    const frames: Array<Frame> = [...greenlet.stack ?? []]
-    if (greenlet.code !== undefined) frames.push(greenlet.code as Frame)
+    const frames = framesOf(greenlet)
     let back: GreenletFrame | undefined
     let caller: Site | undefined
     const { state } = greenlet
@@ -64,11 +63,11 @@ export class GreenletFrame {
       const site = sites.get(frame)
       const name = frame instanceof EffectFrame
         ? "Effect"
-        : caller?.callee ?? (back === undefined ? bodyName(greenlet) : "call")
-      back = new GreenletFrame(name, waiting && frame === greenlet.code, back, site)
+        : caller?.callee ?? (back === undefined ? body : "call")
+      back = new GreenletFrame(name, waiting && frame === frames.at(-1), back, site)
       caller = site
     }
-    return back!
+    return back
   }
 
   /** The frames, one a line, the innermost first. */
@@ -84,5 +83,22 @@ export class GreenletFrame {
   }
 }
 
-/** A body that was bound or has no name goes by the name of the greenlet's class. */
-const bodyName = (greenlet: Greenlet): string => greenlet.origin?.name || `${greenlet.constructor.name}.run`
+/** The frames of a microthread, the outermost first. */
+const framesOf = (microthread: Microthread): Array<Frame> => {
+  const frames: Array<Frame> = [...microthread.stack ?? []]
+  if (microthread.code !== undefined) frames.push(microthread.code as Frame)
+  return frames.map((frame) => frame.inner ?? frame)
+}
+
+/** @internal for schedulers: the innermost frame of a microthread that is suspended, and how many there are of each kind */
+export const frameOf = (microthread: Microthread, body: string): GreenletFrame | undefined =>
+  GreenletFrame.of(microthread, body)
+
+/** @internal for schedulers: how many frames it has, and how many of them are Effects, the outermost not counted */
+export const depthOf = (microthread: Microthread): { readonly frames: number; readonly effects: number } => {
+  const frames = framesOf(microthread)
+  return {
+    frames: frames.length,
+    effects: frames.filter((frame, i) => i > 0 && frame instanceof EffectFrame).length
+  }
+}

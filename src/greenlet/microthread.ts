@@ -197,6 +197,16 @@ export abstract class Microthread {
    */
   reclaims(): void {}
 
+  /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */
+  preempted(): Microthread {
+    return this
+  }
+
+  /** Its thread ends, and it has not: the error to end it with. */
+  orphaned(): unknown {
+    return new GreenletExit("the thread of this greenlet has ended")
+  }
+
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void {}
 

@@ -37,6 +37,11 @@ class ThreadState {
   ended = false
   /** @internal its greenlets are being ended */
   ending = false
+  /**
+   * For schedulers: asked before each step that the fiber of a greenlet makes, while it runs. If it answers true, the
+   * greenlet stops there, and its `preempted` says who runs. It costs nothing while there is none.
+   */
+  watch: ((greenlet: Microthread) => boolean) | undefined = undefined
   /** @internal see trace.ts */
   tracer: TraceFunction | undefined = undefined
   /** The fiber that stands for main. */
@@ -464,7 +469,7 @@ class End extends Operation<unknown> {
     this.greenlet = greenlet
   }
   perform(): Microthread {
-    return this.greenlet.raise(new GreenletExit("the thread of this greenlet has ended"))
+    return this.greenlet.raise(this.greenlet.orphaned())
   }
 }
 
