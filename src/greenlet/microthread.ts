@@ -123,6 +123,11 @@ export abstract class Microthread {
     return this
   }
 
+  /** Does its fiber wait for a foreign Effect? */
+  get waiting(): boolean {
+    return this.state === WAITING
+  }
+
   /** Is it an error that it will resume with? */
   get raising(): boolean {
     const { state } = this

@@ -278,6 +278,14 @@ class ThreadState {
 
   // ---- main -------------------------------------------------------------------------------------------------------
 
+  /** May `fiber` stand for main now? No greenlet's fiber may, no child of one, and nobody while another one does. */
+  mayStandForMain(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    const gate = fiber.cache.scheduler
+    if (gate instanceof Gate) return false
+    this.dropForsakenHost(gate)
+    return this.host === undefined
+  }
+
   /** Performs an operation for main, for which `fiber` stands until it is done. For `Operation.performOutside`. */
   standForMain<A, E, R>(
     operation: Operation<A, E, R>,
