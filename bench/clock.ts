@@ -8,7 +8,8 @@ const RUNS = 3
 
 /** The middle one. */
 export const median = (numbers: ReadonlyArray<number>): number => {
-  const sorted = Float64Array.from(numbers).sort()
+  const sorted = Float64Array.from(numbers)
+  sorted.sort()
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
