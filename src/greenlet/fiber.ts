@@ -87,6 +87,8 @@ export class GreenletFiber {
   spent = false
   /** The spent fibers: they, and with them their children, live as long as the greenlet. */
   retired: Array<Fiber.Fiber<unknown, unknown>> | undefined = undefined
+  /** Each ends a spent fiber. */
+  endings: Array<() => void> | undefined = undefined
 
   constructor(greenlet: Microthread) {
     this.greenlet = greenlet
@@ -175,6 +177,16 @@ export class GreenletFiber {
       this.gate.owners.delete(fiber)
       fiber.interruptUnsafe()
     }
+    if (this.endings !== undefined) for (const end of this.endings) end()
+  }
+
+  /** Its fiber has turned out to be interrupted. */
+  spend(): void {
+    const { exit } = this
+    // the Effect that was in progress let nobody interrupt it
+    if (exit?._tag === "Success" && this.thrown === undefined) this.interrupting = true
+    this.resume = undefined
+    this.spent = true
   }
 
   /** The exit of the Effect that ended: its value, or its error thrown. */
@@ -253,12 +265,13 @@ export class GreenletFiber {
   }
 
   private retire(): void {
+    this.spent = false
+    if (this.fiber === undefined) return
     this.proxy = undefined
     ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
     this.resume = undefined
     this.task = undefined
-    this.spent = false
   }
 }
 
@@ -280,11 +293,22 @@ const park: Effect.Effect<any, any> = Effect.callback<any, any>(function(resume)
 
 /** Parks the fiber between Effects, until it gets another to run, or an outcome for the operation below. */
 const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
-  Effect.interruptible(Effect.callback<Effect.Effect<any, any>>(function(resume) {
+  Effect.exit(Effect.interruptible(Effect.callback<Effect.Effect<any, any>>(function(resume) {
     sideOf(this).resume = (effect) => resume(Exit.succeed(effect))
-  })),
-  (effect) => effect
+  }))),
+  (exit): Effect.Effect<any, any> => Exit.isSuccess(exit) ? exit.value : parkSpent
 )
+
+/** Parks an interrupted fiber for good: it runs nothing more, but its children live as long as the greenlet. */
+const parkSpent: Effect.Effect<void> = Effect.withFiber((fiber) => {
+  const gate = fiber.cache.scheduler as Gate
+  const side = gate.owners.get(fiber)
+  if (side === undefined) return Effect.void
+  side.spend()
+  return Effect.callback((resume) => {
+    ;(side.endings ??= []).push(() => resume(Exit.void))
+  })
+})
 
 const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as Gate).open!
 

@@ -1,0 +1,323 @@
+/** Operations are Effects: piped, raced, timed out, run from outside; and how they are interrupted. */
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import { call, getcurrent, greenlet, Greenlet, GreenletExit, Operation, settrace, withThread } from "effect-stackless/greenlet"
+import { describe, expect, test } from "vitest"
+import { as, kinds, main, run } from "./bodies.ts"
+
+const echo = () =>
+  greenlet(function*(value: unknown) {
+    for (;;) value = yield* getcurrent().parent!.switch(value)
+  })
+
+test("an operation is an Effect", () => {
+  expect(Effect.isEffect(echo().switch(1))).toBe(true)
+})
+
+test("an operation can be run from outside", async () => {
+  expect(await Effect.runPromise(greenlet((x: number) => x + 1).switch(1))).toBe(2)
+})
+
+test("one operation object can be performed any number of times", () =>
+  main(function*() {
+    const g = echo()
+    const op = g.switch("again")
+    expect([yield* op, yield* op, yield* op]).toEqual(["again", "again", "again"])
+  }))
+
+test("yield without the star performs an operation, too", () =>
+  main(function*() {
+    const g = greenlet(function*(): Generator<any, unknown, unknown> {
+      return yield echo().switch("value")
+    })
+    expect(yield* g.switch()).toBe("value")
+  }))
+
+test("Effect.runSync runs a program that does not wait", () => {
+  const g = greenlet(function*(a: number) {
+    const b: number = yield* getcurrent().parent!.switch(a + 1)
+    return (yield* Effect.sync(() => b)) * 2
+  })
+  expect(Effect.runSync(g.switch(1))).toBe(2)
+  expect(Effect.runSync(g.switch(5))).toBe(10)
+})
+
+test("Effect.runSync runs a program that only yields to the scheduler", () => {
+  const g = greenlet(function*() {
+    yield* Effect.yieldNow
+    yield* Effect.yieldNow
+    return "done"
+  })
+  expect(Effect.runSync(g.switch())).toBe("done")
+})
+
+test("Effect.runSync refuses a program that waits, and the thread can still be used", () =>
+  run(Effect.gen(function*() {
+    const g = greenlet(function*() {
+      yield* Effect.sleep(5)
+      return "slept"
+    })
+    const context = yield* Effect.context<never>()
+    expect(Exit.isFailure(Effect.runSyncExitWith(context)(g.switch()))).toBe(true)
+    expect(yield* g.switch()).toBe("slept")
+  })))
+
+describe("outside of bodies", () => {
+  test("an operation can be piped and mapped", async () => {
+    expect(await Effect.runPromise(echo().switch(1).pipe(Effect.map((n) => n as number + 1)))).toBe(2)
+  })
+
+  test("Effect.exit of an operation has what it dies of", () =>
+    run(Effect.gen(function*() {
+      const error = new Error("thrown")
+      const g = greenlet(function*() {
+        throw error
+      })
+      expect(yield* Effect.exit(g.switch())).toEqual(Exit.die(error))
+    })))
+
+  test("a timeout gives up a switch that waits, and main is current again", () =>
+    run(Effect.gen(function*() {
+      const me = getcurrent()
+      const g = greenlet(function*() {
+        yield* Effect.never
+      })
+      const exit = yield* Effect.exit(Effect.timeout(g.switch(), 5))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(Cause.TimeoutError)
+      expect(getcurrent()).toBe(me)
+      expect(g.active).toBe(true)
+      expect(yield* echo().switch("still works")).toBe("still works")
+    })))
+
+  test("a timeout gives up a switch to greenlets that never stop", () =>
+    run(Effect.gen(function*() {
+      const other = greenlet(function*() {
+        for (;;) yield* g.switch()
+      })
+      const g: Greenlet = greenlet(function*() {
+        for (;;) yield* other.switch()
+      })
+      expect(Exit.isFailure(yield* Effect.exit(Effect.timeout(g.switch(), 5)))).toBe(true)
+      expect(yield* echo().switch("still works")).toBe("still works")
+    })))
+
+  test("what a race interrupts before it began does nothing", () =>
+    run(Effect.gen(function*() {
+      const g = echo()
+      expect(yield* Effect.race(Effect.succeed("first"), g.switch(1))).toBe("first")
+      expect(yield* g.switch("still works")).toBe("still works")
+    })))
+})
+
+describe.each(kinds)("in a %s body", (kind) => {
+  test("an operation can be piped and mapped", () =>
+    main(function*() {
+      const g = greenlet(as(kind, function*() {
+        return yield* echo().switch(1).pipe(Effect.map((n) => n as number + 1))
+      }))
+      expect(yield* g.switch()).toBe(2)
+    }))
+
+  test("Effect.exit of an operation has what it dies of", () =>
+    main(function*() {
+      const error = new Error("thrown")
+      const g = greenlet(as(kind, function*() {
+        return yield* Effect.exit(greenlet(() => {
+          throw error
+        }).switch())
+      }))
+      expect(yield* g.switch()).toEqual(Exit.die(error))
+    }))
+
+  test("an operation in a race or under a timeout gives its value", () =>
+    main(function*() {
+      const g = greenlet(as(kind, function*() {
+        return [
+          yield* Effect.timeout(echo().switch("in time"), "1 second"),
+          yield* Effect.race(echo().switch("first"), Effect.never)
+        ]
+      }))
+      expect(yield* g.switch()).toEqual(["in time", "first"])
+    }))
+
+  test("a switch under a timeout is taken back when the thread has stopped elsewhere", () =>
+    main(function*() {
+      const other = greenlet(function*() {
+        yield* Effect.never
+      })
+      const g = greenlet(as(kind, function*() {
+        const exit = yield* Effect.exit(Effect.timeout(other.switch(), 5))
+        return [getcurrent() === g, Exit.isFailure(exit as Exit.Exit<unknown>), yield* echo().switch("still works")]
+      }))
+      expect(yield* g.switch()).toEqual([true, true, "still works"])
+      expect(other.active).toBe(true)
+    }))
+
+  test("a switch under a timeout is taken back from greenlets that never stop", () =>
+    main(function*() {
+      const other: Greenlet = greenlet(function*() {
+        for (;;) yield* echo().switch()
+      })
+      const g = greenlet(as(kind, function*() {
+        return Exit.isFailure((yield* Effect.exit(Effect.timeout(other.switch(), 5))) as Exit.Exit<unknown>)
+      }))
+      expect(yield* g.switch()).toBe(true)
+    }))
+
+  test("a race that is decided while others run is over when they stop", () =>
+    main(function*() {
+      const deferred = Deferred.makeUnsafe<string>()
+      const other: Greenlet = greenlet(function*() {
+        yield* Deferred.succeed(deferred, "decided")
+        yield* Effect.never
+      })
+      const g = greenlet(as(kind, function*() {
+        return yield* Effect.race(Deferred.await(deferred), other.switch())
+      }))
+      expect(yield* g.switch()).toBe("decided")
+    }))
+
+  test("a race that is decided while others run is over when the greenlet is switched to: what that brings is dropped", () =>
+    main(function*() {
+      const deferred = Deferred.makeUnsafe<string>()
+      const other: Greenlet = greenlet(function*() {
+        yield* Deferred.succeed(deferred, "decided")
+        yield* g.switch("dropped")
+      })
+      const g: Greenlet = greenlet(as(kind, function*() {
+        return yield* Effect.race(Deferred.await(deferred), other.switch())
+      }))
+      expect(yield* g.switch()).toBe("decided")
+    }))
+})
+
+describe("a fiber that stands for main", () => {
+  test("and is interrupted leaves main current, and the thread usable", () =>
+    run(Effect.gen(function*() {
+      const g = greenlet(function*() {
+        yield* Effect.never
+      })
+      const fiber = yield* Effect.forkChild(g.switch(), { startImmediately: true })
+      expect(getcurrent()).toBe(g)
+      yield* Fiber.interrupt(fiber)
+      expect(getcurrent().parent).toBeUndefined()
+      expect(yield* echo().switch(1)).toBe(1)
+    })))
+
+  test("and is interrupted is a trace event", () =>
+    run(Effect.gen(function*() {
+      const g = greenlet(function*() {
+        yield* Effect.never
+      })
+      const log: Array<string> = []
+      settrace((event, origin, target) => log.push(`${event} ${origin === g} ${target === g}`))
+      yield* Effect.exit(Effect.timeout(call(function*() {
+        yield* g.switch()
+      }), 5))
+      settrace(undefined)
+      expect(log).toEqual(["switch false true", "throw true false"])
+    })))
+
+  test.each(["a switch", "an Effect"])("lets the body that runs as main see GreenletExit and run its finally, in %s", (where) =>
+    run(Effect.gen(function*() {
+      const log: Array<unknown> = []
+      const g = greenlet(function*() {
+        yield* Effect.never
+      })
+      const fiber = yield* Effect.forkChild(
+        call(function*() {
+          try {
+            if (where === "a switch") yield* g.switch()
+            else yield* Effect.never
+          } catch (error) {
+            log.push(error instanceof GreenletExit)
+            throw error
+          } finally {
+            log.push(yield* echo().switch("switched"))
+            yield* Effect.sleep(5)
+            log.push("slept")
+          }
+        }),
+        { startImmediately: true }
+      )
+      const exit = yield* Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
+      expect(log).toEqual([true, "switched", "slept"])
+      expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+      expect(yield* echo().switch(1)).toBe(1)
+    })))
+
+  test("reports an error that the body throws instead of GreenletExit", () =>
+    run(Effect.gen(function*() {
+      const error = new Error("in finally")
+      const fiber = yield* Effect.forkChild(
+        call(function*() {
+          try {
+            yield* Effect.never
+          } finally {
+            // oxlint-disable-next-line no-unsafe-finally -- what is tested
+            throw error
+          }
+        }),
+        { startImmediately: true }
+      )
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      expect(Exit.isFailure(exit) && exit.cause.reasons.filter(Cause.isDieReason).map((r) => r.defect)).toEqual([error])
+    })))
+})
+
+test("an operation of one's own names the greenlet to run next", () =>
+  main(function*() {
+    class HandOver extends Operation<unknown> {
+      readonly target: Greenlet
+      constructor(target: Greenlet) {
+        super()
+        this.target = target
+      }
+      perform() {
+        return this.target.give("handed over")
+      }
+    }
+    const log: Array<unknown> = []
+    const a: Greenlet = greenlet(function*() {
+      log.push(yield* getcurrent().parent!.switch())
+    })
+    yield* a.switch()
+    const b = greenlet(function*() {
+      yield* new HandOver(a)
+    })
+    yield* b.switch()
+    expect(log).toEqual(["handed over"])
+  }))
+
+test("an error that an operation throws is thrown where it was yielded", () =>
+  main(function*() {
+    const error = new Error("no")
+    class Refuses extends Operation<never> {
+      perform(): never {
+        throw error
+      }
+    }
+    let caught: unknown
+    try {
+      yield* new Refuses()
+    } catch (e) {
+      caught = e
+    }
+    expect(caught).toBe(error)
+  }))
+
+test("programs on threads of their own do not disturb each other", async () => {
+  const program = (n: number) =>
+    withThread(call(function*() {
+      const g = greenlet(function*() {
+        let i = n
+        for (;;) {
+          yield* Effect.sleep(1)
+          yield* getcurrent().parent!.switch(i++)
+        }
+      })
+      return [yield* g.switch(), yield* g.switch(), yield* g.switch()]
+    }))
+  const results = await Effect.runPromise(Effect.all([program(0), program(10), program(20)], { concurrency: "unbounded" }) as Effect.Effect<unknown>)
+  expect(results).toEqual([[0, 1, 2], [10, 11, 12], [20, 21, 22]])
+})
