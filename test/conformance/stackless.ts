@@ -190,7 +190,7 @@ export class StacklessMachine extends Machine<StacklessOp> {
     S.getcurrent().setAtomic(false)
     S.getcurrent().blockTrap = false
     S.switchTrap(-S.switchTrap(0))
-    for (let left = this.names.size; left > 0 && S.getruncount() > 1; left--) {
+    for (let left = longest; left > 0 && S.getruncount() > 1; left--) {
       try {
         yield* S.run()
       } catch {
