@@ -8,13 +8,15 @@
  */
 import { Effect, Exit, type Fiber } from "effect"
 import { call, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import { RuntimeError, StopIteration, ValueError } from "./errors.ts"
+import { Composite } from "./composite.ts"
+import { RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
+import { nameProperty } from "./names.ts"
 import { Party } from "./party.ts"
 import { type Scheduler, schedulerOf } from "./scheduler.ts"
 import { type Link, Tasklet, type Waiter } from "./tasklet.ts"
 
 /** Which way an action goes: 1 sends, -1 receives. */
-type Direction = 1 | -1
+export type Direction = 1 | -1
 
 /**
  * Told of every action on a channel, before it happens: who acts, whether it sends, and whether it will block. It must
@@ -49,6 +51,8 @@ export class Channel<in out T = any> {
   /** Was `close` called? It takes nobody into its queue any more. */
   closing = false
   private readonly receiving = new Receive<T>(this)
+  /** A name, to be seen in errors and when it is printed. Without one it costs nothing. */
+  declare name: string | undefined
 
   /**
    * Sends a value. If somebody waits to receive, that one gets it; with the default preference it runs at once, and the
@@ -84,7 +88,7 @@ export class Channel<in out T = any> {
 
   /** Sends the values of an iterable, one after another; gives back how many. Mirrors `channel.send_sequence`. */
   sendSequence(values: Iterable<T>): Operation<number> {
-    return call(sendingAll<T>, this, values)
+    return new Composite(sendingAll<T>, [this, values])
   }
 
   /**
@@ -92,15 +96,17 @@ export class Channel<in out T = any> {
    * channel is closed and nobody waits to send. Mirrors `channel.__next__`.
    */
   next(): Operation<IteratorResult<T, undefined>> {
-    return call(nextOf<T>, this)
+    return new Composite(nextOf<T>, [this])
   }
 
   /**
    * Calls `body` with each value of the iteration, in turn; gives back how many there were. Mirrors
    * `for value in channel`.
    */
-  each<E = never>(body: (value: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void): Operation<number, E> {
-    return call(eachOf<T>, this, body)
+  each<E = never>(
+    body: (value: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void
+  ): Operation<number, E> {
+    return new Composite(eachOf<T>, [this, body])
   }
 
   /** The iteration from outside: each step receives as a foreign party. */
@@ -141,9 +147,19 @@ export class Channel<in out T = any> {
     this.preferred = preference > 0 ? 1 : preference < 0 ? -1 : 0
   }
 
-  /** The first tasklet that waits; the next ones are its `next`. */
+  /**
+   * The first tasklet that waits; the next ones are its `next`. Others who wait, which the balance counts, are passed
+   * over: fibers that are no tasklets, selections, and values in the queue of a channel with a capacity.
+   */
   get queue(): Tasklet | undefined {
-    return this.right instanceof Tasklet ? this.right : undefined
+    let link = this.right
+    while (link instanceof Party) link = link.right
+    return link instanceof Tasklet ? link : undefined
+  }
+
+  /** How many values it holds that nobody has received, while their senders go on: none, unless it was made with more. */
+  get capacity(): number {
+    return 0
   }
 
   // ---- the queue --------------------------------------------------------------------------------------------------
@@ -168,15 +184,33 @@ export class Channel<in out T = any> {
     this.balance -= this.balance > 0 ? 1 : -1
     return right
   }
+
+  /** @internal may a sender leave its value and go on? */
+  get room(): boolean {
+    return false
+  }
+
+  /** @internal takes a value in, if there is room */
+  store(_value: unknown, _raising: boolean): void {}
+
+  /** @internal for `DeadlockError`: what a tasklet in its queue waits for */
+  waitingOf(tasklet: Tasklet): ReadonlyArray<Waiting> {
+    return [{ tasklet, channel: this, direction: this.balance > 0 ? "send" : "receive" }]
+  }
+
+  /** The channel by its name. */
+  toString(): string {
+    const name = this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
+    return `<channel${name}, balance ${this.balance}${this.closed ? ", closed" : this.closing ? ", closing" : ""}>`
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
 }
 
-/**
- * Makes a channel. Mirrors `stackless.channel()`.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const channel = <T = any>(): Channel<T> => new Channel<T>()
+Object.defineProperty(Channel.prototype, "name", nameProperty)
 
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
@@ -212,7 +246,8 @@ function* eachOf<T>(
 
 // ---- the actions ----------------------------------------------------------------------------------------------------
 
-class Send<T> extends Operation<void> {
+/** @internal */
+export class Send<T> extends Operation<void> {
   readonly channel: Channel<T>
   readonly value: unknown
   readonly raising: boolean
@@ -242,7 +277,8 @@ class Send<T> extends Operation<void> {
   }
 }
 
-class Receive<T> extends Operation<T> {
+/** @internal */
+export class Receive<T> extends Operation<T> {
   readonly channel: Channel<T>
   constructor(channel: Channel<T>) {
     super()
@@ -287,15 +323,18 @@ const act = (
   const scheduler = schedulerOf(performer.thread)
   const source = scheduler.current(performer)
   const meets = direction > 0 ? channel.balance < 0 : channel.balance > 0
+  const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
   const interthread = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
   carry(source, value, raising)
   try {
-    if (channelCallback !== undefined && !interthread) notify(channel, source, direction, !meets)
-    const next = target === undefined
+    if (channelCallback !== undefined && !interthread) notify(channel, source, direction, !meets && !takesIn)
+    const next = takesIn
+      ? putIn(channel, source)
+      : target === undefined
       ? wait(channel, source, direction)
       : interthread
-      ? meetOutside(channel, source, target)
+      ? meetOutside(channel, source, target, direction)
       : meet(channel, source, target as Tasklet, direction)
     if (channelCallback !== undefined && interthread) notify(channel, source, direction, false)
     return next
@@ -321,7 +360,7 @@ const meet = (channel: Channel<any>, source: Tasklet, target: Tasklet, direction
     scheduler.insert(target)
   }
   try {
-    return scheduler.switch(source, next)
+    return scheduler.switch(source, next, !channel.scheduleAll)
   } catch (error) {
     scheduler.remove(target)
     scheduler.head = source
@@ -331,18 +370,44 @@ const meet = (channel: Channel<any>, source: Tasklet, target: Tasklet, direction
   }
 }
 
-/** A tasklet of another thread waits, or a fiber that is none: it gets what it waits for, and the tasklet goes on. */
-const meetOutside = (channel: Channel<any>, source: Tasklet, target: Waiter): Microthread => {
+/**
+ * A tasklet of another thread waits, or a fiber that is none: it gets what it waits for, and the tasklet goes on. Of a
+ * selection it may be a tasklet of this thread, which the preference counts for.
+ */
+const meetOutside = (
+  channel: Channel<any>,
+  source: Tasklet,
+  target: Waiter,
+  direction: Direction
+): Microthread => {
+  const scheduler = schedulerOf(source.thread)
+  const chooser = target instanceof Party && target.tasklet?.thread === source.thread ? target.tasklet : undefined
+  const yields = chooser !== undefined && (channel.scheduleAll || channel.preference === -direction)
+  if (yields) scheduler.requireSwitch(chooser)
   channel.take(target)
   const { inbox, raising } = source
   carry(source, target.inbox, target.raising)
-  const next = schedulerOf(source.thread).to(source)
+  scheduler.head = source
   serve(target, inbox, raising)
-  return next
+  if (!yields) return scheduler.to(source)
+  if (channel.scheduleAll) return scheduler.switch(source, source.right as Tasklet)
+  scheduler.remove(chooser)
+  scheduler.insertNext(chooser)
+  return scheduler.switch(source, chooser, true)
+}
+
+/** Nobody waits, but there is room for the value. */
+const putIn = (channel: Channel<any>, source: Tasklet): Microthread => {
+  const scheduler = schedulerOf(source.thread)
+  const next = channel.scheduleAll ? source.right as Tasklet : source
+  if (next !== source) scheduler.requireSwitch(next)
+  channel.store(source.inbox, source.raising)
+  source.give(undefined)
+  return scheduler.switch(source, next)
 }
 
 /** Nobody waits: the tasklet does. */
-const wait = (channel: Channel<any>, source: Tasklet, direction: Direction): Microthread => {
+export const wait = (channel: Channel<any>, source: Tasklet, direction: Direction): Microthread => {
   if (source.blockTrap) throw new RuntimeError("this tasklet does not like to be blocked.")
   if (channel.closing) throw new ValueError("Send/receive operation on a closed channel")
   const scheduler = schedulerOf(source.thread)
@@ -372,6 +437,10 @@ const actOutside = (
       serve(target, value, raising)
       return raises ? Effect.die(inbox) : Effect.succeed(inbox)
     }
+    if (direction > 0 && channel.room) {
+      channel.store(value, raising)
+      return Effect.void
+    }
     if (channel.closing) return Effect.die(new ValueError("Send/receive operation on a closed channel"))
     return Effect.callback<any>((resume) => {
       const party = new Party(value, raising, resume)
@@ -383,7 +452,7 @@ const actOutside = (
   })
 
 /** Gives a waiter what it waited for, and lets it go on: a tasklet when its turn comes. */
-const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {
+export const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {
   if (waiter instanceof Tasklet) {
     carry(waiter, value, raising)
     schedulerOf(waiter.thread).insert(waiter)
@@ -392,7 +461,7 @@ const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {
   }
 }
 
-const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
+export const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
   if (raising) t.raise(value)
   else t.give(value)
 }
@@ -418,7 +487,7 @@ export const replaceChannelCallback = (callback: ChannelCallback | undefined): C
 /** @internal for callbacks.ts */
 export const channelCallbackNow = (): ChannelCallback | undefined => channelCallback
 
-const notify = (channel: Channel<any>, source: Tasklet, direction: Direction, willblock: boolean): void => {
+export const notify = (channel: Channel<any>, source: Tasklet, direction: Direction, willblock: boolean): void => {
   const scheduler = schedulerOf(source.thread)
   if (scheduler.locked) throw new RuntimeError("Recursive channel call due to callbacks!")
   scheduler.locked = true

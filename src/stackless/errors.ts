@@ -1,5 +1,6 @@
 /** The errors of the Stackless layer: upstream's names, a message that says what to do, and the data to see why. */
 import type { Channel } from "./channel.ts"
+import { named } from "./names.ts"
 import type { Tasklet } from "./tasklet.ts"
 
 export { ValueError } from "../greenlet/index.ts"
@@ -31,12 +32,14 @@ export interface Waiting {
  */
 export class DeadlockError extends RuntimeError {
   override readonly name: string = "DeadlockError"
-  /** Who waits on what: the tasklet that blocked last, and main if it waits too. */
+  /** Who waits on what: the tasklet that blocked last, main if it waits too, and those who wait beside them. */
   readonly waiting: ReadonlyArray<Waiting>
 
   constructor(message: string, waiting: ReadonlyArray<Waiting>) {
     const who = waiting.map(({ channel, direction, tasklet }) =>
-      `${tasklet.isMain ? "the main tasklet" : "a tasklet"} waits to ${direction} on a channel of balance ${channel.balance}`
+      `${tasklet.isMain ? "the main tasklet" : named("tasklet", tasklet)} waits to ${direction} on ${
+        named("channel", channel)
+      } of balance ${channel.balance}`
     )
     super(who.length === 0 ? message : `${message} (${who.join("; ")})`)
     this.waiting = waiting

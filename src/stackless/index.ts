@@ -3,10 +3,27 @@
  *
  * @since 0.1.0
  */
-export { call } from "../greenlet/index.ts"
-export { getChannelCallback, getScheduleCallback, setChannelCallback, setScheduleCallback } from "./callbacks.ts"
-export { Channel, channel, type ChannelCallback } from "./channel.ts"
+export { call, currentThread, makeThread, Thread, withThread } from "../greenlet/index.ts"
+export { atomic } from "./atomic.ts"
+export { Bomb, bomb } from "./bomb.ts"
+export { channel, type ChannelOptions } from "./buffer.ts"
+export {
+  getChannelCallback,
+  getScheduleCallback,
+  setChannelCallback,
+  setErrorHandler,
+  setScheduleCallback
+} from "./callbacks.ts"
+export { Channel, type ChannelCallback } from "./channel.ts"
 export { DeadlockError, RuntimeError, StopIteration, TaskletExit, ValueError, type Waiting } from "./errors.ts"
-export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, switchTrap } from "./run.ts"
-export type { ScheduleCallback } from "./scheduler.ts"
+export { enableSoftswitch } from "./gear.ts"
+export { metrics } from "./metrics.ts"
+export { stackless } from "./module.ts"
+export type { TaskletTrace } from "./observed.ts"
+export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
+export type { ErrorHandler, ScheduleCallback } from "./scheduler.ts"
+export { type Cases, select, type Selected } from "./select.ts"
+export { fromQueue, fromStream, toQueue, toStream } from "./stream.ts"
 export { Tasklet, tasklet, type ThrowOptions } from "./tasklet.ts"
+export { getThreadInfo, getthreads } from "./threads.ts"
+export type { RunOptions } from "./watch.ts"

@@ -1,38 +1,68 @@
 /** Running the scheduler: `run`, `schedule`, and what else the module `stackless` offers. Carries `stacklessmodule.c`. */
-import type { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import { call, currentThread, type Microthread, Operation } from "../greenlet/index.ts"
 import { type Scheduler, schedulerOf } from "./scheduler.ts"
 import type { Tasklet } from "./tasklet.ts"
+import { type RunOptions, Watch } from "./watch.ts"
 
 /**
  * Runs the tasklets until nothing is runnable and nothing waits for a foreign Effect. The caller, main as a rule, is
  * out of the ring meanwhile.
  *
- * An error that a tasklet does not catch is thrown here. Dies with `RuntimeError` if switching is trapped. Mirrors
- * `stackless.run`.
+ * With a `timeout`, a tasklet that makes more steps than that before it lets another one run is interrupted: it is
+ * taken out of the ring, and `run` gives it back. It can be inserted again, killed, or looked at. A tasklet that is
+ * atomic, or in the middle of an Effect, is interrupted when it is not any more. Of nested calls with a timeout only the
+ * outermost counts.
+ *
+ * An error that a tasklet does not catch is thrown here. Dies with `RuntimeError` if switching is trapped. Throws
+ * `TypeError` if the timeout is no number. Mirrors `stackless.run`.
  *
  * @category operations
  * @since 0.1.0
  */
-export const run = (): Operation<void> => call(running)
+export const run: {
+  (): Operation<void>
+  (options: RunOptions): Operation<Tasklet | undefined>
+} = (options?: RunOptions): Operation<any> => {
+  if (options !== undefined) requireOptions(options)
+  return call(running, options)
+}
 
-function* running(): Generator<Effect.Effect<void>, void, any> {
-  const run = new EnterRun()
+const requireOptions = (options: RunOptions): void => {
+  const timeout: unknown = typeof options === "object" && options !== null ? options.timeout ?? 0 : options
+  if (typeof options !== "object" || typeof timeout !== "number" || Number.isNaN(timeout)) {
+    throw new TypeError(`run takes { timeout, … }, and the timeout is a number of steps; got ${String(timeout)}`)
+  }
+}
+
+function* running(options: RunOptions | undefined): Generator<Effect.Effect<void>, Tasklet | undefined, any> {
+  const run = new EnterRun(options)
+  let interrupted: Tasklet | undefined
   try {
     yield* run
   } finally {
-    run.leave()
+    interrupted = run.leave()
   }
+  return interrupted
 }
 
 /** The caller leaves the ring and becomes the one to wake when it runs empty. Mirrors `PyStackless_RunWatchdogEx`. */
 class EnterRun extends Operation<void> {
   private caller: Tasklet | undefined = undefined
+  /** The watchdog that it has set. */
+  private watch: Watch | undefined = undefined
+  private readonly options: RunOptions | undefined
+  constructor(options: RunOptions | undefined) {
+    super()
+    this.options = options
+  }
 
   perform(performer: Microthread): Microthread {
+    const { options } = this
     const scheduler = schedulerOf(performer.thread)
     const current = scheduler.current(performer)
     scheduler.watchdogs.push(current)
+    if (options !== undefined) this.set(scheduler, current, options)
     scheduler.remove(current)
     try {
       const next = scheduler.switch(current, scheduler.head)
@@ -40,6 +70,7 @@ class EnterRun extends Operation<void> {
       return next
     } catch (error) {
       scheduler.watchdogs.pop()
+      this.unset(scheduler, current)
       if (current.right === undefined) scheduler.restore(current)
       throw error
     }
@@ -47,19 +78,38 @@ class EnterRun extends Operation<void> {
 
   /**
    * The caller is back. Whoever is deeper in `run` is made runnable: when they wake they find that they are not in it
-   * any more.
+   * any more. Gives back the tasklet that the watchdog has interrupted.
    */
-  leave(): void {
+  leave(): Tasklet | undefined {
     const { caller } = this
-    if (caller === undefined) return
+    if (caller === undefined) return undefined
     const scheduler = schedulerOf(caller.thread)
     const { watchdogs } = scheduler
-    if (!watchdogs.includes(caller)) return
-    for (;;) {
-      const popped = watchdogs.pop()!
+    if (!watchdogs.includes(caller)) return undefined
+    for (let popped: Tasklet | undefined; popped !== caller;) {
+      popped = watchdogs.pop()!
       if (!popped.scheduled) scheduler.insert(popped)
-      if (popped === caller) return
+      this.unset(scheduler, popped)
     }
+    const interrupted = this.watch?.interrupted
+    if (interrupted === undefined || this.watch!.soft) return undefined
+    if (interrupted.right !== undefined) scheduler.remove(interrupted)
+    return interrupted
+  }
+
+  private set(scheduler: Scheduler, current: Tasklet, options: RunOptions): void {
+    const { threadblock, timeout = 0 } = options
+    if (threadblock === true) scheduler.threadblock ??= current
+    if (timeout > 0 && scheduler.watch === undefined) {
+      scheduler.watch = this.watch = new Watch(scheduler, current, timeout, options)
+    }
+  }
+
+  /** `caller` is in `run` no more. */
+  private unset(scheduler: Scheduler, caller: Tasklet): void {
+    if (scheduler.watchdogs.includes(caller)) return
+    if (scheduler.threadblock === caller) scheduler.threadblock = undefined
+    if (scheduler.watch?.watchdog === caller) scheduler.watch.remove()
   }
 }
 
@@ -73,7 +123,8 @@ class EnterRun extends Operation<void> {
 export const schedule: {
   (): Operation<Tasklet>
   <A>(retval: A): Operation<A>
-} = (...args: ReadonlyArray<unknown>): Operation<any> => args.length === 0 ? scheduling : new Schedule(false, args[0], false)
+} = (...args: ReadonlyArray<unknown>): Operation<any> =>
+  args.length === 0 ? scheduling : new Schedule(false, args[0], false)
 
 /**
  * Lets the next runnable tasklet run, and takes the caller out of the ring: it is paused until somebody inserts or runs
@@ -127,6 +178,15 @@ class Scheduling extends Operation<Tasklet> {
 
 const scheduling = new Scheduling()
 const long = new Schedule(true, undefined, false)
+
+/**
+ * Waits for a time. A tasklet leaves the ring meanwhile, and the others go on. It is `Effect.sleep`; upstream has to be
+ * told the time by a tasklet of one's own.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const sleep = (duration: Duration.Input): Effect.Effect<void> => Effect.sleep(duration)
 
 /**
  * The tasklet that runs; the main tasklet when called from outside. Mirrors `stackless.getcurrent`.

@@ -9,7 +9,10 @@
 import { Effect, Exit } from "effect"
 import { Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
+import type { Meter } from "./metrics.ts"
 import { Tasklet } from "./tasklet.ts"
+import { register } from "./threads.ts"
+import type { Watch } from "./watch.ts"
 
 /**
  * Told of every switch, before it happens: who leaves and who comes. An error that it throws is printed and ignored, as
@@ -35,10 +38,17 @@ export class Scheduler {
   outside = 0
   /** While a callback runs, nothing may be scheduled. */
   locked = false
+  /** The tasklet in `run` that waits for other threads when nobody is runnable. */
+  threadblock: Tasklet | undefined = undefined
+  /** The watchdog of the outermost `run` with a timeout. */
+  watch: Watch | undefined = undefined
+  /** Counts switches for the metrics. */
+  meter: Meter | undefined = undefined
   private readonly idle: Idle
 
   constructor(thread: Thread) {
     this.thread = thread
+    register(thread)
     this.main = new MainTasklet(thread)
     this.idle = new Idle(this)
     this.insert(this.main)
@@ -46,12 +56,14 @@ export class Scheduler {
     outside.waits = () => this.main.waits()
     outside.ready = () => this.main.ready()
     outside.interrupted = () => this.main.interrupted()
+    outside.reclaims = () => this.main.reclaims()
     outside.abandoned = () => this.abandoned()
   }
 
   /** Has a switch to be looked at: is one forbidden, or somebody told of it? */
   get watched(): boolean {
-    return this.switchTrap !== 0 || this.locked || scheduleCallback !== undefined
+    return this.switchTrap !== 0 || this.locked || scheduleCallback !== undefined || this.watch !== undefined ||
+      this.meter !== undefined
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -80,6 +92,15 @@ export class Scheduler {
     t.left = head
     t.right = second
     head.right = second.left = t
+    this.runcount++
+  }
+
+  /** Inserts a tasklet right before another one in the ring. */
+  insertBefore(next: Tasklet, t: Tasklet): void {
+    const before = next.left as Tasklet
+    t.left = before
+    t.right = next
+    before.right = next.left = t
     this.runcount++
   }
 
@@ -123,21 +144,35 @@ export class Scheduler {
 
   /**
    * Hands control from `prev` to `next`, which is brought into the ring if need be; with no `next`, to whoever has to
-   * be woken. Throws, with everything as before, if a switch is not possible. Mirrors `slp_schedule_task`.
+   * be woken. Throws, with everything as before, if a switch is not possible. `bound` says that a channel's preference
+   * asks for it. Mirrors `slp_schedule_task`.
    */
-  switch(prev: Tasklet, next: Tasklet | undefined): Microthread {
+  switch(prev: Tasklet, next: Tasklet | undefined, bound = false): Microthread {
     if (next === undefined) return this.block(prev)
     if (next.thread !== this.thread) return this.switchInterthread(prev, next)
-    if (prev !== next) {
-      if (this.switchTrap !== 0) throw new RuntimeError("switch_trap: switching is forbidden until switchTrap(-1)")
-      if (this.locked) throw new RuntimeError("a callback must not switch tasklets")
-    }
+    if (prev !== next) this.requireSwitch(next)
     if (next.right === undefined || next.blocked) {
       next.unblock()
       this.insert(next)
     }
-    if (scheduleCallback !== undefined && prev !== next) this.notify(prev, next)
-    return this.to(next)
+    return this.watched ? this.to(this.tell(prev, next, bound)) : this.to(next)
+  }
+
+  /** Throws if no switch to `next` is possible. */
+  requireSwitch(next: Tasklet): void {
+    if (next.thread !== this.thread) return
+    if (this.switchTrap !== 0) throw new RuntimeError("switch_trap: switching is forbidden until switchTrap(-1)")
+    if (this.locked) throw new RuntimeError("a callback must not switch tasklets")
+  }
+
+  /** Tells all who watch of a switch; who runs in the end. */
+  tell(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
+    if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
+    if (prev !== next) {
+      this.meter?.count(prev)
+      if (scheduleCallback !== undefined) this.notify(prev, next)
+    }
+    return next
   }
 
   /** `next` belongs to another thread: it is made runnable there, and `prev` goes on. */
@@ -150,13 +185,15 @@ export class Scheduler {
 
   /** `prev` leaves and nobody is runnable. Mirrors `schedule_task_block`. */
   private block(prev: Tasklet): Microthread {
-    if (this.outside > 0) return this.idles(prev)
     const wakeup = this.watchdog
+    if (this.outside > 0 || (this.threadblock !== undefined && wakeup.right === undefined)) return this.idles(prev)
     if (wakeup.right === undefined) {
       // it is in `run`, or has just left the ring itself: it is revived, and passed nothing but an error
       if (prev !== wakeup && prev.raising) wakeup.raise(prev.inbox)
       return this.switch(prev, wakeup)
     }
+    // upstream claims the value of the one to be woken here, and so loses what main was blocked sending
+    wakeup.give(undefined)
     prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
     return this.switch(prev, prev)
   }
@@ -166,8 +203,16 @@ export class Scheduler {
    * that nothing can forbid: upstream aborts when a trap is set or a callback runs.
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
-    this.remove(t)
     if (failed && error instanceof TaskletExit) failed = false
+    if (failed && errorHandler !== undefined) {
+      try {
+        errorHandler(error, t)
+        failed = false
+      } catch (another) {
+        error = another
+      }
+    }
+    this.remove(t)
     let next = this.head
     if (next === undefined) {
       if (this.outside > 0 && !failed) return this.idles(t)
@@ -245,6 +290,8 @@ export class Scheduler {
   private abandoned(): void {
     const { main } = this
     this.watchdogs.length = 0
+    this.threadblock = undefined
+    this.watch?.remove()
     if (main.right === undefined || main.blocked) {
       main.unblock()
       this.insert(main)
@@ -263,6 +310,7 @@ export class Scheduler {
     try {
       scheduleCallback!(prev, next)
     } catch (error) {
+      // oxlint-disable-next-line no-console -- upstream prints it and goes on
       console.error("Error in scheduling callback:", error)
     } finally {
       this.locked = false
@@ -270,19 +318,23 @@ export class Scheduler {
     }
   }
 
+  /** Who waits on what: `t`, who is to be woken, and all who stand in the same queues. */
   private waiting(t: Tasklet): ReadonlyArray<Waiting> {
-    return [...new Set([t, this.watchdog])].flatMap((tasklet) =>
-      tasklet.channel === undefined
-        ? []
-        : [{ tasklet, channel: tasklet.channel, direction: tasklet.channel.balance > 0 ? "send" : "receive" }]
-    )
+    const found = new Set<Tasklet>()
+    for (const { channel } of [t, this.watchdog]) {
+      if (channel !== undefined) { for (let w = channel.queue; w !== undefined; w = w.next) found.add(w) }
+    }
+    return [...found].flatMap((tasklet) => {
+      const { channel } = tasklet
+      return channel === undefined ? [] : channel.waitingOf(tasklet)
+    })
   }
 }
 
 /** The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. */
 class MainTasklet extends Tasklet {
   constructor(thread: Thread) {
-    super(undefined, thread)
+    super(undefined, undefined, thread)
     this.rebind(undefined)
     this.push({ next: unreachable, throw: unreachable })
   }
@@ -345,8 +397,7 @@ class GoOn extends Operation<void> {
     const { head } = scheduler
     if (head === undefined) return current
     const { prev } = current as Idle
-    if (scheduleCallback !== undefined && prev !== head) scheduler.notify(prev, head)
-    return scheduler.to(head)
+    return scheduler.to(scheduler.watched && prev !== undefined ? scheduler.tell(prev, head, false) : head)
   }
 }
 
@@ -375,3 +426,20 @@ export const replaceScheduleCallback = (callback: ScheduleCallback | undefined):
 
 /** @internal for callbacks.ts */
 export const scheduleCallbackNow = (): ScheduleCallback | undefined => scheduleCallback
+
+/**
+ * Told of an error that a tasklet did not catch, and of the tasklet, which is the current one still.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorHandler = (error: unknown, tasklet: Tasklet) => void
+
+let errorHandler: ErrorHandler | undefined
+
+/** @internal for callbacks.ts */
+export const replaceErrorHandler = (handler: ErrorHandler | undefined): ErrorHandler | undefined => {
+  const before = errorHandler
+  errorHandler = handler
+  return before
+}

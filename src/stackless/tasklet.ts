@@ -5,12 +5,28 @@
  * its inbox. Where it differs: `blocked` also says that a tasklet waits for a foreign Effect, as it can be made runnable
  * then by nobody but that Effect, or by `throw` and `kill`.
  */
-import { Effect, type Fiber } from "effect"
-import { type Body, Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { Context, Effect, type Fiber, Scheduler as EffectScheduler } from "effect"
+import {
+  type Body,
+  currentThread,
+  depthOf,
+  type Frame,
+  frameOf,
+  type GreenletFrame,
+  Microthread,
+  Operation,
+  type Thread
+} from "../greenlet/index.ts"
+import { Bomb } from "./bomb.ts"
 import type { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
-import type { Party } from "./party.ts"
+import { hardened, softswitch } from "./gear.ts"
+import { handOver, Join } from "./join.ts"
+import { nameProperty } from "./names.ts"
+import { isObserved, observed, profileOf, setTrace, type TaskletTrace, traceOf } from "./observed.ts"
+import { Party } from "./party.ts"
 import { type Scheduler, schedulerOf } from "./scheduler.ts"
+import { threadIdOf, threadOf } from "./threads.ts"
 
 /** Who can stand in a channel's queue. */
 export type Waiter = Tasklet | Party
@@ -24,6 +40,14 @@ const BLOCK_TRAP = 2
 const ATOMIC = 4
 const IGNORE_NESTING = 8
 const WAITS_OUTSIDE = 16
+/** The watchdog wants to interrupt it, and could not yet. */
+const PENDING_IRQ = 32
+/** It died of the error in its inbox. */
+const FAILED = 64
+/** Somebody waits for its end. */
+const JOINED = 128
+/** It has a trace or a profile function. */
+const TRACED = 256
 
 /** What can be said when throwing into a tasklet. */
 export interface ThrowOptions {
@@ -48,9 +72,21 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   /** @internal the channel that it is blocked on */
   channel: Channel<any> | undefined = undefined
   private flags = 0
+  /**
+   * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
+   * its own by that name.
+   */
+  declare name: string | undefined
 
-  constructor(f?: Body<any, A, E> | null, /** @internal */ thread?: Thread) {
+  /**
+   * @param f what it runs
+   * @param args its arguments, with which it is alive but not runnable yet
+   *
+   * Throws `TypeError` if `f` is no function, `RuntimeError` if there are arguments for none.
+   */
+  constructor(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown> | null, /** @internal */ thread?: Thread) {
     super(f, thread)
+    if (args != null) this.bind(undefined, args)
   }
 
   private get scheduler(): Scheduler {
@@ -66,17 +102,17 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * Throws `RuntimeError` if it runs, is scheduled or is the main tasklet, or has arguments to bind and no function;
    * `TypeError` if `f` is no function. Mirrors `tasklet.bind`.
    */
-  bind(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown>): this {
+  bind(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown> | null): this {
     if (f != null && typeof f !== "function") {
       throw new TypeError(`a tasklet is bound to a function, or to null; got ${typeof f}`)
     }
     if (this.isCurrent) throw new RuntimeError("can't (re)bind the current tasklet")
     if (this.scheduled || this.waitsOutside) throw new RuntimeError("tasklet is scheduled")
     if (this.isMain) throw new RuntimeError("can't (un)bind the main tasklet")
-    const body = f ?? (args === undefined || !this.unstarted ? undefined : this.code as Body | undefined)
-    if (args !== undefined && body === undefined) throw notBound()
+    const body = f ?? (args == null || !this.unstarted ? undefined : this.code as Body | undefined)
+    if (args != null && body === undefined) throw notBound()
     this.rebind(body)
-    if (args !== undefined) this.supply(args)
+    if (args != null) this.supply(args)
     return this
   }
 
@@ -214,6 +250,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   setAtomic(on: boolean): boolean {
     const before = this.atomic
     this.flag(ATOMIC, on)
+    if (this.pendingIrq) this.scheduler.watch?.retry(this)
     return before
   }
 
@@ -226,17 +263,227 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   setIgnoreNesting(on: boolean): boolean {
     const before = this.ignoreNesting
     this.flag(IGNORE_NESTING, on)
+    if (this.pendingIrq) this.scheduler.watch?.retry(this)
     return before
   }
 
+  /** @internal has the watchdog tried to interrupt it in vain? */
+  get pendingIrq(): boolean {
+    return (this.flags & PENDING_IRQ) !== 0
+  }
+
+  set pendingIrq(on: boolean) {
+    this.flag(PENDING_IRQ, on)
+  }
+
+  // ---- where it is ------------------------------------------------------------------------------------------------
+
   /** The tasklet after it, in the ring or in the queue that it stands in. */
   get next(): Tasklet | undefined {
-    return this.right instanceof Tasklet ? this.right : undefined
+    let link = this.right
+    while (link instanceof Party) link = link.right
+    return link instanceof Tasklet ? link : undefined
   }
 
   /** The tasklet before it. */
   get prev(): Tasklet | undefined {
-    return this.left instanceof Tasklet ? this.left : undefined
+    let link = this.left
+    while (link instanceof Party) link = link.left
+    return link instanceof Tasklet ? link : undefined
+  }
+
+  /** The id of its thread, -1 if that has ended. Mirrors `tasklet.thread_id`. */
+  get threadId(): number {
+    return threadIdOf(this.thread)
+  }
+
+  /**
+   * Moves it to another thread, given by itself, by its id, or the current one if left out. It can be moved while it is
+   * paused or blocked on a channel, and while no Effect of it is on a fiber, which belongs to its thread.
+   *
+   * Throws `RuntimeError` if it is runnable, waits for an Effect, is the main tasklet, or has a fiber; `ValueError` if
+   * there is no such thread. Mirrors `tasklet.bind_thread`.
+   */
+  bindThread(thread: Thread | number = currentThread()): void {
+    const target = threadOf(thread)
+    if (target === this.thread) return
+    if (this.isMain) throw new RuntimeError("the main tasklet cannot be bound to another thread")
+    if (this.waitsOutside || (this.right !== undefined && this.channel === undefined)) {
+      throw new RuntimeError("can't (re)bind a runnable tasklet")
+    }
+    if (this.fiber !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
+    this.thread.buried(this)
+    this.thread = target
+    if (this.active) target.started(this)
+  }
+
+  // ---- what it is in the middle of --------------------------------------------------------------------------------
+
+  /**
+   * What it resumes with: the value that `schedule` or `receive` gives it back, or a `Bomb` if an error is thrown there.
+   * Of one that is bound but has no arguments it is the function. It can be set while the tasklet does not run, which is
+   * how one builds a way to wait of one's own on `scheduleRemove`. Mirrors `tasklet.tempval`.
+   */
+  get tempval(): unknown {
+    if (this.raising) return new Bomb(this.inbox)
+    if (this.unstarted) return this.alive ? undefined : this.code
+    return this.dead ? undefined : this.inbox
+  }
+
+  set tempval(value: unknown) {
+    if (value instanceof Bomb) {
+      this.raise(value.value)
+    } else if (!this.unstarted) {
+      this.give(value)
+    } else if (!this.alive) {
+      this.bind(value as Body | null)
+    } else if (this.raising) {
+      throw new RuntimeError("it ends of an error at its start, which cannot be taken back")
+    }
+  }
+
+  /**
+   * Where it is suspended: its innermost frame, from which `back` leads outwards. It is there to be read by people;
+   * print it. `undefined` if it has not started, is dead, or runs. Mirrors `tasklet.frame`.
+   */
+  get frame(): GreenletFrame | undefined {
+    if (!this.active || this.thread.current === this || this.isMain) return undefined
+    return frameOf(this, this.name ?? this.constructor.name)
+  }
+
+  /**
+   * How many frames it has: 0 before its start and after its end, 1 in its body, one more in each `call` and each
+   * Effect. What a plain `yield*` delegates to is part of the frame. Mirrors `tasklet.recursion_depth`.
+   */
+  get recursionDepth(): number {
+    return this.active ? depthOf(this).frames : 0
+  }
+
+  /**
+   * How many Effects it is in the middle of, a body that is one not counted. While it is not 0, the watchdog does not
+   * interrupt the tasklet unless it is told to ignore it. Mirrors `tasklet.nesting_level`, which counts interpreters
+   * that have C code between them.
+   */
+  get nestingLevel(): number {
+    return this.active ? depthOf(this).effects : 0
+  }
+
+  /** Is all it needs to go on in its frames, none of it in a fiber? Mirrors `tasklet.restorable`. */
+  get restorable(): boolean {
+    return this.fiber === undefined
+  }
+
+  /**
+   * Called for what its frames do: a frame is about to be resumed (`"resume"`, with what it gets; `"throw"`, with the
+   * error), has performed something (`"yield"`, with the operation or Effect), has returned (`"return"`, with the value)
+   * or thrown (`"exception"`, with the error). An error that it throws takes the place of what is traced.
+   *
+   * Setting it on a tasklet that is not alive throws `RuntimeError`. Costs nothing while unset. Mirrors
+   * `tasklet.trace_function`, which is told of lines of source.
+   */
+  get traceFunction(): TaskletTrace | undefined {
+    return (this.flags & TRACED) === 0 ? undefined : traceOf(this)
+  }
+
+  set traceFunction(trace: TaskletTrace | undefined | null) {
+    this.trace("trace", trace)
+  }
+
+  /**
+   * The same, told only of calls and their ends: `"call"`, `"return"` and `"exception"`. Mirrors
+   * `tasklet.profile_function`.
+   */
+  get profileFunction(): TaskletTrace | undefined {
+    return (this.flags & TRACED) === 0 ? undefined : profileOf(this)
+  }
+
+  set profileFunction(profile: TaskletTrace | undefined | null) {
+    this.trace("profile", profile)
+  }
+
+  private trace(kind: "trace" | "profile", trace: TaskletTrace | undefined | null): void {
+    if (trace != null && typeof trace !== "function") {
+      throw new TypeError(`a ${kind} function is a function, or undefined for none; got ${typeof trace}`)
+    }
+    if (trace != null && !this.alive) throw new RuntimeError("tasklet is not alive")
+    this.flag(TRACED, setTrace(this, kind, trace ?? undefined))
+    if (this.traced) this.observe()
+  }
+
+  /** @internal has it a trace or profile function? */
+  get traced(): boolean {
+    return (this.flags & TRACED) !== 0
+  }
+
+  /** @internal puts the frames that it has behind frames that count and trace */
+  observe(): void {
+    if (!this.active || this.isMain) return
+    const { code, stack } = this
+    if (code !== undefined && !isObserved(code as Frame)) this.code = observed(this, code as Frame)
+    if (stack !== undefined) this.stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
+  }
+
+  // ---- its context ------------------------------------------------------------------------------------------------
+
+  /**
+   * Sets the context of Effect that its Effects run in: its services and references. It starts with its creator's.
+   * Throws `RuntimeError` if the tasklet belongs to another thread and runs or is scheduled there, `TypeError` if it is
+   * no context. Returns the tasklet. Mirrors `tasklet.set_context`.
+   */
+  setContext(context: Context.Context<any>): this {
+    if (!Context.isContext(context)) throw new TypeError(`a tasklet's context is a Context of Effect`)
+    if (this.thread !== currentThread() && (this.isCurrent || this.scheduled)) {
+      throw new RuntimeError("the tasklet is current or scheduled on another thread")
+    }
+    this.context = context
+    const { fiber } = this
+    if (fiber !== undefined) fiber.fiber?.setContext(fiber.gate.contextFor(context))
+    return this
+  }
+
+  /**
+   * Runs an Effect, or a body with its arguments, in the context of this tasklet; who performs it is the caller. Mirrors
+   * `tasklet.context_run`.
+   */
+  contextRun<A, E>(effect: Effect.Effect<A, E, any>): Effect.Effect<A, E>
+  contextRun<Args extends ReadonlyArray<any>, A, E = never>(
+    f: (...args: Args) => Generator<Effect.Effect<any, E, any>, A, any> | Effect.Effect<A, E, any> | A,
+    ...args: Args
+  ): Effect.Effect<A, E>
+  contextRun(what: Effect.Effect<any, any, any> | Body, ...args: ReadonlyArray<unknown>): Effect.Effect<any, any> {
+    const context = this.fiber?.fiber?.context ?? this.thread.contextOf(this)
+    const effect = Effect.isEffect(what) ? what as Effect.Effect<any, any> : Effect.suspend(() => {
+      const made: unknown = hardened(what as Body)(...args)
+      return Effect.isEffect(made) ? made as Effect.Effect<unknown> : Effect.succeed(made)
+    })
+    return Effect.updateContext(
+      effect,
+      (outer: Context.Context<never>) =>
+        Context.add(context, EffectScheduler.Scheduler, Context.get(outer, EffectScheduler.Scheduler))
+    ) as Effect.Effect<any, any>
+  }
+
+  // ---- its end ----------------------------------------------------------------------------------------------------
+
+  /**
+   * Waits for its end, and gives back what its body returned; an error that it died of is thrown here, and does not come
+   * out of `run` if somebody waits in `join` when it happens. Of one that has ended it gives the result at once. Upstream
+   * has no counterpart.
+   *
+   * Dies with `RuntimeError` if the tasklet was killed.
+   */
+  join(): Operation<A, E> {
+    return new Join<A, E>(this)
+  }
+
+  /** @internal somebody waits in `join` */
+  joined(): void {
+    this.flags |= JOINED
+  }
+
+  /** @internal what it ended with */
+  get failed(): boolean {
+    return (this.flags & FAILED) !== 0
   }
 
   /** @internal does it wait for a foreign Effect? */
@@ -259,14 +506,60 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override ends(): Microthread {
+  override body(): Body {
+    const body = super.body()
+    if (softswitch && !this.traced && this.thread.watch === undefined) return body
+    const f = softswitch ? body : hardened(body)
+    return (...args) => {
+      const made: unknown = f.apply(this, args)
+      return isFrame(made) ? observed(this, made) as unknown : made
+    }
+  }
+
+  /** @internal */
+  override push(frame: Frame): void {
+    super.push(this.traced || this.thread.watch !== undefined ? observed(this, frame) : frame)
+  }
+
+  override ends(value: unknown): Microthread {
     this.flags &= ~BOUND
+    this.inbox = value
+    if ((this.flags & JOINED) !== 0) this.tellJoined()
     return this.scheduler.end(this, false, undefined)
   }
 
   override dies(error: unknown): Microthread {
-    this.flags &= ~BOUND
-    return this.scheduler.end(this, true, error)
+    this.flags = this.flags & ~BOUND | FAILED
+    this.inbox = error
+    let failed = true
+    if ((this.flags & JOINED) !== 0) failed = !this.tellJoined()
+    return this.scheduler.end(this, failed, error)
+  }
+
+  /** Was there anybody? */
+  private tellJoined(): boolean {
+    this.flags &= ~JOINED
+    return handOver(this)
+  }
+
+  override preempted(): Microthread {
+    return this.scheduler.watch?.interrupt(this) ?? this
+  }
+
+  override orphaned(): unknown {
+    this.unblock()
+    if (this.right !== undefined) this.scheduler.remove(this)
+    this.flags = this.flags & ~BOUND | FAILED
+    const error = new TaskletExit("the thread of this tasklet has ended")
+    this.raise(error)
+    if ((this.flags & JOINED) !== 0) this.tellJoined()
+    return error
+  }
+
+  override reclaims(): void {
+    if (this.right !== undefined && !this.blocked) return
+    this.unblock()
+    this.scheduler.insert(this)
   }
 
   override waits(): Microthread {
@@ -287,7 +580,11 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   /** @internal */
   override rebind(body: Body | undefined): void {
     super.rebind(body)
-    this.flags &= ~BOUND
+    this.flags &= ~(BOUND | PENDING_IRQ | FAILED)
+    if (this.traced) {
+      setTrace(this, "trace", undefined)
+      this.flag(TRACED, setTrace(this, "profile", undefined))
+    }
   }
 
   /** @internal takes it out of whatever it waits for */
@@ -298,7 +595,32 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
       this.scheduler.outside--
     }
   }
+
+  /** The tasklet by its name. */
+  override toString(): string {
+    const name = this.isMain ? " main" : this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
+    const state = this.isCurrent
+      ? "current"
+      : this.blocked
+      ? "blocked"
+      : this.scheduled
+      ? "scheduled"
+      : this.alive
+      ? "paused"
+      : "dead"
+    return `<tasklet${name}, ${state}>`
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
 }
+
+Object.defineProperty(Tasklet.prototype, "name", nameProperty)
+
+const isFrame = (u: unknown): u is Frame =>
+  typeof u === "object" && u !== null && !Effect.isEffect(u) && typeof (u as Partial<Frame>).next === "function"
 
 /**
  * Binds a function; calling what comes back with its arguments makes a tasklet that is runnable. `tasklet()` makes one
@@ -403,15 +725,9 @@ class Throw extends Operation<void> {
       this.throwPending()
       return performer.give(undefined)
     }
-    const { inbox, raising } = tasklet
+    scheduler.requireSwitch(tasklet)
     tasklet.raise(error)
-    try {
-      return scheduler.switch(current, tasklet)
-    } catch (refused) {
-      if (raising) tasklet.raise(inbox)
-      else tasklet.give(undefined).inbox = inbox
-      throw refused
-    }
+    return scheduler.switch(current, tasklet)
   }
 
   /** A fiber that is no tasklet may make one runnable, which is no switch. */
@@ -424,9 +740,14 @@ class Throw extends Operation<void> {
 
   /** Is there nothing left to throw into? That is what `TaskletExit` wants; any other error would be lost. */
   private isOver(): boolean {
-    if (this.tasklet.alive) return false
-    if (!(this.error instanceof TaskletExit)) throw new RuntimeError("You cannot throw to a dead tasklet")
-    this.tasklet.remove()
+    const { error, tasklet } = this
+    if (tasklet.thread.ended && tasklet.alive) {
+      if (!(error instanceof TaskletExit)) throw new RuntimeError("tasklet has no thread")
+      tasklet.rebind(undefined)
+    }
+    if (tasklet.alive) return false
+    if (!(error instanceof TaskletExit)) throw new RuntimeError("You cannot throw to a dead tasklet")
+    tasklet.remove()
     return true
   }
 

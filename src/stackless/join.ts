@@ -1,0 +1,72 @@
+/**
+ * Waiting for the end of a tasklet, for its result. Upstream has no counterpart: there one sends the result on a channel.
+ *
+ * So does this. A tasklet that somebody joins gets a channel, on which all who join it receive, in the order they came;
+ * what waits there is what waits on any channel: it can be killed, timed out, and found in a deadlock.
+ */
+import { Effect, type Fiber } from "effect"
+import { failureOf, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { Channel, serve } from "./channel.ts"
+import { RuntimeError, TaskletExit } from "./errors.ts"
+import { named } from "./names.ts"
+import type { Tasklet, Waiter } from "./tasklet.ts"
+
+const ends = new WeakMap<Tasklet, Channel>()
+
+export class Join<A, E> extends Operation<A, E> {
+  readonly tasklet: Tasklet<A, E>
+  constructor(tasklet: Tasklet<A, E>) {
+    super()
+    this.tasklet = tasklet
+  }
+
+  perform(performer: Microthread): Microthread {
+    const { tasklet } = this
+    if (!tasklet.dead) return endOf(tasklet).receive().perform(performer)
+    if (tasklet.failed) throw errorOf(tasklet)
+    return performer.give(tasklet.inbox)
+  }
+
+  override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
+    return Effect.suspend((): Effect.Effect<A, E> => {
+      const { tasklet } = this
+      if (tasklet.dead) return tasklet.failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet.inbox as A)
+      const received = endOf(tasklet).receive().performOutside(thread, fiber) as Effect.Effect<A>
+      return Effect.catchDefect(received, failureOf) as Effect.Effect<A, E>
+    })
+  }
+}
+
+export const endOf = (tasklet: Tasklet): Channel => {
+  let end = ends.get(tasklet)
+  if (end === undefined) {
+    end = new Channel()
+    end.name = `the end of ${named("tasklet", tasklet)}`
+    ends.set(tasklet, end)
+    tasklet.joined()
+  }
+  return end
+}
+
+/** The tasklet has ended: all who joined it get its result. Was there anybody? */
+export const handOver = (tasklet: Tasklet): boolean => {
+  const end = ends.get(tasklet)
+  if (end === undefined || end.balance === 0) return false
+  ends.delete(tasklet)
+  const { failed } = tasklet
+  const result = failed ? errorOf(tasklet) : tasklet.inbox
+  while (end.balance < 0) {
+    const waiter = end.right as Waiter
+    end.take(waiter)
+    serve(waiter, result, failed)
+  }
+  return true
+}
+
+/** A `TaskletExit` would end those who join as silently as it ended the tasklet. */
+const errorOf = (tasklet: Tasklet): unknown => {
+  const { inbox } = tasklet
+  return inbox === undefined || inbox instanceof TaskletExit
+    ? new RuntimeError(`${named("tasklet", tasklet)} was killed, and has no result to join`, { cause: inbox })
+    : inbox
+}

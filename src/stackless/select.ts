@@ -1,0 +1,266 @@
+/**
+ * Waiting on several channels at once.
+ *
+ * Upstream has no counterpart; it is Concurrent ML's `select` over channels, as Go's statement is. A case is an
+ * operation that was made and not performed: `channel.receive()`, `channel.send(value)`, `tasklet.join()`. While nothing
+ * can be done, each case has an offer in the queue of its channel. Whoever takes one takes them all: the others are
+ * withdrawn in the same step, so no value is taken that is not given back, and none twice.
+ *
+ * Of several cases that can be done the one is done whose channel was not chosen for longest; so none waits for ever.
+ *
+ * A tasklet that waits is blocked on the selection, which is a channel of its own that nobody else knows; so killing it,
+ * or throwing into it, withdraws its offers.
+ */
+import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
+import { type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { carry, Channel, channelCallbackNow, type Direction, notify, Receive, Send, wait } from "./channel.ts"
+import { Composite } from "./composite.ts"
+import { ValueError, type Waiting } from "./errors.ts"
+import { endOf, Join } from "./join.ts"
+import { Party } from "./party.ts"
+import { schedulerOf } from "./scheduler.ts"
+import type { Link, Tasklet, Waiter } from "./tasklet.ts"
+
+/** The cases of a selection: operations of channels, by names of one's own. */
+export type Cases = Readonly<Record<string, Operation<any, any>>>
+
+/** What a selection gives back: the name of the case that was done, and its value. */
+export type Selected<C extends Cases> = {
+  [K in keyof C]: { readonly key: K; readonly value: C[K] extends Operation<infer A, any> ? A : never }
+}[keyof C]
+
+type Failure<C extends Cases> = C[keyof C] extends Operation<any, infer E> ? E : never
+
+interface Selectable {
+  readonly channel: Channel<any>
+  readonly value: unknown
+  readonly raising: boolean
+  readonly direction: Direction
+}
+
+/**
+ * Does one of several operations on channels, the first that can be done, and gives back which one and its value.
+ *
+ * @param cases operations that were not performed yet: `send`, `receive` and the like of channels, `join` of tasklets
+ * @param options `default` is given back at once, as `{ key: "default", value }`, if nothing can be done; after
+ * `timeout`, it gives back `{ key: "timeout", value: undefined }`
+ *
+ * Who runs after it is for the preference of the channel to say. Dies as `send` and `receive` do, and with `ValueError`
+ * if it would have to wait and one of the channels is closed. Throws `TypeError` if a case is something else,
+ * `ValueError` if it sends and receives on the same channel.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { channel, run, select, tasklet } from "effect-stackless/stackless"
+ *
+ * const words = channel<string>()
+ * const numbers = channel<number>()
+ * let got: unknown
+ * tasklet(function*() {
+ *   got = yield* select({ word: words.receive(), number: numbers.receive() })
+ * })()
+ * tasklet(function*() {
+ *   yield* numbers.send(7)
+ * })()
+ * await Effect.runPromise(run())
+ * got // => { key: "number", value: 7 }
+ * ```
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const select: {
+  <const C extends Cases>(cases: C): Operation<Selected<C>, Failure<C>>
+  <const C extends Cases, D>(
+    cases: C,
+    options: { readonly default: D }
+  ): Operation<Selected<C> | { readonly key: "default"; readonly value: D }, Failure<C>>
+  <const C extends Cases>(
+    cases: C,
+    options: { readonly timeout: Duration.Input }
+  ): Operation<Selected<C> | { readonly key: "timeout"; readonly value: undefined }, Failure<C>>
+} = (cases: Cases, options: { readonly default?: unknown; readonly timeout?: Duration.Input } = {}): any => {
+  const directions = new Map<Channel<any>, Direction>()
+  for (const [key, operation] of Object.entries(cases)) {
+    const { channel, direction } = selectable(key, operation)
+    if (directions.get(channel) === -direction) {
+      throw new ValueError("a selection cannot both send and receive on the same channel: it would meet itself")
+    }
+    directions.set(channel, direction)
+  }
+  return new Composite(selecting, [cases, options])
+}
+
+function* selecting(
+  cases: Cases,
+  options: { readonly default?: unknown; readonly timeout?: Duration.Input }
+): Generator<Effect.Effect<any, any>, unknown, any> {
+  const key = choose(cases)
+  if (key !== undefined) return { key, value: yield* cases[key]! }
+  if ("default" in options) return { key: "default", value: options.default }
+  const { timeout } = options
+  if (timeout === undefined) return yield* new Select(cases)
+  const found: Option.Option<unknown> = yield* Effect.timeoutOption(new Select(cases), timeout)
+  return Option.getOrElse(found, () => ({ key: "timeout", value: undefined }))
+}
+
+// ---- fairness -------------------------------------------------------------------------------------------------------
+
+/** When a channel was last chosen among several. */
+const chosen = new WeakMap<Channel<any>, number>()
+let choices = 0
+
+/** The case to do at once, if any can be done. */
+const choose = (cases: Cases): string | undefined => {
+  let best: { readonly key: string; readonly channel: Channel<any>; readonly when: number } | undefined
+  let several = false
+  for (const [key, operation] of Object.entries(cases)) {
+    const { channel, direction } = selectable(key, operation)
+    if (operation instanceof Join ? !operation.tasklet.dead : !possible(channel, direction)) continue
+    const when = chosen.get(channel) ?? 0
+    several ||= best !== undefined
+    if (best === undefined || when < best.when) best = { key, channel, when }
+  }
+  if (several) chosen.set(best!.channel, ++choices)
+  return best?.key
+}
+
+const possible = (channel: Channel<any>, direction: Direction): boolean =>
+  direction > 0 ? channel.balance < 0 || channel.room : channel.balance > 0
+
+const selectable = (key: string, operation: Operation<any, any>): Selectable => {
+  if (operation instanceof Send) {
+    const { channel, raising, value } = operation
+    return { channel, value, raising, direction: 1 }
+  }
+  if (operation instanceof Receive) {
+    return { channel: operation.channel, value: undefined, raising: false, direction: -1 }
+  }
+  if (operation instanceof Join) {
+    return { channel: endOf(operation.tasklet), value: undefined, raising: false, direction: -1 }
+  }
+  throw new TypeError(`select takes send and receive of channels, and join of tasklets; ${key} is something else`)
+}
+
+// ---- waiting --------------------------------------------------------------------------------------------------------
+
+/** What a tasklet that selects is blocked on; for a fiber that is none it only holds the offers. */
+class Selection extends Channel<any> {
+  readonly offers: Array<Offer> = []
+  /** Continues a fiber that is no tasklet. */
+  resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
+
+  constructor(cases: Cases) {
+    super()
+    for (const [key, operation] of Object.entries(cases)) {
+      this.offers.push(new Offer(this, key, selectable(key, operation)))
+    }
+    const closed = this.offers.find(({ target }) => target.closing)
+    if (closed !== undefined) throw new ValueError("Send/receive operation on a closed channel")
+  }
+
+  get tasklet(): Tasklet | undefined {
+    return this.queue
+  }
+
+  offer(): void {
+    for (const offer of this.offers) offer.target.line(offer, offer.direction)
+  }
+
+  withdraw(): void {
+    for (const offer of this.offers) if (offer.channel !== undefined) offer.channel.take(offer)
+  }
+
+  override take(waiter: Waiter): Link {
+    this.withdraw()
+    return super.take(waiter)
+  }
+
+  override waitingOf(tasklet: Tasklet): ReadonlyArray<Waiting> {
+    return this.offers.map(({ direction, target }) => ({
+      tasklet,
+      channel: target,
+      direction: direction > 0 ? "send" : "receive"
+    }))
+  }
+
+  /** One of the offers was taken: the selection is over. */
+  done(key: string, exit: Exit.Exit<unknown>): void {
+    const { tasklet } = this
+    const result = Exit.map(exit, (value) => ({ key, value }))
+    if (tasklet === undefined) {
+      this.withdraw()
+      return this.resume!(result)
+    }
+    this.take(tasklet)
+    if (Exit.isSuccess(result)) carry(tasklet, result.value, false)
+    else carry(tasklet, defectOf(result), true)
+    schedulerOf(tasklet.thread).insert(tasklet)
+  }
+}
+
+const defectOf = (exit: Exit.Failure<unknown, never>): unknown => {
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Die" ? reason.defect : reason
+}
+
+/** What a selection has in the queue of a channel. */
+class Offer extends Party {
+  readonly target: Channel<any>
+  readonly direction: Direction
+  private readonly selection: Selection
+
+  constructor(selection: Selection, key: string, { channel, direction, raising, value }: Selectable) {
+    super(value, raising, (effect) => selection.done(key, effect as Exit.Exit<unknown>))
+    this.selection = selection
+    this.target = channel
+    this.direction = direction
+  }
+
+  override get tasklet(): Tasklet | undefined {
+    return this.selection.tasklet
+  }
+}
+
+class Select extends Operation<unknown, any> {
+  private readonly cases: Cases
+  constructor(cases: Cases) {
+    super()
+    this.cases = cases
+  }
+
+  perform(performer: Microthread): Microthread {
+    const source = schedulerOf(performer.thread).current(performer)
+    const selection = new Selection(this.cases)
+    if (channelCallbackNow() !== undefined) {
+      for (const { direction, target } of selection.offers) notify(target, source, direction, true)
+    }
+    selection.offer()
+    try {
+      return wait(selection, source, -1)
+    } catch (error) {
+      selection.withdraw()
+      throw error
+    }
+  }
+
+  override performOutside(_thread: Thread, _fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<unknown, any> {
+    const { cases } = this
+    return Effect.suspend(() => {
+      const key = choose(cases)
+      if (key !== undefined) return Effect.map(cases[key]!, (value): unknown => ({ key, value }))
+      return Effect.callback<unknown, any>((resume) => {
+        let selection: Selection
+        try {
+          selection = new Selection(cases)
+        } catch (error) {
+          return resume(Effect.die(error))
+        }
+        selection.resume = resume
+        selection.offer()
+        return Effect.sync(() => selection.withdraw())
+      })
+    })
+  }
+}

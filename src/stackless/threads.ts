@@ -1,0 +1,68 @@
+/**
+ * The threads and their numbers, and what runs on each. Carries `get_thread_info` and `getthreads` of
+ * `stacklessmodule.c`. A thread is known here from when a tasklet is first made or asked for on it, to its end.
+ */
+import { currentThread, type Thread, ValueError } from "../greenlet/index.ts"
+import { RuntimeError } from "./errors.ts"
+import { schedulerOf } from "./scheduler.ts"
+import type { Tasklet } from "./tasklet.ts"
+
+const ids = new WeakMap<Thread, number>()
+const threadsById = new Map<number, WeakRef<Thread>>()
+let lastId = 0
+
+/** Gives a thread its number. */
+export const register = (thread: Thread): void => {
+  ids.set(thread, ++lastId)
+  threadsById.set(lastId, new WeakRef(thread))
+}
+
+export const threadIdOf = (thread: Thread): number => thread.ended ? -1 : ids.get(thread) ?? -1
+
+/** The thread that is meant; throws `ValueError` if there is none. */
+export const threadOf = (thread: Thread | number): Thread => {
+  const found = typeof thread === "number" ? threadsById.get(thread)?.deref() : thread
+  if (found === undefined || found.ended) throw new ValueError("bad thread: it has ended, or never was")
+  schedulerOf(found)
+  return found
+}
+
+/**
+ * The ids of the threads that have tasklets, the oldest first. Mirrors `stackless.getthreads`, and the attribute
+ * `stackless.threads`.
+ *
+ * @category inspection
+ * @since 0.1.0
+ */
+export const getthreads = (): Array<number> => {
+  const alive: Array<number> = []
+  for (const [id, ref] of threadsById) {
+    const thread = ref.deref()
+    if (thread === undefined || thread.ended) threadsById.delete(id)
+    else alive.push(id)
+  }
+  return alive
+}
+
+/**
+ * The main tasklet of a thread, its current one (none while it idles), and its run count.
+ *
+ * @param thread a thread or its id; the current one if left out
+ *
+ * Throws `RuntimeError` if there is no such thread. Mirrors `stackless.get_thread_info`.
+ *
+ * @category inspection
+ * @since 0.1.0
+ */
+export const getThreadInfo = (
+  thread: Thread | number = currentThread()
+): readonly [main: Tasklet, current: Tasklet | undefined, runcount: number] => {
+  let found: Thread
+  try {
+    found = threadOf(thread)
+  } catch {
+    throw new RuntimeError("Thread id not found")
+  }
+  const { head, main, runcount } = schedulerOf(found)
+  return [main, head, runcount]
+}
