@@ -10,10 +10,11 @@
  * TypeScript (`floatingEffect`) find most of these without running anything; this finds also what types do not show.
  */
 import { Utils } from "effect"
+import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
-import type { Microthread } from "./microthread.ts"
+import { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { UNSTARTED } from "./state.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
@@ -160,6 +161,11 @@ const enter = (report: ReportForgotten): () => void => {
         else turn = undefined
         return result
       }),
+    patch(Microthread.prototype, "push", (push) =>
+      function(this: Microthread, frame) {
+        if (!(frame instanceof EffectFrame)) turn = this
+        push.call(this, frame)
+      }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
         turn = g.state === UNSTARTED ? g : undefined
@@ -168,7 +174,8 @@ const enter = (report: ReportForgotten): () => void => {
     patch(thread, "returned", (returned) =>
       function(this: Thread, g, value) {
         turn = undefined
-        check(g)
+        // an operation may be given to an Effect first, and be performed after it
+        if (!(g.code instanceof EffectFrame)) check(g)
         return returned.call(this as unknown as Turns, g, value)
       }),
     patch(thread, "threw", (threw) =>

@@ -177,7 +177,7 @@ export class GreenletFiber {
       this.gate.owners.delete(fiber)
       fiber.interruptUnsafe()
     }
-    if (this.endings !== undefined) for (const end of this.endings) end()
+    if (this.endings !== undefined) { for (const end of this.endings) end() }
   }
 
   /** Its fiber has turned out to be interrupted. */

@@ -19,7 +19,8 @@ export interface Frame {
 export const isFrame = (u: unknown): u is Frame =>
   typeof u === "object" && u !== null &&
   typeof (u as Partial<Frame>).next === "function" &&
-  typeof (u as Partial<Frame>).throw === "function"
+  typeof (u as Partial<Frame>).throw === "function" &&
+  !(Symbol.asyncIterator in u)
 
 /**
  * Lets an error be thrown into a generator that waits in `yield* effect`. JavaScript hands it to the iterator of the

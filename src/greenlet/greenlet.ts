@@ -76,7 +76,9 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * it. `undefined` if the greenlet has not started, is dead, or runs. Mirrors `greenlet.gr_frame`.
    */
   get grFrame(): GreenletFrame | undefined {
-    return this.active && this.thread.current !== this ? GreenletFrame.of(this, this.origin?.name || `${this.constructor.name}.run`) : undefined
+    return this.active && this.thread.current !== this
+      ? GreenletFrame.of(this, this.origin?.name || `${this.constructor.name}.run`)
+      : undefined
   }
 
   /**

@@ -6,10 +6,10 @@
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
  */
-import type { Context, Effect } from "effect"
+import { type Context, Effect } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { GreenletFiber } from "./fiber.ts"
-import type { Frame } from "./frame.ts"
+import { type Frame, isFrame } from "./frame.ts"
 import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, type State, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import { currentThread, type Thread } from "./thread.ts"
 
@@ -282,5 +282,11 @@ export const requireFunction = (u: unknown): void => {
 }
 
 /** @internal a value, named for an error message */
-export const describe = (u: unknown): string =>
-  u === null ? "null" : typeof u === "object" ? "an object" : `${typeof u} ${String(u)}`
+export const describe = (u: unknown): string => {
+  if (u === null) return "null"
+  if (Effect.isEffect(u)) return "an Effect"
+  if (typeof u === "function") return `a function ${u.name}`
+  if (typeof u !== "object") return `${typeof u} ${String(u)}`
+  if (isFrame(u)) return "a generator"
+  return "then" in u ? "a promise" : "an object"
+}

@@ -199,7 +199,7 @@ class ThreadState {
 
   /** A body yielded something that is not an operation. */
   private yielded(g: Microthread, value: unknown): Microthread {
-    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value, g.code)))
+    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause))
     g.push(new EffectFrame(g, value))
     return g
@@ -380,6 +380,16 @@ class ThreadState {
   // ---- fibers -----------------------------------------------------------------------------------------------------
 
   /**
+   * @internal while the loop is on the stack: does this fiber do what a greenlet does? One that a body runs by itself,
+   * with `Effect.runSync` or the like, does not.
+   */
+  runsOn(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (fiber === this.host) return true
+    const gate = fiber.cache.scheduler
+    return gate instanceof Gate && gate.thread === this
+  }
+
+  /**
    * @internal the context that a greenlet made now inherits: that of the greenlet that runs, or of the fiber that does.
    * There is none in plain code outside of any Effect.
    */
@@ -527,14 +537,22 @@ export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
   >
 
 /** The thread of whoever calls: the one whose loop runs, else that of the current fiber, else the default one. */
-export const currentThread = (): Thread =>
-  running ?? Fiber.getCurrent()?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
+export const currentThread = (): Thread => {
+  const fiber = Fiber.getCurrent()
+  if (running !== undefined && (fiber === undefined || running.runsOn(fiber))) return running
+  return fiber?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
+}
 
 /** @internal the thread whose loop is on the JavaScript stack */
 export const runningThread = (): Thread | undefined => running
 
-/** The result of a plain function as a body: anything but a promise, which nobody would wait for. */
+/** The result of a plain function as a body: anything but what nobody would wait for, a promise or its likes. */
 export const requireResult = (value: unknown): unknown => {
+  if (typeof value === "object" && value !== null && Symbol.asyncIterator in value && "throw" in value) {
+    throw new TypeError(
+      "an async generator cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
+    )
+  }
   if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
     throw new TypeError(
       "an async function cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
@@ -543,11 +561,8 @@ export const requireResult = (value: unknown): unknown => {
   return value
 }
 
-const notYieldable = (value: unknown, frame: unknown): string => {
+const notYieldable = (value: unknown): string => {
   const rule = "a body yields operations and Effects"
-  if (typeof frame === "object" && frame !== null && Symbol.asyncIterator in frame) {
-    return `${rule}; this one is an async generator: write function* instead, and yield* Effect.promise(() => …) in it`
-  }
   if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
     return `${rule}; got a promise: write yield* Effect.promise(() => …)`
   }

@@ -1,6 +1,14 @@
 /** Effects that are no operations, in bodies. */
 import { Cause, Context, Deferred, Effect, Exit, Fiber } from "effect"
-import { call, getcurrent, greenlet, Greenlet, GreenletExit, type Microthread, withThread } from "effect-stackless/greenlet"
+import {
+  call,
+  getcurrent,
+  Greenlet,
+  greenlet,
+  GreenletExit,
+  type Microthread,
+  withThread
+} from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { as, generators, kinds, main, run } from "./bodies.ts"
 
@@ -164,14 +172,17 @@ describe.each(kinds)("in a %s body", (kind) => {
       expect(yield* g.switch()).toBe(error)
     }))
 
-  test.each([{ _tag: "Mine" }, "a string", 7])("a typed failure that no body catches is a failure outside: %o", async (error) => {
-    const body = function*() {
-      yield* Effect.fail(error)
+  test.each([{ _tag: "Mine" }, "a string", 7])(
+    "a typed failure that no body catches is a failure outside: %o",
+    async (error) => {
+      const body = function*() {
+        yield* Effect.fail(error)
+      }
+      const g = greenlet(kind === "hard" ? () => Effect.fail(error) : as(kind, body))
+      const exit = await Effect.runPromiseExit(g.switch() as Effect.Effect<unknown, unknown>)
+      expect(exit).toEqual(Exit.fail(error))
     }
-    const g = greenlet(kind === "hard" ? () => Effect.fail(error) : as(kind, body))
-    const exit = await Effect.runPromiseExit(g.switch() as Effect.Effect<unknown, unknown>)
-    expect(exit).toEqual(Exit.fail(error))
-  })
+  )
 
   test("what a body throws is a defect outside, the very object", async () => {
     const error = new Error("thrown")
@@ -327,26 +338,29 @@ describe("throw into a greenlet that is suspended on a foreign Effect", () => {
       expect(g.active).toBe(true)
     })
 
-  test.each(generators)("interrupts the Effect, runs its finalizers, and throws in a %s body", (kind) =>
-    run(Effect.gen(function*() {
-      const log: Array<unknown> = []
-      const error = new Error("thrown")
-      const g = greenlet(as(kind, function*() {
-        try {
-          yield* Effect.never.pipe(
-            Effect.ensuring(Effect.sync(() => log.push("finalizer"))),
-            Effect.ensuring(Effect.andThen(Effect.sleep(5), Effect.sync(() => log.push("slow finalizer"))))
-          )
-        } catch (e) {
-          log.push(e)
-          yield* Effect.sleep(1)
-          return "caught"
-        }
+  test.each(generators)(
+    "interrupts the Effect, runs its finalizers, and throws in a %s body",
+    (kind) =>
+      run(Effect.gen(function*() {
+        const log: Array<unknown> = []
+        const error = new Error("thrown")
+        const g = greenlet(as(kind, function*() {
+          try {
+            yield* Effect.never.pipe(
+              Effect.ensuring(Effect.sync(() => log.push("finalizer"))),
+              Effect.ensuring(Effect.andThen(Effect.sleep(5), Effect.sync(() => log.push("slow finalizer"))))
+            )
+          } catch (e) {
+            log.push(e)
+            yield* Effect.sleep(1)
+            return "caught"
+          }
+        }))
+        yield* leave(g)
+        expect(yield* g.throw(error)).toBe("caught")
+        expect(log).toEqual(["finalizer", "slow finalizer", error])
       }))
-      yield* leave(g)
-      expect(yield* g.throw(error)).toBe("caught")
-      expect(log).toEqual(["finalizer", "slow finalizer", error])
-    })))
+  )
 
   test("ends a greenlet whose body is an Effect", () =>
     run(Effect.gen(function*() {

@@ -1,6 +1,15 @@
 /** Operations are Effects: piped, raced, timed out, run from outside; and how they are interrupted. */
 import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
-import { call, getcurrent, greenlet, Greenlet, GreenletExit, Operation, settrace, withThread } from "effect-stackless/greenlet"
+import {
+  call,
+  getcurrent,
+  Greenlet,
+  greenlet,
+  GreenletExit,
+  Operation,
+  settrace,
+  withThread
+} from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { as, kinds, main, run } from "./bodies.ts"
 
@@ -121,9 +130,11 @@ describe.each(kinds)("in a %s body", (kind) => {
     main(function*() {
       const error = new Error("thrown")
       const g = greenlet(as(kind, function*() {
-        return yield* Effect.exit(greenlet(() => {
-          throw error
-        }).switch())
+        return yield* Effect.exit(
+          greenlet(() => {
+            throw error
+          }).switch()
+        )
       }))
       expect(yield* g.switch()).toEqual(Exit.die(error))
     }))
@@ -210,40 +221,46 @@ describe("a fiber that stands for main", () => {
       })
       const log: Array<string> = []
       settrace((event, origin, target) => log.push(`${event} ${origin === g} ${target === g}`))
-      yield* Effect.exit(Effect.timeout(call(function*() {
-        yield* g.switch()
-      }), 5))
+      yield* Effect.exit(Effect.timeout(
+        call(function*() {
+          yield* g.switch()
+        }),
+        5
+      ))
       settrace(undefined)
       expect(log).toEqual(["switch false true", "throw true false"])
     })))
 
-  test.each(["a switch", "an Effect"])("lets the body that runs as main see GreenletExit and run its finally, in %s", (where) =>
-    run(Effect.gen(function*() {
-      const log: Array<unknown> = []
-      const g = greenlet(function*() {
-        yield* Effect.never
-      })
-      const fiber = yield* Effect.forkChild(
-        call(function*() {
-          try {
-            if (where === "a switch") yield* g.switch()
-            else yield* Effect.never
-          } catch (error) {
-            log.push(error instanceof GreenletExit)
-            throw error
-          } finally {
-            log.push(yield* echo().switch("switched"))
-            yield* Effect.sleep(5)
-            log.push("slept")
-          }
-        }),
-        { startImmediately: true }
-      )
-      const exit = yield* Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
-      expect(log).toEqual([true, "switched", "slept"])
-      expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
-      expect(yield* echo().switch(1)).toBe(1)
-    })))
+  test.each(["a switch", "an Effect"])(
+    "lets the body that runs as main see GreenletExit and run its finally, in %s",
+    (where) =>
+      run(Effect.gen(function*() {
+        const log: Array<unknown> = []
+        const g = greenlet(function*() {
+          yield* Effect.never
+        })
+        const fiber = yield* Effect.forkChild(
+          call(function*() {
+            try {
+              if (where === "a switch") yield* g.switch()
+              else yield* Effect.never
+            } catch (error) {
+              log.push(error instanceof GreenletExit)
+              throw error
+            } finally {
+              log.push(yield* echo().switch("switched"))
+              yield* Effect.sleep(5)
+              log.push("slept")
+            }
+          }),
+          { startImmediately: true }
+        )
+        const exit = yield* Effect.andThen(Fiber.interrupt(fiber), Fiber.await(fiber))
+        expect(log).toEqual([true, "switched", "slept"])
+        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+        expect(yield* echo().switch(1)).toBe(1)
+      }))
+  )
 
   test("reports an error that the body throws instead of GreenletExit", () =>
     run(Effect.gen(function*() {
@@ -318,6 +335,8 @@ test("programs on threads of their own do not disturb each other", async () => {
       })
       return [yield* g.switch(), yield* g.switch(), yield* g.switch()]
     }))
-  const results = await Effect.runPromise(Effect.all([program(0), program(10), program(20)], { concurrency: "unbounded" }) as Effect.Effect<unknown>)
+  const results = await Effect.runPromise(
+    Effect.all([program(0), program(10), program(20)], { concurrency: "unbounded" }) as Effect.Effect<unknown>
+  )
   expect(results).toEqual([[0, 1, 2], [10, 11, 12], [20, 21, 22]])
 })

@@ -183,9 +183,11 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
 
   test("a return goes to the parent as the value of its switch", () =>
     main(function*() {
-      expect(yield* greenlet(as(kind, function*() {
-        return "value"
-      })).switch()).toBe("value")
+      expect(
+        yield* greenlet(as(kind, function*() {
+          return "value"
+        })).switch()
+      ).toBe("value")
     }))
 
   test("an error goes to the parent, thrown", () =>
@@ -285,16 +287,22 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
         }))
       const error = new RangeError()
       const unready = make()
-      const child = greenlet(as(kind, function*() {
-        yield* top.switch("from the child")
-      }), unready)
+      const child = greenlet(
+        as(kind, function*() {
+          yield* top.switch("from the child")
+        }),
+        unready
+      )
       expect(yield* caught(child.throw(error))).toBe(error)
       expect([child.dead, unready.dead]).toEqual([true, true])
 
       const ready = make()
-      const second = greenlet(as(kind, function*() {
-        yield* top.switch("from the second")
-      }), ready)
+      const second = greenlet(
+        as(kind, function*() {
+          yield* top.switch("from the second")
+        }),
+        ready
+      )
       expect(yield* ready.switch()).toBe("ready to catch")
       expect(yield* second.switch()).toBe("from the second")
       expect(yield* second.throw(error)).toBe(error)
@@ -321,9 +329,12 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
       const p = greenlet(as(kind, function*(x: number) {
         return [x, 24]
       }))
-      const child = greenlet(as(kind, function*() {
-        return 42
-      }), p)
+      const child = greenlet(
+        as(kind, function*() {
+          return 42
+        }),
+        p
+      )
       expect(yield* child.switch()).toEqual([42, 24])
     }))
 
@@ -331,9 +342,12 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
     main(function*() {
       const error = new Error("thrown")
       const p = greenlet(as(kind, function*() {}))
-      const child = greenlet(as(kind, function*() {
-        throw error
-      }), p)
+      const child = greenlet(
+        as(kind, function*() {
+          throw error
+        }),
+        p
+      )
       expect(yield* caught(child.switch())).toBe(error)
       expect(p.dead).toBe(true)
     }))
@@ -421,9 +435,11 @@ describe("parents", () => {
 describe("call", () => {
   test("gives back what a generator, an Effect or a plain function gives", () =>
     main(function*() {
-      expect(yield* call(function*(n: number) {
-        return n
-      }, 1)).toBe(1)
+      expect(
+        yield* call(function*(n: number) {
+          return n
+        }, 1)
+      ).toBe(1)
       expect(yield* call((n: number) => Effect.succeed(n), 2)).toBe(2)
       expect(yield* call((n: number) => n, 3)).toBe(3)
     }))
@@ -465,9 +481,11 @@ describe("call", () => {
     }))
 
   test("from outside runs the function as the main greenlet", async () => {
-    expect(await Effect.runPromise(call(function*() {
-      return getcurrent().parent
-    }))).toBeUndefined()
+    expect(
+      await Effect.runPromise(call(function*() {
+        return getcurrent().parent
+      }))
+    ).toBeUndefined()
   })
 })
 
