@@ -1,16 +1,17 @@
 /** The command `bench`: which figures to take, and how to print them. */
 import { parseArgs } from "node:util"
 import { median } from "./clock.ts"
-import { ratio, takeAll } from "./fresh.ts"
-import type { Figure, Measurement, Unit } from "./measurement.ts"
+import { fresh, ratio, rounds } from "./fresh.ts"
+import type { Figure, Measurement } from "./measurement.ts"
 import { measurements } from "./measurements/index.ts"
+import { inUnit, rounded, table } from "./print.ts"
 
-const usage = "usage: npm run bench -- [--json] [NAME…]"
-
-/** What rates are compared with. */
-const YARDSTICK = "raw.generator"
+const usage = "usage: npm run bench -- [--json] [NAME…], or npm run bench -- peers [--json]"
 
 const figures: ReadonlyArray<Figure> = Object.values(measurements).flatMap(({ figures }) => figures)
+
+/** What rates are compared with. */
+const yardstick = figures.find(({ name }) => name === "raw.generator")!
 
 /**
  * Takes the named figures, by default all, and prints a table, or with `--json` one object of name → number. A name that
@@ -35,17 +36,27 @@ export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
     return 2
   }
 
-  const taken = await takeAll(covering(chosen), progress)
+  const taken = await take(covering(chosen))
   const rows = chosen.map((figure): Row => {
-    const numbers = taken.get(figure.name)!
+    const numbers = taken.get(figure)!
     return {
       figure,
       number: median(numbers),
-      ratio: figure.unit === "/s" && figure.name !== YARDSTICK ? ratio(numbers, taken.get(YARDSTICK)!) : undefined
+      ratio: figure.unit === "/s" && figure !== yardstick ? ratio(numbers, taken.get(yardstick)!) : undefined
     }
   })
   console.log(json ? asJson(rows) : asTable(rows))
   return 0
+}
+
+/** The numbers of each figure, one a round. */
+const take = async (measurements: Readonly<Record<string, Measurement>>): Promise<Map<Figure, Array<number>>> => {
+  const taken = await rounds(Object.keys(measurements), (name) => fresh("child.js", name))
+  return new Map(
+    [...taken].flatMap(([name, numbers]) =>
+      measurements[name]!.figures.map((figure, i) => [figure, numbers.map((round) => round[i]!)])
+    )
+  )
 }
 
 // ---- choosing -------------------------------------------------------------------------------------------------------
@@ -53,7 +64,7 @@ export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
 const choose = (names: ReadonlyArray<string>): ReadonlyArray<Figure> => {
   const chosen = new Set(names.length === 0 ? figures : names.flatMap(named))
   const withYardstick = [...chosen].some(({ unit }) => unit === "/s")
-  return figures.filter((figure) => chosen.has(figure) || (withYardstick && figure.name === YARDSTICK))
+  return figures.filter((figure) => chosen.has(figure) || (withYardstick && figure === yardstick))
 }
 
 const named = (name: string): ReadonlyArray<Figure> => {
@@ -78,9 +89,6 @@ interface Row {
   readonly ratio: number | undefined
 }
 
-/** Four digits, which is more than the noise allows. */
-const rounded = (number: number): number => Number(number.toPrecision(4))
-
 const asJson = (rows: ReadonlyArray<Row>): string =>
   JSON.stringify(
     Object.fromEntries(
@@ -93,35 +101,13 @@ const asJson = (rows: ReadonlyArray<Row>): string =>
     2
   )
 
-const asTable = (rows: ReadonlyArray<Row>): string => {
-  const width = Math.max(...rows.map(({ figure }) => figure.name.length))
-  return [
-    `${"".padEnd(width)}  ${"".padStart(12)}  ratio to raw`,
-    ...rows.map(({ figure, number, ratio }) =>
-      [
-        figure.name.padEnd(width),
-        said(number, figure.unit).padStart(12),
-        (ratio === undefined ? "" : ratio.toFixed(3)).padStart(12),
-        figure.about
-      ].join("  ")
-    )
-  ].join("\n")
-}
-
-const said = (number: number, unit: Unit): string => {
-  switch (unit) {
-    case "/s":
-      return `${(number / 1_000_000).toFixed(2)} M/s`
-    case "µs":
-      return `${number.toFixed(3)} µs`
-    case "bytes":
-      return `${number.toFixed(0)} bytes`
-    case "MB":
-      return `${number.toFixed(0)} MB`
-  }
-}
-
-/** On a terminal only: a bench takes minutes. */
-const progress = (done: number, of: number): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r${done + 1} of ${of} measurements${done + 1 === of ? "\n" : ""}`)
-}
+const asTable = (rows: ReadonlyArray<Row>): string =>
+  table([
+    ["figure", "median", "to raw", ""],
+    ...rows.map(({ figure, number, ratio }) => [
+      figure.name,
+      inUnit(number, figure.unit),
+      ratio === undefined ? "" : ratio.toFixed(3),
+      figure.about
+    ])
+  ])

@@ -2,48 +2,51 @@
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { median } from "./clock.ts"
-import type { Measurement } from "./measurement.ts"
 
-const child = fileURLToPath(new URL("child.js", import.meta.url))
+export type Numbers = ReadonlyArray<number>
 
-const take = (name: string): Promise<ReadonlyArray<number>> =>
+/** Runs a compiled module of this folder in a process of its own; gives the numbers that it sends. */
+export const fresh = (module: string, ...args: ReadonlyArray<string>): Promise<Numbers> =>
   new Promise((resolve, reject) => {
-    const process = fork(child, [name], { execArgv: ["--expose-gc"] })
-    let numbers: ReadonlyArray<number> | undefined
-    process.on("message", (message) => {
-      numbers = message as ReadonlyArray<number>
+    const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, { execArgv: ["--expose-gc"] })
+    let numbers: Numbers | undefined
+    child.on("message", (message) => {
+      numbers = message as Numbers
     })
-    process.on("exit", (code, signal) => {
+    child.on("exit", (code, signal) => {
       if (numbers !== undefined) resolve(numbers)
-      else reject(new Error(`${name} ended with ${signal ?? `code ${code}`} and without a number`))
+      else reject(new Error(`${args.join(" ")} ended with ${signal ?? `code ${code}`} and without a number`))
     })
   })
+
+/** What such a module does with its numbers. By hand it prints them, which is how one is profiled. */
+export const send = (numbers: Numbers): void => {
+  if (process.send === undefined) console.log(numbers)
+  else process.send(numbers, () => process.exit())
+}
 
 /** How often each measurement is taken. */
 const ROUNDS = 5
 
 /**
- * The numbers of each figure, one a round. Each round takes every measurement once, so that what is compared within a
- * round was measured on the same machine in the same mood.
+ * Takes each of the measurements once a round. So what is compared within a round was measured on the same machine in
+ * the same mood. Gives the numbers of each by rounds.
  */
-export const takeAll = async (
-  measurements: Readonly<Record<string, Measurement>>,
-  progress: (done: number, of: number) => void
-): Promise<Map<string, Array<number>>> => {
-  const names = Object.keys(measurements)
-  const taken = new Map<string, Array<number>>()
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, name] of names.entries()) {
-      progress(round * names.length + i, ROUNDS * names.length)
-      const numbers = await take(name)
-      for (const [j, figure] of measurements[name]!.figures.entries()) {
-        taken.set(figure.name, [...(taken.get(figure.name) ?? []), numbers[j]!])
-      }
-    }
+export const rounds = async <M>(
+  measurements: ReadonlyArray<M>,
+  take: (measurement: M) => Promise<Numbers>
+): Promise<Map<M, Array<Numbers>>> => {
+  const taken = new Map<M, Array<Numbers>>()
+  const all = ROUNDS * measurements.length
+  for (let i = 0; i < all; i++) {
+    // on a terminal only: a bench takes minutes
+    if (process.stderr.isTTY) process.stderr.write(`\r${i + 1} of ${all}${i + 1 === all ? "\n" : ""}`)
+    const measurement = measurements[i % measurements.length]!
+    taken.set(measurement, [...(taken.get(measurement) ?? []), await take(measurement)])
   }
   return taken
 }
 
 /** The median of the rounds' ratios. */
-export const ratio = (numbers: ReadonlyArray<number>, to: ReadonlyArray<number>): number =>
+export const ratio = (numbers: Numbers, to: Numbers): number =>
   median(numbers.map((number, round) => number / to[round]!))

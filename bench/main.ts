@@ -1,4 +1,6 @@
-/** `npm run bench`. */
+/** `npm run bench`: its first argument may name another of the benches. */
 import { bench } from "./command.ts"
+import { peers } from "./peers/command.ts"
 
-process.exitCode = await bench(process.argv.slice(2))
+const [first, ...rest] = process.argv.slice(2)
+process.exitCode = await (first === "peers" ? peers(rest) : bench(process.argv.slice(2)))

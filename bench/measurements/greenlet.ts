@@ -6,7 +6,7 @@ import type { Measurement } from "../measurement.ts"
 
 const SWITCHES = 2_000_000
 
-const switching = (n: number): Promise<unknown> => {
+export const switching = (n: number): Promise<unknown> => {
   const a: Greenlet = greenlet(function*() {
     for (let i = 0; i < n; i += 2) yield* b.switch()
   })

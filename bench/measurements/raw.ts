@@ -7,7 +7,7 @@ function* stepping(n: number): Generator<undefined, void, undefined> {
 }
 
 /** The least that a loop over two has to do: step the one whose turn it is, see whether it is done, take the other. */
-const inTurn = (n: number): void => {
+export const inTurn = (n: number): void => {
   const a = stepping(n / 2)
   const b = stepping(n / 2)
   for (let next = a; next.next(undefined).done !== true;) next = next === a ? b : a

@@ -20,8 +20,15 @@ const schedulingHard = (n: number) =>
     for (let i = 0; i < n; i++) yield* schedule()
   })
 
-const twoScheduling = (body: typeof scheduling | typeof schedulingHard) => (n: number): Promise<unknown> => {
-  const start = tasklet(body as typeof scheduling)
+export const twoScheduling = (n: number): Promise<unknown> => {
+  const start = tasklet(scheduling)
+  start(n / 2)
+  start(n / 2)
+  return Effect.runPromise(run())
+}
+
+const twoSchedulingHard = (n: number): Promise<unknown> => {
+  const start = tasklet(schedulingHard)
   start(n / 2)
   start(n / 2)
   return Effect.runPromise(run())
@@ -51,7 +58,7 @@ const receivingHard = (from: Channel<number>, n: number) =>
     return sum
   })
 
-const oneToOne = (n: number): Promise<unknown> => {
+export const oneToOne = (n: number): Promise<unknown> => {
   const c = channel<number>()
   tasklet(receiving)(c, n)
   tasklet(sending)(c, n)
@@ -108,13 +115,13 @@ export const stackless: Record<string, Measurement> = {
     "stackless.schedule",
     "two tasklets that call schedule() in a loop",
     SWITCHES,
-    twoScheduling(scheduling)
+    twoScheduling
   ),
   "stackless.schedule.hard": rateOf(
     "stackless.schedule.hard",
     "the same as Effects",
     SWITCHES,
-    twoScheduling(schedulingHard)
+    twoSchedulingHard
   ),
   "stackless.channel": rateOf(
     "stackless.channel",

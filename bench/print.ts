@@ -1,0 +1,33 @@
+/** How numbers and tables of them are printed. */
+import type { Unit } from "./measurement.ts"
+
+/** Four digits, which is more than the noise allows. */
+export const rounded = (number: number): number => Number(number.toPrecision(4))
+
+export const inUnit = (number: number, unit: Unit): string => {
+  switch (unit) {
+    case "/s":
+      return `${(number / 1_000_000).toFixed(2)} M/s`
+    case "µs":
+      return `${number.toFixed(number < 10 ? 3 : 1)} µs`
+    case "bytes":
+      return `${number.toFixed(0)} bytes`
+    case "MB":
+      return `${number.toFixed(0)} MB`
+  }
+}
+
+/** Lines up columns: words to the left, numbers, which are all columns but the first and the last, to the right. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 || column === row.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)
+        )
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
