@@ -452,12 +452,16 @@ class ThreadState {
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
       this.patience = PATIENCE
-      return Effect.matchCauseEffect(new End(g), {
+      const end = new End(g)
+      return Effect.matchCauseEffect(end, {
         onSuccess: endNext,
         onFailure: (cause) => {
           for (const reason of cause.reasons) {
-            if (reason._tag === "Die" && !(reason.defect instanceof GreenletExit)) errors.push(reason.defect)
-            else if (reason._tag === "Fail") errors.push(reason.error)
+            if (reason._tag === "Die") {
+              if (reason.defect !== end.error && !(reason.defect instanceof GreenletExit)) errors.push(reason.defect)
+            } else if (reason._tag === "Fail") {
+              errors.push(reason.error)
+            }
           }
           return endNext()
         }
@@ -482,12 +486,15 @@ class ThreadState {
 /** Ends one greenlet of a thread that ends. */
 class End extends Operation<unknown> {
   readonly greenlet: Microthread
+  /** What it is ended with: no error if that is all that comes of it. */
+  error: unknown = undefined
   constructor(greenlet: Microthread) {
     super()
     this.greenlet = greenlet
   }
   perform(): Microthread {
-    return this.greenlet.raise(this.greenlet.orphaned())
+    this.error = this.greenlet.orphaned()
+    return this.greenlet.raise(this.error)
   }
 }
 

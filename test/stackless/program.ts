@@ -1,0 +1,42 @@
+/** Runs a program as the main tasklet of a thread of its own, and tests in both gears. */
+import { Effect } from "effect"
+import { call, enableSoftswitch, withThread } from "effect-stackless/stackless"
+import { afterEach, beforeEach, describe } from "vitest"
+import { check } from "./invariants.ts"
+
+export type Steps<A = unknown> = Generator<Effect.Effect<any, any, any>, A, any>
+
+/** Runs an Effect on a thread of its own. */
+export const onThread = <A, E>(effect: Effect.Effect<A, E, any>): Promise<A> =>
+  Effect.runPromise(withThread(effect as Effect.Effect<A, E>))
+
+/** Runs a program as main. When it is over, the scheduler has to be in order. */
+export const main = <A>(program: () => Steps<A>): Promise<A> =>
+  onThread(call(function*() {
+    const result = yield* program()
+    check()
+    return result
+  }))
+
+/** The same tests with soft tasklets and with hard ones. */
+export const inBothGears = (name: string, tests: () => void): void => {
+  describe.each(["soft", "hard"])(`${name} (%s)`, (gear) => {
+    beforeEach(() => {
+      enableSoftswitch(gear === "soft")
+    })
+    afterEach(() => {
+      enableSoftswitch(true)
+    })
+    tests()
+  })
+}
+
+/** What an operation dies of. */
+export function* errorOf(operation: Effect.Effect<unknown, unknown>): Steps<any> {
+  try {
+    yield* operation
+  } catch (error) {
+    return error
+  }
+  throw new Error("no error was thrown")
+}
