@@ -101,7 +101,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return this.fiber?.fiber?.context ?? this.thread.contextOf(this)
   }
 
-  set grContext(context: Context.Context<any> | undefined | null) {
+  set grContext(context: Context.Context<never> | undefined | null) {
     this.requireContext()
     if (context != null && !Context.isContext(context)) {
       throw new TypeError(`the context of a greenlet is a Context of Effect, or undefined; got ${describe(context)}`)

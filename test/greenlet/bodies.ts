@@ -15,7 +15,7 @@ export const kinds: ReadonlyArray<Kind> = ["soft", "gone hard", "hard"]
 export const generators: ReadonlyArray<Kind> = ["soft", "gone hard"]
 
 /** The body, as one of that kind. */
-export const as = <Args extends ReadonlyArray<any>, A>(kind: Kind, body: (...args: Args) => Steps<A>): any => {
+export const as = <Args extends Array<any>, A>(kind: Kind, body: (...args: Args) => Steps<A>): any => {
   if (kind === "soft") return body
   if (kind === "hard") return inGear("hard", body)
   return function*(this: unknown, ...args: Args) {
@@ -29,4 +29,4 @@ export const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.run
 
 /** Runs a body as the main greenlet of a thread of its own. */
 export const main = <A>(body: () => Generator<Effect.Effect<any, any, any>, A, any>): Promise<A> =>
-  run(call(body) as Effect.Effect<A>)
+  run(Effect.orDie(call(body)))

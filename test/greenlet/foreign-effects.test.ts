@@ -76,7 +76,7 @@ describe.each(kinds)("in a %s body", (kind) => {
       const error = new Error("rejected")
       const g = greenlet(as(kind, function*() {
         try {
-          yield* Effect.tryPromise({ try: () => Promise.reject(error), catch: (e) => e })
+          yield* Effect.promise(() => Promise.reject(error))
         } catch (e) {
           return e
         }
@@ -104,7 +104,7 @@ describe.each(kinds)("in a %s body", (kind) => {
       }))
       return yield* g.switch()
     })
-    expect(await run(Effect.provideService(program as Effect.Effect<unknown>, Name, "creator's"))).toBe("creator's")
+    expect(await run(Effect.provideService(Effect.orDie(program), Name, "creator's"))).toBe("creator's")
   })
 
   test("a child that it forks lives until the greenlet ends, and is interrupted then", () =>

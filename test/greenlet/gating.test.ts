@@ -63,17 +63,17 @@ describe.each(kinds)("with %s bodies", (kind) => {
   test("a callback that is called in the middle of another greenlet's turn does not run its greenlet", () =>
     main(function*() {
       const log: Array<string> = []
-      let resume!: () => void
+      const wake: { up?: () => void } = {}
       const other: Greenlet = greenlet(as(kind, function*() {
-        while (resume === undefined) yield* waiter.switch()
-        resume()
+        while (wake.up === undefined) yield* waiter.switch()
+        wake.up()
         log.push("other goes on")
         yield* waiter.switch()
       }))
       const waiter: Greenlet = handsOver(
         as(kind, function*() {
           yield* Effect.callback<void>((done) => {
-            resume = () => done(Effect.void)
+            wake.up = () => done(Effect.void)
           })
           log.push("waiter")
         }),

@@ -5,7 +5,7 @@ import {
   developmentMode,
   getcurrent,
   gettrace,
-  Greenlet,
+  type Greenlet,
   greenlet,
   type GreenletError,
   settrace,

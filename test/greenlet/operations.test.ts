@@ -3,7 +3,7 @@ import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import {
   call,
   getcurrent,
-  Greenlet,
+  type Greenlet,
   greenlet,
   GreenletExit,
   Operation,
@@ -155,9 +155,9 @@ describe.each(kinds)("in a %s body", (kind) => {
       const other = greenlet(function*() {
         yield* Effect.never
       })
-      const g = greenlet(as(kind, function*() {
+      const g: Greenlet = greenlet(as(kind, function*() {
         const exit = yield* Effect.exit(Effect.timeout(other.switch(), 5))
-        return [getcurrent() === g, Exit.isFailure(exit as Exit.Exit<unknown>), yield* echo().switch("still works")]
+        return [getcurrent() === g, Exit.isFailure(exit), yield* echo().switch("still works")]
       }))
       expect(yield* g.switch()).toEqual([true, true, "still works"])
       expect(other.active).toBe(true)

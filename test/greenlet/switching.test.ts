@@ -42,9 +42,9 @@ describe("creating", () => {
       const g = greenlet(body)
       expect(g.parent).toBe(getcurrent())
       expect(g.run).toBe(body)
-      const inner: Greenlet = yield* greenlet(function*() {
+      const inner = yield* greenlet(function*() {
         return greenlet(body)
-      }).switch()
+      }).switch<Greenlet>()
       expect(inner.parent).not.toBe(getcurrent())
     }))
 
@@ -88,7 +88,7 @@ describe("creating", () => {
     main(function*() {
       class Counter extends Greenlet<[number], string> {
         total = 0
-        override *run(n: number) {
+        override *run(n: number): Generator<any, string, any> {
           for (;;) {
             this.total += n
             n = yield* this.parent!.switch<number>(this.total)
@@ -158,7 +158,7 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
         expect(yield* inner.switch("self")).toBe("self")
         return inner
       }))
-      const inner: Greenlet = yield* outer.switch()
+      const inner = yield* outer.switch<Greenlet>()
       expect(yield* inner.switch("main")).toBe("main")
     }))
 
@@ -471,7 +471,7 @@ describe("call", () => {
           return error
         }
       }
-      const g = greenlet(function*() {
+      const g: Greenlet = greenlet(function*() {
         return [yield* call(inner), yield* call(inner)]
       })
       yield* g.switch()
