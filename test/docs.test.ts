@@ -1,0 +1,92 @@
+/**
+ * The sessions of docs/*.md run, and give what they say.
+ *
+ * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
+ * anew. A comment `// => text` at the end of a line tells what the line's expression is; `// => text` on lines of its own
+ * after a call tells what was printed by `console.log` up to there, a line each. What is told is compared as text:
+ * strings as they are, the rest as `util.inspect` prints it. `// throws text` tells what an expression throws. A block
+ * marked `ts no-run` is only to be read.
+ */
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { transformWithOxc } from "vite"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+
+interface Session {
+  readonly heading: string
+  readonly code: string
+}
+
+/** The modules of a page. */
+const sessionsOf = (page: string): Array<Session> => {
+  const sessions = new Map<string, string>()
+  let heading = ""
+  let block: Array<string> | undefined
+  for (const line of page.split("\n")) {
+    if (block === undefined) {
+      if (line.startsWith("#")) heading = line.replace(/^#+ /, "")
+      else if (line === "```ts") block = []
+    } else if (line === "```") {
+      sessions.set(heading, `${sessions.get(heading) ?? ""}${block.join("\n")}\n`)
+      block = undefined
+    } else {
+      block.push(line)
+    }
+  }
+  return [...sessions].map(([heading, code]) => ({ heading, code }))
+}
+
+/** The module with its comments turned into checks. */
+const checked = (code: string): string =>
+  code.split("\n").map((line) => {
+    const printed = /^\s*\/\/ => (.*)$/.exec(line)
+    if (printed) return `__printed(${JSON.stringify(printed[1])})`
+    const told = /^(\s*)(.*?);?\s+\/\/ (=>|throws) (.*)$/.exec(line)
+    if (!told) return line
+    const [, indent, expression, how, text] = told
+    const declared = /^(?:const|let) (\w+)(?:: [^=]+)? = /.exec(expression!)
+    if (how === "throws") return `${indent}await __throws(async () => { ${expression} }, ${JSON.stringify(text)})`
+    if (declared) return `${line}\n${indent}__told(${declared[1]}, ${JSON.stringify(text)})`
+    return expression!.startsWith("console.log(")
+      ? `${indent}${expression}\n${indent}__printed(${JSON.stringify(text)})`
+      : `${indent}__told(${expression}, ${JSON.stringify(text)})`
+  }).join("\n")
+
+const prelude = `
+import { inspect as __inspect } from "node:util"
+const __out = []
+console.log = (...args) => __out.push(args.map((a) => typeof a === "string" ? a : __inspect(a)).join(" "))
+const __same = (got, text) => { if (got !== text) throw new Error("the page says: " + text + "\\nbut it is:     " + got) }
+const __told = (value, text) => __same(typeof value === "string" && !text.startsWith("\\"") ? value : typeof value === "string" ? JSON.stringify(value) : __inspect(value), text)
+const __printed = (text) => __same(String(__out.shift()), text)
+const __throws = async (f, text) => {
+  let message = "nothing is thrown"
+  try { await f() } catch (error) { message = String(error) }
+  if (!message.includes(text)) __same(message, text)
+}
+`
+
+const postlude = `if (__out.length > 0) throw new Error("the page does not tell that it prints: " + __out.join(" | "))`
+
+let folder: string
+
+beforeAll(() => {
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-b", "tsconfig.build.json"], { stdio: "ignore" })
+  mkdirSync(".build", { recursive: true })
+  folder = mkdtempSync(join(".build", "docs-"))
+}, 120_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const pages = readdirSync("docs", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".md"))
+
+describe.each(pages)("docs/%s", (page) => {
+  test.each(sessionsOf(readFileSync(join("docs", page), "utf8")))("$heading", async ({ code, heading }) => {
+    const name = heading.replace(/\W+/g, "-").toLowerCase()
+    const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
+    const { code: javascript } = await transformWithOxc(`${checked(code)}`, "session.ts", { lang: "ts" })
+    writeFileSync(file, `${prelude}${javascript}\n${postlude}\n`)
+    const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", timeout: 20_000 })
+    expect(`${status} ${stderr}`.trim()).toBe("0")
+  })
+})
