@@ -32,7 +32,7 @@ def take_rate(work):
 
 
 def take_block(block):
-    block(BLOCKED // 20)
+    block(BLOCKED // 5)
     before = resident()
     start = time.perf_counter()
     kept = block(BLOCKED)

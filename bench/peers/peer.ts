@@ -44,7 +44,7 @@ const takeRate = async (work: Work): Promise<Numbers> => {
 
 const takeBlock = async (block: (n: number) => Promise<unknown>): Promise<Numbers> => {
   let kept: unknown
-  for (let i = 0; i < 5; i++) kept = await block(BLOCKED / 20)
+  for (let i = 0; i < 5; i++) kept = await block(BLOCKED / 5)
   kept = undefined
   collect()
   const before = memory().heap
