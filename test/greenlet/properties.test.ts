@@ -40,6 +40,13 @@ const programs = fc.record({ main: ops, bodies: fc.array(ops, { minLength: size,
 class Boom extends Error {}
 class OutOfSteps extends Error {}
 
+/** Foreign Effects: one that is an Exit, one that completes at once, one that suspends. */
+const effects = [
+  (n: number) => Effect.succeed(n),
+  (n: number) => Effect.sync(() => n),
+  (n: number) => Effect.as(Effect.yieldNow, n)
+]
+
 const foreign = greenlet(() => {})
 
 /** Runs a program, then a probe; gives the trace. */
@@ -110,7 +117,7 @@ const trace = async (
             )
             break
           case "effect":
-            log.push(`${who} got ${yield* op.value < 5 ? Effect.succeed(op.value) : Effect.sync(() => op.value)}`)
+            log.push(`${who} got ${yield* effects[op.value % 3]!(op.value)}`)
             break
           case "try":
             try {
