@@ -1,6 +1,7 @@
 /** The layers that programs are written for, and what runs them. */
 import { basename } from "node:path"
 import type { Gear } from "./gear.ts"
+import { GeventMachine, geventProbe } from "./gevent.ts"
 import { GreenletMachine, greenletProbe } from "./greenlet.ts"
 import type { Machine } from "./machine.ts"
 import type { Program } from "./program.ts"
@@ -14,7 +15,12 @@ export const isLayerName = (name: string): name is LayerName => layerNames.some(
 
 export interface Layer {
   /** Starts a program on the current thread. */
-  machine(program: Program, gear: Gear, trace: Array<string>): Pick<Machine<never>, "run" | "settle">
+  machine(program: Program, gear: Gear, trace: Array<string>, attempt: number): Pick<Machine<never>, "run" | "settle">
+  /**
+   * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
+   * their own then, and their times jitter in another way each time.
+   */
+  readonly attempts?: number
   /** A program, with its trace, that shows that a thread still works. */
   readonly probe: Program
 }
@@ -29,7 +35,11 @@ export const layers: Readonly<Record<LayerName, Layer | undefined>> = {
     machine: (program, gear, trace) => new StacklessMachine(program as Program<never>, gear, trace),
     probe: stacklessProbe
   },
-  gevent: undefined
+  gevent: {
+    machine: (program, gear, trace, attempt) => new GeventMachine(program as Program<never>, gear, trace, attempt),
+    attempts: 500,
+    probe: geventProbe
+  }
 }
 
 /** The layer that a file is for: its name begins with it, or else its first program is of that layer's shape. */

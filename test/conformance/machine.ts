@@ -19,7 +19,7 @@ class Stop extends Error {
 }
 
 /** That the body returns, and what. */
-type Returned = { readonly value: Value } | undefined
+export type Returned = { readonly value: Value } | undefined
 
 export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArray<unknown>]> {
   /** The lines so far. */
@@ -49,6 +49,18 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
   protected abstract ended(value: Value | undefined): string
   /** Takes off the callbacks that the program has set. */
   protected abstract detach(): void
+  /** What the body of that name returns. */
+  protected returns(_name: string, returned: Returned): unknown {
+    return returned?.value
+  }
+  /** The main program has run: logs that it has. */
+  protected end(): void {
+    this.log(`end ${this.state()}`)
+  }
+  /** Does a handler for errors of that name catch this one? */
+  protected catches(name: string, error: unknown): boolean {
+    return name === "*" || error instanceof this.error(name)
+  }
   /** Runs a primitive: its result, as it is written. */
   protected abstract perform(op: Primitive): Steps<Value>
   /** After the main program: puts right what it may have left behind on the thread, so that another can run there. */
@@ -68,7 +80,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
       }
     }
     this.detach()
-    this.log(`end ${this.state()}`)
+    this.end()
   }
 
   /** The body of that name, for a microthread. */
@@ -83,7 +95,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
         throw error
       }
       this.log(`ends${this.ended(returned?.value)}`)
-      return returned?.value
+      return this.returns(name, returned)
     }
     return inGear(this.gear, course.bind(this))
   }
@@ -103,7 +115,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
     return error instanceof Error ? error.name : typeof error
   }
 
-  private *exec(ops: Ops<Primitive>): Steps<Returned> {
+  protected *exec(ops: Ops<Primitive>): Steps<Returned> {
     for (const op of ops) {
       this.steps += 1
       if (this.steps > budget) throw new Stop()
@@ -113,7 +125,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
     return undefined
   }
 
-  private *one(op: Op<Primitive>): Steps<Returned> {
+  protected *one(op: Op<Primitive>): Steps<Returned> {
     const control = op as Control<Primitive>
     switch (control[0]) {
       case "try":
@@ -146,7 +158,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
       return yield* this.exec(ops)
     } catch (error) {
       if (error instanceof Stop) throw error
-      const handler = handlers.find(([name]) => name === "*" || error instanceof this.error(name))
+      const handler = handlers.find(([name]) => this.catches(name, error))
       if (handler === undefined) throw error
       this.log(`catch ${this.errorName(error)}`)
       return yield* this.exec(handler[1])

@@ -13,7 +13,7 @@ export interface Program<Primitive = unknown> {
   /** Stackless: the channels that are made before the start. */
   readonly channels?: ReadonlyArray<string>
   /** gevent: the same of events, queues and the like. */
-  readonly things?: unknown
+  readonly things?: Readonly<Record<string, readonly [kind: string, ...args: ReadonlyArray<number>]>>
   /** Absent where the original crashed: then it is enough to end with ordinary errors. */
   readonly trace?: ReadonlyArray<string>
 }

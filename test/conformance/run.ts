@@ -1,6 +1,8 @@
 /** Runs one program on a thread of its own. */
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import { call, withThread } from "effect-stackless/greenlet"
+import { TestClock } from "effect/testing"
+import { isDeepStrictEqual } from "node:util"
 import { type Gear, inGear } from "./gear.ts"
 import { type LayerName, layers } from "./layer.ts"
 import type { Program } from "./program.ts"
@@ -27,7 +29,23 @@ export const limit = 5000
 export const didNotEnd = `did not end within ${limit / 1000} s`
 
 /** A program that waits for ever is given up; one that never comes back takes its whole JavaScript thread with it. */
-export const run = async ({ gear, layer: name, program }: Job): Promise<Run> => {
+export const run = async (job: Job): Promise<Run> => {
+  const first = await runOnce(job, 0, "virtual")
+  const { trace } = job.program
+  if (trace === undefined || first.failure !== undefined || isDeepStrictEqual(first.trace, trace)) return first
+  for (let attempt = 1; attempt < (layers[job.layer]?.attempts ?? 1); attempt++) {
+    const another = await runOnce(job, attempt, "virtual")
+    if (isDeepStrictEqual(another.trace, trace)) return another
+  }
+  return first
+}
+
+/** Runs it once; the clock matters only to programs that tell the time. */
+export const runOnce = async (
+  { gear, layer: name, program }: Job,
+  attempt: number,
+  clock: "virtual" | "real"
+): Promise<Run> => {
   const layer = layers[name]
   if (layer === undefined) throw new Error(`there is no ${name} layer yet`)
   const trace: Array<string> = []
@@ -36,7 +54,7 @@ export const run = async ({ gear, layer: name, program }: Job): Promise<Run> => 
   let result: Run | undefined
 
   const main = inGear(gear, function*() {
-    const machine = layer.machine(program, gear, trace)
+    const machine = layer.machine(program, gear, trace, attempt)
     yield* machine.run()
     if (program.trace !== undefined) {
       result = { trace: [...trace] }
@@ -44,19 +62,47 @@ export const run = async ({ gear, layer: name, program }: Job): Promise<Run> => 
     }
     const upToEnd = [...trace]
     yield* machine.settle()
-    yield* layer.machine(layer.probe, gear, probe).run()
+    yield* layer.machine(layer.probe, gear, probe, attempt).run()
     result = { trace: upToEnd, probe: [...probe] }
   })
 
+  const running = withThread(call(main))
+  const giveUp = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), limit)
   })
-  const exit = await Promise.race([Effect.runPromiseExit(withThread(call(main))), timeout])
+  const exit = await Promise.race([
+    Effect.runPromiseExit(layer.attempts !== undefined && clock === "virtual" ? onVirtualClock(running) : running, {
+      signal: giveUp.signal
+    }),
+    timeout
+  ])
   clearTimeout(timer)
   const sofar = result ?? { trace: [...trace], probe: [...probe] }
-  if (exit === undefined) return { ...sofar, failure: didNotEnd }
+  if (exit === undefined) {
+    giveUp.abort()
+    return { ...sofar, failure: didNotEnd }
+  }
   // What bodies make of the end of the thread is no part of the program.
   if (result !== undefined) return result
   return { ...sofar, failure: Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "main was left before its end" }
 }
+
+/** Runs an Effect on a clock of its own, which goes on by a millisecond whenever everything waits. */
+const onVirtualClock = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.scoped(Effect.gen(function*() {
+    const clock = yield* TestClock.make()
+    const fiber = yield* Effect.forkChild(Effect.provideService(effect, Clock.Clock, clock))
+    while (fiber.pollUnsafe() === undefined) {
+      yield* clock.adjust("1 millis")
+      yield* afterAll
+    }
+    return yield* Fiber.join(fiber)
+  }))
+
+/** When everything that could run has. */
+const afterAll = Effect.callback<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})

@@ -1,0 +1,714 @@
+/**
+ * The greenlet of gevent: started by the hub, killed, linked, and waited for.
+ *
+ * Carries `gevent.greenlet`. Where it differs: what it runs is the method `run` of a subclass, upstream's `_run`; the stack
+ * it was spawned from is not kept, nor the greenlet that spawned it.
+ */
+import type { Effect } from "effect"
+import {
+  type Body,
+  call,
+  getcurrent,
+  Greenlet as KernelGreenlet,
+  GreenletExit,
+  type Microthread,
+  type Operation
+} from "../../greenlet/index.ts"
+import type { GetOptions } from "./event.ts"
+import { Cooperative, gethub, type Hub, hubOf, HubOperation, RawGreenlet, Steps } from "./hub.ts"
+import { Line, type Place } from "./line.ts"
+import {
+  isLink,
+  type Link,
+  type LinkFunction,
+  type LinkObject,
+  notifying,
+  requireCallable,
+  Switch
+} from "./linkable.ts"
+import type { Callback, Timer } from "./loop.ts"
+import { type Block, Deadline, errorOf, Timeout } from "./timeout.ts"
+import { iwait, wait } from "./wait.ts"
+import { Waiter } from "./waiter.ts"
+
+/** How to kill. */
+export interface KillOptions {
+  /** What to throw: an error or an error class. `GreenletExit` if left out. */
+  readonly exception?: unknown
+  /** Wait until the greenlet has ended? Yes, if left out. */
+  readonly block?: boolean
+  /** How long to wait for that, in seconds. */
+  readonly timeout?: number | null | undefined
+}
+
+/** How a greenlet came to be started, or that it never will be. */
+type Start = Callback | Timer | "cancelled" | "completed" | undefined
+
+/**
+ * A greenlet that the hub starts: its body returns an `A` and fails with an `E`.
+ *
+ * Subclass it with a `*run()` method, or make one with `spawn`. Mirrors `gevent.Greenlet`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
+  private start_: Start = undefined
+  private over = false
+  private result: A | undefined = undefined
+  private failed = false
+  private error: unknown = undefined
+  private args: ReadonlyArray<unknown>
+  private readonly links = new Line<Link>()
+  private notifier: Callback | undefined = undefined
+  private entry: Body | undefined = undefined
+  private ident: number | undefined = undefined
+  private name_: string | undefined = undefined
+
+  /**
+   * What the greenlets of one spawn tree share: the object of the greenlet that spawned this one, or a new one. Mirrors
+   * `Greenlet.spawn_tree_locals`.
+   */
+  spawnTreeLocals: Record<string, unknown>
+
+  /**
+   * @param run what it runs; a subclass that has a `run` method leaves it out
+   * @param args the arguments for that
+   */
+  constructor(run?: Body<any, A, E>, ...args: ReadonlyArray<unknown>) {
+    super(run)
+    this.args = args
+    const spawner: unknown = this.thread.current
+    if (spawner instanceof Greenlet || spawner instanceof RawGreenlet) {
+      this.spawnTreeLocals = spawner.spawnTreeLocals ??= {}
+    } else this.spawnTreeLocals = {}
+  }
+
+  /** Makes one and starts it. Mirrors `Greenlet.spawn`. */
+  static spawn<G extends Greenlet, Args extends ReadonlyArray<any>>(this: new(...args: Args) => G, ...args: Args): G {
+    const greenlet = new this(...args)
+    greenlet.start()
+    return greenlet
+  }
+
+  /** Makes one and starts it in `seconds`. Mirrors `Greenlet.spawn_later`. */
+  static spawnLater<G extends Greenlet, Args extends ReadonlyArray<any>>(
+    this: new(...args: Args) => G,
+    seconds: number,
+    ...args: Args
+  ): G {
+    const greenlet = new this(...args)
+    greenlet.startLater(seconds)
+    return greenlet
+  }
+
+  // ---- its start --------------------------------------------------------------------------------------------------
+
+  /** Has the hub start it; nothing happens if it was started before. Mirrors `Greenlet.start`. */
+  start(): void {
+    if (this.start_ !== undefined) return
+    for (const callback of spawnCallbacks) callback(this)
+    this.start_ = this.hub.runCallback(() => this)
+  }
+
+  /** Has the hub start it in `seconds`. Mirrors `Greenlet.start_later`. */
+  startLater(seconds: number): void {
+    if (this.start_ !== undefined) return
+    for (const callback of spawnCallbacks) callback(this)
+    const timer = this.hub.timer(seconds)
+    this.start_ = timer
+    timer.start(() => this)
+  }
+
+  /** Has every greenlet told to `callback` that is started from now on. Mirrors `Greenlet.add_spawn_callback`. */
+  static addSpawnCallback(callback: (greenlet: Greenlet) => void): void {
+    spawnCallbacks.add(callback)
+  }
+
+  /** Takes that back. Mirrors `Greenlet.remove_spawn_callback`. */
+  static removeSpawnCallback(callback: (greenlet: Greenlet) => void): void {
+    spawnCallbacks.delete(callback)
+  }
+
+  override body(): Body {
+    this.entry = "run" in Object.getPrototypeOf(this) || this.code !== undefined ? this.entryOf() : nothing
+    return launch
+  }
+
+  /** @internal it begins to run */
+  launch(): unknown {
+    this.cancelStart()
+    this.start_ = "completed"
+    const { args, entry } = this
+    this.entry = undefined
+    this.args = []
+    return entry!.apply(this, args as Array<unknown>)
+  }
+
+  private entryOf(): Body {
+    return this.code === undefined && this.run === KernelGreenlet.prototype.run ? nothing : super.body()
+  }
+
+  /** It will not be started any more. One that has never run is dead then. */
+  private cancelStart(): void {
+    const start = this.start_
+    if (start === undefined) this.start_ = "cancelled"
+    else if (typeof start === "object") start.stop()
+  }
+
+  private get startAborted(): boolean {
+    const start = this.start_
+    return start === "cancelled" || (typeof start === "object" && !start.pending && this.unstarted)
+  }
+
+  // ---- its state --------------------------------------------------------------------------------------------------
+
+  /** Has it ended, or was it killed before it could start? */
+  override get dead(): boolean {
+    return super.dead || this.startAborted
+  }
+
+  /** Was it started, or is going to be, and has not ended? Python's `bool(g)` is the same. */
+  get started(): boolean {
+    return this.start_ !== undefined && !this.over
+  }
+
+  /** Has it ended, so that it can be got? */
+  override ready(): boolean {
+    // the kernel asks this, too, when a wait for a foreign Effect is over
+    super.ready()
+    return this.over || this.dead
+  }
+
+  /** Did it end with a value, `GreenletExit` among them? */
+  successful(): boolean {
+    return this.over && !this.failed
+  }
+
+  /** What it returned, or the `GreenletExit` that it ended of; `undefined` until then. */
+  get value(): A | undefined {
+    return this.result
+  }
+
+  /** The error that it died of. */
+  get exception(): unknown {
+    return this.error
+  }
+
+  /** The class of that error and the error. Mirrors `exc_info`. */
+  get excInfo(): readonly [type: unknown, error: unknown] | undefined {
+    if (!this.failed) return undefined
+    return [(this.error as object | null)?.constructor, this.error]
+  }
+
+  /** A small number of its own, among the greenlets of its hub. Mirrors `minimal_ident`. */
+  get minimalIdent(): number {
+    return this.ident ??= this.hub.nextIdent()
+  }
+
+  /** A name for it: can be set. */
+  get name(): string {
+    return this.name_ ?? `Greenlet-${this.minimalIdent}`
+  }
+
+  set name(name: string) {
+    this.name_ = name
+  }
+
+  override toString(): string {
+    const name = this.name_ === undefined && this.ident === undefined ? "" : ` "${this.name}"`
+    const { name: run } = this.entry ??
+      (this.unstarted ? this.code as { readonly name?: string } | undefined : undefined) ??
+      {} as { name?: string }
+    return `<${this.constructor.name}${name}${run ? `: ${run}` : ""}>`
+  }
+
+  // ---- its end ----------------------------------------------------------------------------------------------------
+
+  override ends(value: unknown): Microthread {
+    this.reportResult(value as A)
+    return super.ends(undefined)
+  }
+
+  override dies(error: unknown): Microthread {
+    this.cancelStart()
+    this.reportError(error)
+    return super.ends(undefined)
+  }
+
+  private reportResult(value: A): void {
+    this.over = true
+    this.result = value
+    this.notify()
+  }
+
+  private reportError(error: unknown): void {
+    if (error instanceof GreenletExit) return this.reportResult(error as A)
+    this.over = true
+    this.failed = true
+    this.error = error
+    this.notify()
+    this.hub.handleError(this, error)
+  }
+
+  /** It will never run: it ends of what it was killed with. */
+  private reportDeathBeforeStart(error: unknown): void {
+    if (this.over || !this.dead) return
+    if (!super.dead) this.bury()
+    this.reportError(error)
+  }
+
+  /**
+   * Throws an error in it, at once: for hubs and schedulers. Use `kill`. Mirrors `Greenlet.throw`.
+   */
+  override throw<B = A>(error: unknown = new GreenletExit()): Operation<B, E> {
+    return new Throw(this, errorOf(error), super.throw(errorOf(error))) as unknown as Operation<B, E>
+  }
+
+  /** @internal */
+  throwBeforeStart(error: unknown): boolean {
+    this.cancelStart()
+    if (!this.dead) return false
+    this.reportDeathBeforeStart(error)
+    return true
+  }
+
+  /**
+   * Has an error thrown in it by the hub, `GreenletExit` if left out, and waits until it has ended. One that has not
+   * started will not be. One that waits for a foreign Effect has that interrupted, and its finalizers run. Mirrors
+   * `Greenlet.kill`.
+   */
+  kill(options?: KillOptions): Operation<void> {
+    return new Steps(() => this.killing(options))
+  }
+
+  private *killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+    const error = errorOf(options?.exception ?? GreenletExit)
+    if (this.throwBeforeStart(error) || this.ready()) return
+    const { hub } = this
+    const waiter = options?.block === false ? undefined : new Waiter<void>(hub, this)
+    hub.runCallback(() => killingInHub(this, error, waiter))
+    if (waiter === undefined) return
+    yield* waiter.wait()
+    yield* this.joining(options?.timeout)
+  }
+
+  // ---- waiting for it ---------------------------------------------------------------------------------------------
+
+  /**
+   * Waits until it has ended, and gives back what it returned. Dies with the error that it died of, or with a `Timeout`.
+   * Mirrors `Greenlet.get`.
+   */
+  get(options?: GetOptions): Operation<A, E> {
+    return new Steps<A, E>(() => this.getting(options))
+  }
+
+  /** @internal */
+  *getting(options: GetOptions | undefined): Generator<Effect.Effect<any, any>, A, any> {
+    if (!this.ready()) {
+      if (options?.block === false) throw new Timeout()
+      const place = this.addLink(new Switch())
+      const deadline = new Deadline(options?.timeout)
+      try {
+        yield* this.hub.park(this)
+      } catch (error) {
+        this.links.remove(place)
+        throw error
+      } finally {
+        deadline.cancel()
+      }
+    }
+    if (this.failed) throw this.error
+    return this.result as A
+  }
+
+  /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
+  join(timeout?: number | null): Operation<void> {
+    return new Steps(() => this.joining(timeout))
+  }
+
+  private *joining(timeout: number | null | undefined): Generator<Effect.Effect<any>, void, any> {
+    if (this.ready()) return
+    const place = this.addLink(new Switch())
+    const deadline = new Deadline(timeout)
+    try {
+      yield* this.hub.park(this)
+    } catch (error) {
+      this.links.remove(place)
+      if (!deadline.threw(error)) throw error
+    } finally {
+      deadline.cancel()
+    }
+  }
+
+  /**
+   * Runs a block, and waits for the greenlet at its end; an error in the block kills the greenlet. Mirrors
+   * `with greenlet:`.
+   */
+  within<Eff extends Effect.Effect<any, any, any>, B>(
+    block: () => Generator<Eff, B, never>
+  ): Operation<B, Effect.Error<Eff>>
+  within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2>
+  within<B>(block: () => B): Operation<B>
+  within(block: Block<any, any>): Operation<any, any> {
+    return call(runningWithin, this as Greenlet, block)
+  }
+
+  // ---- links ------------------------------------------------------------------------------------------------------
+
+  /** Has it any links? */
+  hasLinks(): boolean {
+    return this.links.size > 0
+  }
+
+  /** Has `callback` called with it in the hub, once it has ended: it must not wait. Mirrors `Greenlet.rawlink`. */
+  rawlink(callback: LinkFunction<this>): void {
+    requireCallable(callback)
+    this.addLink(callback)
+  }
+
+  /** Has `callback` called with it, in a greenlet of its own, once it has ended. Mirrors `Greenlet.link`. */
+  link(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "always"))
+  }
+
+  /** The same, if it ends with a value. Mirrors `Greenlet.link_value`. */
+  linkValue(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "value"))
+  }
+
+  /** The same, if it dies of an error. Mirrors `Greenlet.link_exception`. */
+  linkException(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "exception"))
+  }
+
+  /** Takes a link back. Mirrors `Greenlet.unlink`. */
+  unlink(callback: Body<[this]>): void {
+    const place = this.links.find(isLink(callback))
+    if (place !== undefined) this.links.remove(place)
+  }
+
+  /** Takes all links back, those of greenlets that wait for it among them. Mirrors `Greenlet.unlink_all`. */
+  unlinkAll(): void {
+    this.links.clear()
+  }
+
+  /** @internal */
+  addLink(link: Link): Place<Link> {
+    const place = this.links.push(link)
+    if (this.ready()) this.notify()
+    return place
+  }
+
+  /** @internal */
+  removeLink(place: Place<Link>): void {
+    this.links.remove(place)
+  }
+
+  private notify(): void {
+    if (this.links.size === 0 || this.notifier !== undefined) return
+    this.notifier = this.hub.runCallback(() => this.notifyLinks())
+  }
+
+  private *notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
+    for (let place = this.links.shift(); place !== undefined; place = this.links.shift()) {
+      try {
+        yield* notifying(place.value, this)
+      } catch (error) {
+        this.hub.handleError([place.value, this], error)
+      }
+    }
+    this.notifier = undefined
+  }
+}
+
+const nothing: Body = () => undefined
+
+function launch(this: Greenlet): unknown {
+  return this.launch()
+}
+
+const spawnCallbacks = new Set<(greenlet: Greenlet) => void>()
+
+/** A link that is called in a greenlet of its own. */
+class SpawnedLink implements LinkObject {
+  readonly callback: Body
+  private readonly when: "always" | "value" | "exception"
+  constructor(callback: Body, when: "always" | "value" | "exception") {
+    requireCallable(callback)
+    this.callback = callback
+    this.when = when
+  }
+  notify(source: Greenlet): unknown {
+    if (this.when === "value" ? !source.successful() : this.when === "exception" && source.successful()) {
+      return undefined
+    }
+    return new RawGreenlet(this.callback, source.hub).switch(source)
+  }
+}
+
+class Throw extends HubOperation<unknown> {
+  readonly greenlet: Greenlet
+  readonly error: unknown
+  readonly operation: Operation<unknown, any>
+  constructor(greenlet: Greenlet, error: unknown, operation: Operation<unknown, any>) {
+    super()
+    this.greenlet = greenlet
+    this.error = error
+    this.operation = operation
+  }
+  perform(current: Microthread): Microthread {
+    if (this.greenlet.throwBeforeStart(this.error)) return current.give(undefined)
+    return this.operation.perform(current)
+  }
+}
+
+/** In the hub: throws in a greenlet, and tells who waits for that. */
+function* killingInHub(
+  greenlet: Greenlet,
+  error: unknown,
+  waiter: Waiter<void> | undefined
+): Generator<Effect.Effect<any, any>, void, any> {
+  try {
+    yield* greenlet.throw(error)
+  } catch (failure) {
+    greenlet.hub.handleError(greenlet, failure)
+  }
+  const told = waiter?.switch()
+  if (told !== undefined) yield* told
+}
+
+function* runningWithin(greenlet: Greenlet, block: Block<any, any>): Generator<Effect.Effect<any, any>, any, any> {
+  let result: unknown
+  try {
+    result = yield* call(block)
+  } catch (error) {
+    yield* greenlet.kill({ exception: error })
+    throw error
+  }
+  try {
+    yield* greenlet.join()
+  } finally {
+    yield* greenlet.kill()
+  }
+  return result
+}
+
+// ---- spawning -------------------------------------------------------------------------------------------------------
+
+/** Spawns what is given: a generator function, a function that returns an Effect, or a plain one; with its arguments. */
+export interface Spawn {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): Greenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): Greenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+}
+
+/**
+ * Makes a greenlet and has the hub start it. Mirrors `gevent.spawn`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { call } from "effect-stackless/greenlet"
+ * import { sleep, spawn } from "effect-stackless/compat/gevent"
+ *
+ * const adding = function*(a: number, b: number) {
+ *   yield* sleep(0.001)
+ *   return a + b
+ * }
+ * await Effect.runPromise(call(function*() {
+ *   const greenlet = spawn(adding, 1, 2)
+ *   return yield* greenlet.get()
+ * })) // => 3
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawn: Spawn = (run: Body, ...args: ReadonlyArray<unknown>): any => {
+  requireCallable(run)
+  const greenlet = new Greenlet(run, ...args)
+  greenlet.start()
+  return greenlet
+}
+
+/** As `Spawn`, in some seconds. */
+export interface SpawnLater {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    seconds: number,
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): Greenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    seconds: number,
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): Greenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(seconds: number, run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+}
+
+/**
+ * Makes a greenlet and has the hub start it in `seconds`. Mirrors `gevent.spawn_later`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawnLater: SpawnLater = (seconds: number, run: Body, ...args: ReadonlyArray<unknown>): any => {
+  requireCallable(run)
+  const greenlet = new Greenlet(run, ...args)
+  greenlet.startLater(seconds)
+  return greenlet
+}
+
+/** As `Spawn`, for a greenlet that has no links. */
+export interface SpawnRaw {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): RawGreenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): RawGreenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): RawGreenlet<A, never>
+}
+
+/**
+ * Makes a greenlet without links or result, which costs less, and has the hub start it. Mirrors `gevent.spawn_raw`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawnRaw: SpawnRaw = (run: Body, ...args: ReadonlyArray<unknown>): any => {
+  if (typeof run !== "function") throw new TypeError("function must be callable")
+  const hub = gethub()
+  const greenlet = new RawGreenlet(run, hub)
+  const starting = greenlet.switch(...args)
+  hub.runCallback(() => starting)
+  return greenlet
+}
+
+// ---- several --------------------------------------------------------------------------------------------------------
+
+/** How to wait for several. */
+export interface JoinallOptions {
+  /** How long, in seconds. */
+  readonly timeout?: number | null | undefined
+  /** Throw the error of one that dies? */
+  readonly raiseError?: boolean
+  /** For how many of them; all, if left out. */
+  readonly count?: number | null | undefined
+}
+
+/**
+ * Waits for greenlets to end; gives back those that have. Mirrors `gevent.joinall`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const joinall = <G extends Greenlet>(
+  greenlets: Iterable<G>,
+  options?: JoinallOptions
+): Operation<Array<G>> => {
+  if (options?.raiseError !== true) return wait([...greenlets], options)
+  return new Steps<Array<G>>(() => joiningAll([...greenlets], options))
+}
+
+function* joiningAll<G extends Greenlet>(
+  greenlets: ReadonlyArray<G>,
+  options: JoinallOptions
+): Generator<Effect.Effect<any>, Array<G>, any> {
+  const done: Array<G> = []
+  const waiting = iwait(greenlets, options)
+  try {
+    for (;;) {
+      const next: IteratorResult<G, undefined> = yield* waiting.next()
+      if (next.done) return done
+      if (next.value.exception !== undefined) throw next.value.exception
+      done.push(next.value)
+    }
+  } finally {
+    waiting.close()
+  }
+}
+
+/**
+ * Kills greenlets, raw ones among them; waits until they have ended unless told otherwise. Mirrors `gevent.killall`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const killall = (greenlets: Iterable<KernelGreenlet>, options?: KillOptions): Operation<void> =>
+  new Steps(() => killingAll([...greenlets], options))
+
+function* killingAll(
+  greenlets: ReadonlyArray<KernelGreenlet>,
+  options: KillOptions | undefined
+): Generator<Effect.Effect<any>, void, any> {
+  const error = errorOf(options?.exception ?? GreenletExit)
+  const alive = greenlets.filter((g) => !(g instanceof Greenlet && g.throwBeforeStart(error)))
+  if (alive.length === 0) return
+  const hub = hubOf(alive[0]!.thread)
+  if (options?.block === false) {
+    hub.runCallback(() => killingAllInHub(hub, alive, error, undefined))
+    return
+  }
+  const waiter = new Waiter<Array<KernelGreenlet>>(hub, alive)
+  hub.runCallback(() => killingAllInHub(hub, alive, error, waiter))
+  const deadline = new Deadline(options?.timeout)
+  try {
+    const diehards = yield* waiter.wait()
+    if (diehards.length > 0) yield* joinall(diehards.filter((g) => g instanceof Greenlet))
+  } finally {
+    deadline.cancel()
+  }
+}
+
+function* killingAllInHub(
+  hub: Hub,
+  greenlets: ReadonlyArray<KernelGreenlet>,
+  error: unknown,
+  waiter: Waiter<Array<KernelGreenlet>> | undefined
+): Generator<Effect.Effect<any, any>, void, any> {
+  const diehards: Array<KernelGreenlet> = []
+  for (const greenlet of greenlets) {
+    if (greenlet.dead) continue
+    try {
+      yield* greenlet.throw(error)
+    } catch (failure) {
+      hub.handleError(greenlet, failure)
+    }
+    if (!greenlet.dead) diehards.push(greenlet)
+  }
+  const told = waiter?.switch(diehards)
+  if (told !== undefined) yield* told
+}
+
+/**
+ * Has the hub throw an error in a greenlet of any kind, without waiting for what comes of it. Mirrors `gevent.kill`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const kill = (greenlet: KernelGreenlet, exception: unknown = GreenletExit): void => {
+  if (greenlet.dead) return
+  const error = errorOf(exception)
+  if (greenlet instanceof Greenlet && greenlet.throwBeforeStart(error)) return
+  hubOf(greenlet.thread).runCallback(() =>
+    killingAllInHub(greenlet instanceof Cooperative ? greenlet.hub : gethub(), [greenlet], error, undefined)
+  )
+}
+
+/**
+ * The greenlet that runs. Mirrors `gevent.getcurrent`.
+ *
+ * @category inspection
+ * @since 0.1.0
+ */
+export { getcurrent }

@@ -1,0 +1,143 @@
+/** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
+import type { Effect } from "effect"
+import type { Body, Operation } from "../../greenlet/index.ts"
+import { Greenlet } from "./greenlet.ts"
+import { Steps } from "./hub.ts"
+import type { LinkFunction } from "./linkable.ts"
+import { Semaphore } from "./lock.ts"
+import { Queue } from "./queue.ts"
+
+/** What makes the greenlets: a group or a pool. */
+export interface Spawner {
+  spawning(f: Body, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any, any>, Greenlet, any>
+}
+
+/** What came of a call. Its index is that of its item; the end comes behind all of them. */
+type Outcome<A> =
+  | { readonly kind: "value"; readonly index: number; readonly value: A }
+  | { readonly kind: "error"; readonly index: number; readonly error: unknown }
+  | { readonly kind: "end"; readonly index: number }
+
+/**
+ * The results in the order in which they come: itself a greenlet, which makes the calls. Mirrors
+ * `gevent.pool.IMapUnordered`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
+  private readonly spawner: Spawner
+  private readonly f: Body
+  private readonly items: Iterable<ReadonlyArray<unknown>>
+  private readonly results: Queue<any> = new Queue()
+  private readonly room: Semaphore | undefined
+  private outstanding = 0
+  private highest = -1
+  private finished = false
+  private exhausted = false
+
+  constructor(spawner: Spawner, f: Body, items: Iterable<ReadonlyArray<unknown>>, maxsize: number | undefined) {
+    super()
+    this.spawner = spawner
+    this.f = f
+    this.items = items
+    this.room = maxsize ? new Semaphore(maxsize) : undefined
+  }
+
+  /**
+   * Waits for the next result: `{ done, value }`. Dies with the error of a call that failed; the iteration can go on
+   * after that.
+   */
+  next(): Operation<IteratorResult<A, undefined>, E> {
+    return new Steps<IteratorResult<A, undefined>, E>(() => this.stepping())
+  }
+
+  /** Calls `body` with each result, in turn. Mirrors `for result in pool.imap(…)`. */
+  each<E2 = never>(
+    body: (result: A) => Generator<Effect.Effect<any, E2, any>, unknown, any> | void
+  ): Operation<void, E | E2> {
+    return new Steps<void, E | E2>(() => this.looping(body))
+  }
+
+  private *looping(
+    body: (result: A) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
+  ): Generator<Effect.Effect<any, any, any>, void, any> {
+    for (;;) {
+      const { done, value } = yield* this.stepping()
+      if (done) return
+      const made = body(value as A)
+      if (made !== undefined) yield* made
+    }
+  }
+
+  private *stepping(): Generator<Effect.Effect<any, any>, IteratorResult<A, undefined>, any> {
+    if (this.exhausted) return { done: true, value: undefined }
+    this.room?.release()
+    const outcome = yield* this.following()
+    if (outcome.kind === "value") return { done: false, value: outcome.value }
+    if (outcome.kind === "error") throw outcome.error
+    this.exhausted = true
+    return { done: true, value: undefined }
+  }
+
+  /** The outcome that is next. */
+  protected *following(): Generator<Effect.Effect<any, any>, Outcome<A>, any> {
+    return yield* this.results.get()
+  }
+
+  override *run(): Generator<Effect.Effect<any, any>, void, any> {
+    try {
+      for (const args of this.items) {
+        const index = ++this.highest
+        if (this.room !== undefined) yield* this.room.acquire()
+        this.outstanding++
+        const greenlet = yield* this.spawner.spawning(this.f, args)
+        const link: LinkFunction<Greenlet> = (source) => this.onResult(source, index)
+        greenlet.rawlink(link)
+      }
+    } catch (error) {
+      if (!this.finished) this.finishes({ kind: "error", index: this.highest + 1, error })
+      throw error
+    }
+    if (!this.finished && this.outstanding <= 0) this.finishes({ kind: "end", index: this.highest + 1 })
+  }
+
+  private onResult(greenlet: Greenlet, index: number): void {
+    this.outstanding--
+    this.results.putNowait(
+      greenlet.successful()
+        ? { kind: "value", index, value: greenlet.value }
+        : { kind: "error", index, error: greenlet.exception }
+    )
+    if (this.ready() && this.outstanding <= 0 && !this.finished) this.finishes({ kind: "end", index: this.highest + 1 })
+  }
+
+  private finishes(outcome: Outcome<A>): void {
+    this.finished = true
+    this.results.putNowait(outcome)
+  }
+}
+
+/**
+ * The results in the order of the items. Mirrors `gevent.pool.IMap`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class IMap<out A = any, out E = any> extends IMapUnordered<A, E> {
+  private index = 0
+  /** The outcomes that came too early. */
+  private readonly early = new Map<number, Outcome<any>>()
+
+  protected override *following(): Generator<Effect.Effect<any, any>, Outcome<A>, any> {
+    for (;;) {
+      const outcome = this.early.get(this.index)
+      if (outcome !== undefined) {
+        this.early.delete(this.index++)
+        return outcome
+      }
+      const next = yield* super.following()
+      this.early.set(next.index, next)
+    }
+  }
+}

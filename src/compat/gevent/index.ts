@@ -1,0 +1,53 @@
+/**
+ * gevent's API on greenlets: a hub, and everything that waits in it.
+ *
+ * Everything has its upstream name, without the module it is in there, which the groups below name.
+ *
+ * @since 0.1.0
+ */
+// gevent
+export { call, GreenletExit } from "../../greenlet/index.ts"
+export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./greenlet.ts"
+export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./greenlet.ts"
+export { idle, sleep, type SleepOptions } from "./sleep.ts"
+export { Timeout, withTimeout, type WithTimeoutOptions } from "./timeout.ts"
+export { iwait, wait, type Waitable, WaitIterator, type WaitOptions } from "./wait.ts"
+// gevent.hub
+export { type ExceptionStream, gethub, Hub, RawGreenlet } from "./hub.ts"
+export type { Callback, Idle, Timer, Turn } from "./loop.ts"
+export { Waiter } from "./waiter.ts"
+// gevent.exceptions, and Python's
+export { ValueError } from "../../greenlet/index.ts"
+export {
+  AssertionError,
+  type Blocked,
+  BlockingSwitchOutError,
+  ConcurrentObjectUseError,
+  InvalidSwitchError,
+  LoopExit,
+  RuntimeError
+} from "./exceptions.ts"
+// gevent.event
+export { AsyncResult, Event, type GetOptions, type Source } from "./event.ts"
+export type { AbstractLinkable, LinkFunction } from "./linkable.ts"
+// gevent.queue
+export {
+  Channel,
+  Empty,
+  Full,
+  JoinableQueue,
+  LifoQueue,
+  PriorityQueue,
+  Queue,
+  type QueueOptions,
+  ShutDown,
+  SimpleQueue,
+  StopIteration
+} from "./queue.ts"
+// gevent.lock
+export { type AcquireOptions, BoundedSemaphore, DummySemaphore, RLock, Semaphore } from "./lock.ts"
+// gevent.pool
+export { IMap, IMapUnordered } from "./imap.ts"
+export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Pool, PoolFull } from "./pool.ts"
+// gevent.local
+export { Local, type LocalConstructor } from "./local.ts"
