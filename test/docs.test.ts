@@ -1,5 +1,5 @@
 /**
- * The sessions of docs/*.md run, and give what they say.
+ * The sessions of the README and of docs/*.md run, and give what they say.
  *
  * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
  * anew. A comment `// => text` at the end of a line tells what the line's expression is; `// => text` on lines of its own
@@ -78,10 +78,13 @@ beforeAll(() => {
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const pages = readdirSync("docs", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".md"))
+const pages = [
+  "README.md",
+  ...readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file))
+].filter((file) => file.endsWith(".md"))
 
-describe.each(pages)("docs/%s", (page) => {
-  test.each(sessionsOf(readFileSync(join("docs", page), "utf8")))("$heading", async ({ code, heading }) => {
+describe.each(pages)("%s", (page) => {
+  test.each(sessionsOf(readFileSync(page, "utf8")))("$heading", async ({ code, heading }) => {
     const name = heading.replace(/\W+/g, "-").toLowerCase()
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
     const { code: javascript } = await transformWithOxc(`${checked(code)}`, "session.ts", { lang: "ts" })
