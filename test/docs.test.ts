@@ -3,7 +3,7 @@
  *
  * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
  * anew. A comment `// => text` at the end of a line tells what the line's expression is; `// => text` on lines of its own
- * after a call tells what was printed by `console.log` up to there, a line each. What is told is compared as text:
+ * after a call tells what was printed by `console.log` up to there, a line each, as does a block of no language. What is told is compared as text:
  * strings as they are, the rest as `util.inspect` prints it. `// throws text` tells what an expression throws. A block
  * marked `ts no-run` is only to be read.
  */
@@ -22,17 +22,16 @@ interface Session {
 const sessionsOf = (page: string): Array<Session> => {
   const sessions = new Map<string, string>()
   let heading = ""
-  let block: Array<string> | undefined
+  /** What the fence that is open began with; none is open where it is `undefined`. */
+  let fence: string | undefined
+  const add = (line: string) => sessions.set(heading, `${sessions.get(heading) ?? ""}${line}\n`)
   for (const line of page.split("\n")) {
-    if (block === undefined) {
+    if (fence === undefined) {
       if (line.startsWith("#")) heading = line.replace(/^#+ /, "")
-      else if (line === "```ts") block = []
-    } else if (line === "```") {
-      sessions.set(heading, `${sessions.get(heading) ?? ""}${block.join("\n")}\n`)
-      block = undefined
-    } else {
-      block.push(line)
-    }
+      else if (line.startsWith("```")) fence = line
+    } else if (line === "```") fence = undefined
+    else if (fence === "```ts") add(line)
+    else if (fence === "```") add(`// => ${line}`)
   }
   return [...sessions].map(([heading, code]) => ({ heading, code }))
 }
