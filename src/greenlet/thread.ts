@@ -17,7 +17,7 @@ import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, 
 import type { TraceFunction } from "./trace.ts"
 
 /**
- * How many switches the loop makes before it lets the JavaScript event loop have a turn, when the fiber that drives it
+ * How many operations the loop performs before it lets the JavaScript event loop have a turn, when the fiber that drives it
  * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
  */
 const SLICE = 16_384
@@ -115,6 +115,9 @@ class ThreadState {
               if (this.tracer !== undefined) this.trace(g, next)
               g = next
             }
+          } else if (--budget <= 0) {
+            budget = this.ending ? 1 : SLICE
+            if (this.yieldToEventLoop(g)) return
           }
         }
       } catch (error) {
