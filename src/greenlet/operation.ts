@@ -39,6 +39,11 @@ let fresh: unknown
  */
 const yielded: IteratorYieldResult<unknown> = { done: false, value: undefined }
 
+/** @internal lets go of the operation that was yielded last, and of all that it refers to */
+export const forgetYielded = (): void => {
+  yielded.value = undefined
+}
+
 /**
  * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
  * `switch`, `send` and the like, and writes `yield*` in front of them.

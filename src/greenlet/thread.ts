@@ -12,7 +12,7 @@ import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
 import type { Microthread } from "./microthread.ts"
-import { Operation } from "./operation.ts"
+import { forgetYielded, Operation } from "./operation.ts"
 import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import type { TraceFunction } from "./trace.ts"
 
@@ -227,6 +227,7 @@ class ThreadState {
       this.loop(g)
     } finally {
       running = outer
+      forgetYielded()
     }
   }
 
