@@ -90,7 +90,7 @@ export const runOnce = async (
 }
 
 /** Runs an Effect on a clock of its own, which goes on by a millisecond whenever everything waits. */
-const onVirtualClock = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+export const onVirtualClock = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.scoped(Effect.gen(function*() {
     const clock = yield* TestClock.make()
     const fiber = yield* Effect.forkChild(Effect.provideService(effect, Clock.Clock, clock))

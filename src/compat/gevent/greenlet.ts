@@ -131,7 +131,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
   }
 
   override body(): Body {
-    this.entry = "run" in Object.getPrototypeOf(this) || this.code !== undefined ? this.entryOf() : nothing
+    this.entry = this.code === undefined && !hasRun(this) ? nothing : super.body()
     return launch
   }
 
@@ -143,10 +143,6 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
     this.entry = undefined
     this.args = []
     return entry!.apply(this, args as Array<unknown>)
-  }
-
-  private entryOf(): Body {
-    return this.code === undefined && this.run === KernelGreenlet.prototype.run ? nothing : super.body()
   }
 
   /** It will not be started any more. One that has never run is dead then. */
@@ -415,7 +411,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
       try {
         yield* notifying(place.value, this)
       } catch (error) {
-        this.hub.handleError([place.value, this], error)
+        this.hub.handleErrorInHub([place.value, this], error)
       }
     }
     this.notifier = undefined
@@ -423,6 +419,15 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
 }
 
 const nothing: Body = () => undefined
+
+/** Has a subclass a method `run`? */
+const hasRun = (greenlet: Greenlet): boolean => {
+  let prototype: object = Object.getPrototypeOf(greenlet)
+  while (prototype !== KernelGreenlet.prototype && !Object.hasOwn(prototype, "run")) {
+    prototype = Object.getPrototypeOf(prototype)
+  }
+  return prototype !== KernelGreenlet.prototype
+}
 
 function launch(this: Greenlet): unknown {
   return this.launch()
@@ -472,7 +477,7 @@ function* killingInHub(
   try {
     yield* greenlet.throw(error)
   } catch (failure) {
-    greenlet.hub.handleError(greenlet, failure)
+    greenlet.hub.handleErrorInHub(greenlet, failure)
   }
   const told = waiter?.switch()
   if (told !== undefined) yield* told
@@ -682,7 +687,7 @@ function* killingAllInHub(
     try {
       yield* greenlet.throw(error)
     } catch (failure) {
-      hub.handleError(greenlet, failure)
+      hub.handleErrorInHub(greenlet, failure)
     }
     if (!greenlet.dead) diehards.push(greenlet)
   }

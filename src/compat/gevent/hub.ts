@@ -55,7 +55,7 @@ export class Hub extends KernelGreenlet {
   private readonly timers = new Timers(() => this.now())
   private readonly idles = new Idles()
   /** What the timers or idleness brought in this iteration, and how much of it has run. */
-  private events: ReadonlyArray<Runnable> = []
+  private events: ReadonlyArray<Timer | Idle> = []
   private cursor = 0
   /** What runs. */
   private running: Runnable | undefined = undefined
@@ -75,6 +75,8 @@ export class Hub extends KernelGreenlet {
   private rested = false
   private lastRest = Date.now()
   private check = CHECK
+  /** Have callbacks kept the timers and the JavaScript event loop waiting for too long? */
+  private late = false
 
   private context_: Context.Context<never> | undefined = undefined
   private clock: Clock.Clock
@@ -165,6 +167,12 @@ export class Hub extends KernelGreenlet {
     const { NOT_ERROR, SYSTEM_ERROR } = this.constructor as typeof Hub
     if (!NOT_ERROR.some((Class) => error instanceof Class)) this.printException(context, error)
     if (context === undefined || SYSTEM_ERROR.some((Class) => error instanceof Class)) this.handleSystemError(error)
+  }
+
+  /** @internal the same for an error that was caught in the hub: unless the hub itself is to end of it */
+  handleErrorInHub(context: unknown, error: unknown): void {
+    if (this.thread.ending && error instanceof GreenletExit) throw error
+    this.handleError(context, error)
   }
 
   /** Throws an error in the main greenlet. Mirrors `Hub.handle_system_error`. */
@@ -304,22 +312,22 @@ export class Hub extends KernelGreenlet {
         const event = this.events[this.cursor++]!
         if (event.pending) return this.runs(event)
       }
-      if (--this.check > 0 || !this.overdue()) {
+      if (!this.late) {
         const callback = this.callbacks.shift()
         if (callback !== undefined) {
+          if (--this.check <= 0) this.late = this.overdue()
           if (callback.pending) return this.runs(callback)
           continue
         }
       } else if (!this.rested && !this.sync) {
         return BREATHE
       }
+      this.late = false
       this.cursor = 0
-      this.events = this.timers.earliest === undefined ? nothing : this.timers.take(this.now())
-      if (this.events.length > 0) continue
-      if (!this.callbacks.empty) continue
-      if (this.idles.empty) return undefined
-      if (!this.rested && !this.sync) return BREATHE
-      this.events = this.idles.take()
+      if (!this.idles.empty && !this.rested && !this.sync) return BREATHE
+      const due = this.timers.earliest === undefined ? nothing : this.timers.take(this.now())
+      this.events = this.idles.empty || !this.callbacks.empty ? due : [...this.idles.take(due[0]), ...due]
+      if (this.events.length === 0 && this.callbacks.empty) return undefined
     }
   }
 
@@ -443,7 +451,7 @@ export class Hub extends KernelGreenlet {
   }
 }
 
-const nothing: ReadonlyArray<Runnable> = []
+const nothing: ReadonlyArray<Timer> = []
 
 /** Something that greenlets keep from being done, such as a pool that is waited for to run empty. */
 interface Holder {

@@ -148,7 +148,7 @@ export abstract class AbstractLinkable {
         try {
           yield* notifying(link, this)
         } catch (error) {
-          this.hub.handleError([link, this], error)
+          this.hub.handleErrorInHub([link, this], error)
         }
       }
       if (place === last) return

@@ -3,7 +3,7 @@
  *
  * Carries the order of `gevent.core` on libev: an iteration runs the callbacks until there are none, those included that
  * they add; then come the timers that are due, by priority and then by time; and watchers for idleness only if no timer
- * was. Where it differs: there are no watchers for I/O, as a greenlet waits for that as for any foreign Effect, and time
+ * of their priority was. Where it differs: there are no watchers for I/O, as a greenlet waits for that as for any foreign Effect, and time
  * is that of Effect's `Clock`, in milliseconds.
  */
 import { Array as Arr, Order } from "effect"
@@ -268,9 +268,12 @@ export class Idles {
     if (last !== idle) this.watchers[index] = last
   }
 
-  /** Those of the highest priority, in the order in which they are to be run. */
-  take(): ReadonlyArray<Idle> {
+  /**
+   * Those of the highest priority, in the order in which they are to be run: unless a timer is due that has no lower one.
+   */
+  take(due: Timer | undefined): ReadonlyArray<Idle> {
     const highest = Math.max(...this.watchers.map((idle) => idle.priority))
+    if (due !== undefined && due.priority >= highest) return []
     return Arr.reverse(this.watchers.filter((idle) => idle.priority === highest))
   }
 }

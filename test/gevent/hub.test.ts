@@ -1,0 +1,278 @@
+/** The hub: waiting for the outside, and having nothing left to wait for. */
+import { Deferred, Effect, Fiber } from "effect"
+import * as gevent from "effect-stackless/compat/gevent"
+import { call, withThread } from "effect-stackless/greenlet"
+import { spawnSync } from "node:child_process"
+import { describe, expect, test } from "vitest"
+import { caught, program, realProgram, softProgram } from "./program.ts"
+
+describe("a main greenlet that waits for nothing that can come", () => {
+  program("gets LoopExit, which says who waits on what", function*({ body }) {
+    const event = new gevent.Event()
+    const stuck = gevent.spawn(body(function*() {
+      yield* event.wait()
+    }))
+    stuck.name = "stuck"
+    const error = yield* caught(stuck.join())
+    expect(error).toBeInstanceOf(gevent.LoopExit)
+    expect((error as gevent.LoopExit).blocked).toEqual([
+      { greenlet: "the main greenlet", on: "<Greenlet \"stuck\">" },
+      { greenlet: "<Greenlet \"stuck\">", on: "<Event clear _links[1]>" }
+    ])
+    expect((error as gevent.LoopExit).message).toContain("<Greenlet \"stuck\"> waits on <Event clear _links[1]>")
+    // and can go on
+    event.set()
+    yield* stuck.join()
+  })
+
+  program("learns who keeps a pool from being empty", function*({ body }) {
+    const pool = new gevent.Pool(1)
+    const queue = new gevent.Queue()
+    yield* pool.spawn(body(function*() {
+      yield* queue.get()
+    }))
+    const error = yield* caught(pool.join())
+    expect((error as gevent.LoopExit).blocked.map(({ on }) => on)).toEqual([
+      "<Pool of 1>",
+      expect.stringContaining("Queue")
+    ])
+  })
+
+  program("is not told so while a foreign Effect is waited for, or something holds a ref", function*({ body }) {
+    const event = new gevent.Event()
+    gevent.spawn(body(function*() {
+      yield* Effect.sleep("3 seconds")
+      event.set()
+    }))
+    expect(yield* event.wait()).toBe(true)
+
+    const hub = gevent.gethub()
+    const result = new gevent.AsyncResult<number>()
+    hub.ref()
+    setImmediate(() => {
+      result.set(5)
+      hub.unref()
+    })
+    expect(yield* result.get()).toBe(5)
+  })
+
+  program("gets it from wait without objects, and from Hub.join, as an answer", function*({ body }) {
+    gevent.spawn(body(function*() {
+      yield* gevent.sleep(5)
+    }))
+    expect(yield* gevent.wait(undefined, { timeout: 1 })).toBe(false)
+    expect(yield* gevent.gethub().join(1)).toBe(false)
+    expect(yield* gevent.wait()).toBe(true)
+    expect(gevent.gethub().now()).toBeGreaterThanOrEqual(5000)
+  })
+})
+
+describe("foreign Effects and promises", () => {
+  program("are cooperative: while one greenlet waits for one, the others run", function*({ body, lines, log }) {
+    const waiting = ["a", "b"].map((name) =>
+      gevent.spawn(body(function*() {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        log(name)
+        return name
+      }))
+    )
+    const busy = gevent.spawn(body(function*() {
+      yield* gevent.sleep()
+      log("busy")
+    }))
+    yield* gevent.joinall([...waiting, busy])
+    expect(lines[0]).toBe("busy")
+    expect(lines).toHaveLength(3)
+  })
+
+  program("are cooperative in the main greenlet, too", function*({ body, lines, log }) {
+    gevent.spawn(body(function*() {
+      log("other")
+    }))
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    log("main")
+    expect(lines).toEqual(["other", "main"])
+  })
+
+  softProgram(
+    "that are killed while their greenlet waits do not resume it a second time",
+    function*({ body, lines, log }) {
+      const deferred = Deferred.makeUnsafe<void>()
+      const greenlet = gevent.spawn(body(function*() {
+        try {
+          yield* Deferred.await(deferred)
+        } catch {
+          log("killed")
+          yield* gevent.sleep(1)
+          log("slept")
+        }
+      }))
+      yield* gevent.sleep(1)
+      // both at once: it is woken, but killed before it can run
+      yield* greenlet.kill({ block: false })
+      yield* Deferred.succeed(deferred, undefined)
+      yield* gevent.sleep(5)
+      expect(lines).toEqual(["killed", "slept"])
+    }
+  )
+
+  softProgram("can be timed out by a Timeout", function*() {
+    const timeout = new gevent.Timeout(1)
+    expect(yield* caught(timeout.within(() => Effect.never))).toBe(timeout)
+  })
+})
+
+describe("fibers that are no greenlets", () => {
+  program("wait for whatever greenlets wait for, and give it up when interrupted", function*({ body }) {
+    const queue = new gevent.Queue<number>()
+    // a child of a greenlet's fiber
+    expect(yield* caught(Effect.timeout(queue.get(), "1 second"))).toMatchObject({ _tag: "TimeoutError" })
+    // it has left the line: the item is for the next one
+    const getter = gevent.spawn(body(() => queue.get()[Symbol.iterator]() as never))
+    yield* gevent.sleep()
+    yield* queue.put(1)
+    expect(yield* getter.get()).toBe(1)
+  })
+
+  program("race for several things", function*({ body }) {
+    const [a, b] = [new gevent.Queue<string>(), new gevent.Queue<string>()]
+    gevent.spawn(body(function*() {
+      yield* gevent.sleep(1)
+      yield* b.put("b")
+    }))
+    expect(yield* Effect.raceFirst(a.get(), b.get())).toBe("b")
+    yield* a.put("kept")
+    expect(a.qsize()).toBe(1)
+  })
+
+  test("wait while another fiber stands for the main greenlet", async () => {
+    const event = new gevent.Event()
+    const whole = Effect.gen(function*() {
+      const outsider = yield* Effect.forkChild(Effect.andThen(Effect.yieldNow, event.wait()))
+      yield* call(function*() {
+        yield* gevent.sleep(0.01)
+        event.set()
+        yield* gevent.sleep(0.01)
+      })
+      return yield* Fiber.join(outsider)
+    })
+    expect(await Effect.runPromise(withThread(whole))).toBe(true)
+  })
+
+  test("stand for the main greenlet if nobody does", async () => {
+    const greenlet = () =>
+      gevent.spawn(function*() {
+        yield* gevent.sleep(0.001)
+        return 1
+      })
+    expect(await Effect.runPromise(withThread(Effect.suspend(() => greenlet().get())))).toBe(1)
+  })
+})
+
+describe("errors that nobody watches for", () => {
+  program("go to handleError with what failed, and stop nothing", function*({ body, reports }) {
+    const hub = gevent.gethub()
+    const error = new Error("timer")
+    const callback = hub.runCallback(() => {
+      throw error
+    })
+    gevent.spawnRaw(body(function*() {
+      throw error
+    }))
+    yield* gevent.sleep(1)
+    expect(reports.map(([, reported]) => reported)).toEqual([error, error])
+    expect(reports[0]![0]).toBe(callback)
+  })
+
+  test("are printed, and thrown in the main greenlet if they are system errors or have no context", async () => {
+    class Fatal extends Error {}
+    class StrictHub extends gevent.Hub {
+      static override SYSTEM_ERROR = [Fatal]
+    }
+    const written: Array<string> = []
+    const whole = call(function*() {
+      const hub = gevent.gethub()
+      Object.setPrototypeOf(hub, StrictHub.prototype)
+      hub.exceptionStream = { write: (text) => written.push(text) }
+      const greenlet = gevent.spawn(function failing() {
+        throw new TypeError("printed")
+      })
+      greenlet.name = "failing"
+      yield* greenlet.join()
+      expect(written.join("")).toMatch(/TypeError: printed\n(.|\n)*<Greenlet "failing"> failed with TypeError\n/)
+      gevent.spawn(() => {
+        throw new Fatal("fatal")
+      })
+      expect(yield* caught(gevent.sleep(5))).toBeInstanceOf(Fatal)
+      hub.handleError(undefined, new Error("no context"))
+      expect(yield* caught(gevent.sleep(5))).toMatchObject({ message: "no context" })
+    })
+    await Effect.runPromise(withThread(whole))
+  })
+})
+
+describe("turns", () => {
+  program(
+    "idle comes after everything that can run, but not after what waits for time",
+    function*({ body, lines, log }) {
+      const idling = gevent.spawn(body(function*() {
+        yield* gevent.idle()
+        log("idle")
+      }))
+      gevent.spawn(body(function*() {
+        for (let n = 0; n < 3; n++) yield* gevent.sleep()
+        log("busy")
+        yield* gevent.sleep(1)
+        log("slept")
+      }))
+      yield* idling.join()
+      expect(lines).toEqual(["busy", "idle"])
+    }
+  )
+
+  realProgram("a busy greenlet lets timers and the JavaScript event loop go on", function*({ body }) {
+    let ticks = 0
+    const interval = setInterval(() => ticks++, 1)
+    let slept = false
+    gevent.spawn(body(function*() {
+      yield* gevent.sleep(0.02)
+      slept = true
+    }))
+    const began = Date.now()
+    while (!slept && Date.now() - began < 2000) yield* gevent.sleep()
+    clearInterval(interval)
+    expect(slept).toBe(true)
+    expect(ticks).toBeGreaterThan(1)
+  })
+
+  test("a program that waits for nothing but its greenlets runs in Effect.runSync", () => {
+    const whole = call(function*() {
+      const channel = new gevent.Channel<number>()
+      gevent.spawn(function*() {
+        for (let n = 1; n <= 3; n++) yield* channel.put(n)
+        yield* channel.put(gevent.StopIteration as never)
+      })
+      let sum = 0
+      yield* channel.each((n) => void (sum += n))
+      return sum
+    })
+    expect(Effect.runSync(withThread(whole))).toBe(6)
+  })
+
+  test("a program ends with its main greenlet, whatever the others still wait for", () => {
+    const source = `
+      import { Effect } from "effect"
+      import * as gevent from "effect-stackless/compat/gevent"
+      await Effect.runPromise(gevent.call(function*() {
+        gevent.spawn(function*() { yield* gevent.sleep(3600) })
+        yield* gevent.sleep(0.01)
+      }))`
+    const began = Date.now()
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
+      timeout: 10_000,
+      encoding: "utf8"
+    })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" })
+    expect(Date.now() - began).toBeLessThan(9000)
+  })
+})
