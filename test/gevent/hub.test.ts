@@ -212,6 +212,16 @@ describe("errors that nobody watches for", () => {
 })
 
 describe("turns", () => {
+  program("idle goes before a timeout that is due already", function*({ body, lines, log }) {
+    gevent.spawn(body(function*() {
+      yield* gevent.idle()
+      log("idle")
+    }))
+    yield* gevent.withTimeout(0, () => gevent.sleep(9), { timeoutValue: undefined })
+    log("timed out")
+    expect(lines).toEqual(["idle", "timed out"])
+  })
+
   program(
     "idle comes after everything that can run, but not after what waits for time",
     function*({ body, lines, log }) {
@@ -233,15 +243,13 @@ describe("turns", () => {
   realProgram("a busy greenlet lets timers and the JavaScript event loop go on", function*({ body }) {
     let ticks = 0
     const interval = setInterval(() => ticks++, 1)
-    let slept = false
-    gevent.spawn(body(function*() {
+    const sleeper = gevent.spawn(body(function*() {
       yield* gevent.sleep(0.02)
-      slept = true
     }))
     const began = Date.now()
-    while (!slept && Date.now() - began < 2000) yield* gevent.sleep()
+    while (!sleeper.ready() && Date.now() - began < 2000) yield* gevent.sleep()
     clearInterval(interval)
-    expect(slept).toBe(true)
+    expect(sleeper.ready()).toBe(true)
     expect(ticks).toBeGreaterThan(1)
   })
 

@@ -89,6 +89,7 @@ export class Hub extends KernelGreenlet {
   constructor(thread: Thread) {
     super(undefined, thread.main)
     this.clock = Context.get(Context.empty(), Clock.Clock)
+    this.epoch = this.clock.currentTimeMillisUnsafe()
     const { main } = thread
     main.waits = () => this.waitsOutside(main)
     main.ready = () => this.isWoken(main)
@@ -142,7 +143,7 @@ export class Hub extends KernelGreenlet {
     this.wake()
   }
 
-  /** The time of the thread's `Clock` in milliseconds, from some beginning on. Mirrors `hub.loop.now`. */
+  /** The time of the thread's `Clock` in milliseconds, since the hub was made. Mirrors `hub.loop.now`. */
   now(): number {
     this.follow()
     return this.clock.currentTimeMillisUnsafe() - this.epoch
