@@ -24,8 +24,17 @@ class Wait extends Operation<unknown> {
   }
 }
 
+/** The fiber lets the event loop have a turn: the thread stops until it is back. */
+class Pause extends Operation<unknown> {
+  perform(current: Microthread): Microthread {
+    current.state = WAITING
+    return current
+  }
+}
+
 const jump: IteratorResult<unknown, unknown> = { done: false, value: new Jump() }
 const wait: IteratorResult<unknown, unknown> = { done: false, value: new Wait() }
+const pause: IteratorResult<unknown, unknown> = { done: false, value: new Pause() }
 
 export class EffectFrame implements Frame {
   private readonly side: GreenletFiber
@@ -57,6 +66,8 @@ export class EffectFrame implements Frame {
         return jump
       case "waiting":
         return wait
+      case "pausing":
+        return pause
       case "preempted":
         destination = side.greenlet.preempted()
         return jump

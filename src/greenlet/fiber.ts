@@ -58,8 +58,14 @@ export const failureOf = (error: unknown): Exit.Exit<never, any> =>
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
+/**
+ * How many steps a greenlet's fiber makes in one go before the JavaScript event loop has a turn: the loop's own measure
+ * (thread.ts) for what never comes back to it. The whole thread pauses, so the order of greenlets stays as it was.
+ */
+const SLICE = 16_384
+
 /** What came of a stretch that the loop let a fiber run. */
-export type Outcome = "ended" | "performed" | "waiting" | "preempted"
+export type Outcome = "ended" | "performed" | "waiting" | "preempted" | "pausing"
 
 /** A greenlet's fiber, from its first foreign Effect to its end. */
 export class GreenletFiber {
@@ -79,6 +85,8 @@ export class GreenletFiber {
   proxy: Proxy | undefined = undefined
   /** `thread.watch` has stopped it. */
   preempted = false
+  /** Its continuation, while it lets the event loop have a turn. */
+  pause: (() => void) | undefined = undefined
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
   thrown: { readonly error: unknown } | undefined = undefined
   /** Interrupted from outside while its greenlet ran frames elsewhere: its next Effect is interrupted. */
@@ -156,6 +164,8 @@ export class GreenletFiber {
       return this.continue(failureOf(error))
     }
     this.thrown = { error }
+    this.task ??= this.pause
+    this.pause = undefined
     const { gate, task } = this
     const open = gate.open
     gate.open = this
@@ -236,6 +246,7 @@ export class GreenletFiber {
         this.preempted = false
         return "preempted"
       }
+      if (this.pause !== undefined) return "pausing"
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
       try {
@@ -268,6 +279,7 @@ export class GreenletFiber {
     this.spent = false
     if (this.fiber === undefined) return
     this.proxy = undefined
+    this.pause = undefined
     ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
     this.resume = undefined
@@ -324,6 +336,8 @@ export class Gate implements Scheduler.Scheduler {
   /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
   adopts: GreenletFiber | undefined = undefined
   readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
+  /** The open fiber has run for long, and is to let the event loop have a turn. */
+  pausing = false
   /** The fiber that was refused just now: the next task is its continuation. */
   private refused: GreenletFiber | undefined = undefined
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -340,7 +354,14 @@ export class Gate implements Scheduler.Scheduler {
         const refused = this.refused
         if (refused === undefined) return inner.scheduleTask(task, priority)
         this.refused = undefined
-        refused.wake(task)
+        if (!refused.gate.pausing) return refused.wake(task)
+        refused.gate.pausing = false
+        refused.pause = task
+        inner.scheduleTask(() => {
+          if (refused.pause !== task) return
+          refused.pause = undefined
+          refused.wake(task)
+        }, priority)
       },
       flush: () => inner.flush()
     }
@@ -355,8 +376,10 @@ export class Gate implements Scheduler.Scheduler {
     const { open } = this
     if (open !== undefined && open.fiber === fiber) {
       const { watch } = this.thread
-      if (watch === undefined || !watch(open.greenlet)) return false
-      open.preempted = true
+      if (watch !== undefined && watch(open.greenlet)) open.preempted = true
+      else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {
+        this.pausing = true
+      } else return false
       this.refused = open
       return true
     }

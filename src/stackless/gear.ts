@@ -3,7 +3,8 @@
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
 import { Cause, Effect, Exit } from "effect"
-import type { Body } from "../greenlet/index.ts"
+import { type Body, Microthread } from "../greenlet/index.ts"
+import { TaskletExit } from "./errors.ts"
 
 /** @internal */
 export let softswitch = true
@@ -11,7 +12,8 @@ export let softswitch = true
 /**
  * Switches the soft gear on or off, for all threads: while it is off, every tasklet that starts is hard. Returns what it
  * was; without an argument it only says so. It is there for timing and debugging: the same program does the same in both
- * gears. Mirrors `stackless.enable_softswitch`.
+ * gears, but that a hard tasklet which catches an error that was thrown into it while it waited for an Effect cannot wait
+ * for another one: its fiber is interrupted. Mirrors `stackless.enable_softswitch`.
  *
  * @category debugging
  * @since 0.1.0
@@ -24,27 +26,34 @@ export const enableSoftswitch = (on?: boolean | null): boolean => {
 
 type Steps = Generator<unknown, unknown, unknown>
 
-/** @internal the body, its generator driven as an Effect */
+/** @internal the body, its generator driven as an Effect: on the fiber of the tasklet that it is applied to, if on one */
 export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Effect<any, any> =>
   function(this: unknown, ...args) {
     const made: unknown = body.apply(this, [...args])
-    return typeof made === "object" && made !== null && !Effect.isEffect(made) && "next" in made && "throw" in made
-      ? drive(made as Steps)
-      : made as Effect.Effect<unknown>
+    if (typeof made !== "object" || made === null || Effect.isEffect(made) || !("next" in made && "throw" in made)) {
+      return made as Effect.Effect<unknown>
+    }
+    return drive(made as Steps, this instanceof Microthread ? this : undefined)
   }
 
 /**
  * Unlike in `Effect.gen`, what fails is thrown where it was yielded, so that the body can catch it. What the body throws
  * is a defect, unless it was a typed failure when it came.
+ *
+ * On the fiber of a tasklet an interrupt is one more such error, as it is in the soft gear, where otherwise it would skip
+ * what the body has in its `finally` blocks.
  */
-const drive = (steps: Steps): Effect.Effect<unknown, unknown> => {
+const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unknown, unknown> => {
   let resume = (): IteratorResult<unknown, unknown> => steps.next()
   const failures = new Set<unknown>()
+  let interrupted = false
   const loop: Effect.Effect<unknown, unknown> = Effect.suspend(() => {
     let step: IteratorResult<unknown, unknown>
     try {
       step = resume()
     } catch (error) {
+      // an interrupted fiber ends as interrupted, whatever comes of the Effect, unless this says of what
+      if (interrupted && owner?.fiber !== undefined) owner.fiber.thrown = { error }
       return failures.has(error) ? Effect.fail(error) : Effect.die(error)
     }
     if (step.done === true) return Effect.succeed(step.value)
@@ -54,16 +63,28 @@ const drive = (steps: Steps): Effect.Effect<unknown, unknown> => {
       resume = () => steps.throw(error)
       return loop
     }
-    return Effect.flatMap(Effect.exit(value as Effect.Effect<unknown, unknown>), (exit) => {
+    const effect = value as Effect.Effect<unknown, unknown>
+    return Effect.flatMap(Effect.exit(owner === undefined ? effect : Effect.interruptible(effect)), (exit) => {
       if (Exit.isSuccess(exit)) {
         resume = () => steps.next(exit.value)
-      } else {
-        const error = Cause.squash(exit.cause)
-        if (exit.cause.reasons.some((reason) => reason._tag === "Fail")) failures.add(error)
-        resume = () => steps.throw(error)
+        return loop
       }
+      interrupted = owner !== undefined && Cause.hasInterruptsOnly(exit.cause)
+      // its frames are dropped as they are
+      if (interrupted && owner!.fiber === undefined) return exit
+      const error = interrupted ? interruption(owner!) : Cause.squash(exit.cause)
+      if (exit.cause.reasons.some((reason) => reason._tag === "Fail")) failures.add(error)
+      resume = () => steps.throw(error)
       return loop
     })
   })
-  return loop
+  return owner === undefined ? loop : Effect.uninterruptible(loop)
+}
+
+/** Why the Effect in progress was interrupted: the error that was thrown into the tasklet, if one was. */
+const interruption = ({ fiber }: Microthread): unknown => {
+  const thrown = fiber?.thrown
+  if (thrown === undefined) return new TaskletExit("the fiber of this tasklet was interrupted")
+  fiber!.thrown = undefined
+  return thrown.error
 }

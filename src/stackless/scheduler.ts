@@ -7,7 +7,7 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
 import type { Meter } from "./metrics.ts"
 import { Tasklet } from "./tasklet.ts"
@@ -203,7 +203,7 @@ export class Scheduler {
    * that nothing can forbid: upstream aborts when a trap is set or a callback runs.
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
-    if (failed && error instanceof TaskletExit) failed = false
+    if (failed && (error instanceof TaskletExit || error instanceof GreenletExit)) failed = false
     if (failed && errorHandler !== undefined) {
       try {
         errorHandler(error, t)

@@ -1,0 +1,404 @@
+/** Waiting for foreign Effects, and fibers that are no tasklets. */
+import { Deferred, Effect, Fiber, Option } from "effect"
+import {
+  channel,
+  getmain,
+  getruncount,
+  run,
+  schedule,
+  sleep,
+  StopIteration,
+  type Tasklet,
+  tasklet
+} from "effect-stackless/stackless"
+import { expect, test } from "vitest"
+import { check } from "./invariants.ts"
+import { errorOf, inBothGears, main, onThread } from "./program.ts"
+
+inBothGears("a tasklet that waits for a foreign Effect", () => {
+  test("leaves the ring, and the others go on", () =>
+    main(function*() {
+      const said: Array<string> = []
+      const t = tasklet(function*() {
+        said.push("sleeps")
+        yield* sleep(5)
+        said.push("slept")
+      })()
+      tasklet(function*() {
+        said.push(`${t.blocked} ${t.scheduled} ${t.alive} ${getruncount()}`)
+      })()
+      yield* run()
+      expect(said).toEqual(["sleeps", "true false true 1", "slept"])
+    }))
+
+  test("run comes back when nothing is runnable and nothing waits outside", () =>
+    main(function*() {
+      const ended: Array<number> = []
+      for (const ms of [9, 3, 6]) {
+        tasklet(function*() {
+          yield* sleep(ms)
+          ended.push(ms)
+        })()
+      }
+      yield* run()
+      expect(ended).toEqual([3, 6, 9])
+    }))
+
+  test("a busy ring and a sleeping tasklet both make progress", () =>
+    main(function*() {
+      let turns = 0
+      const sleeper = tasklet(function*() {
+        yield* sleep(10)
+      })()
+      tasklet(function*() {
+        while (sleeper.alive) {
+          turns++
+          yield* schedule()
+        }
+      })()
+      yield* run()
+      expect(turns).toBeGreaterThan(100)
+    }))
+
+  test("a Deferred that another tasklet completes wakes it, in its turn", () =>
+    main(function*() {
+      const said: Array<string> = []
+      const deferred = yield* Deferred.make<string>()
+      tasklet(function*() {
+        said.push(yield* Deferred.await(deferred))
+      })()
+      tasklet(function*() {
+        yield* Deferred.succeed(deferred, "done")
+        said.push("goes on")
+      })()
+      yield* run()
+      expect(said).toEqual(["goes on", "done"])
+    }))
+
+  test("what the Effect fails with is thrown in the body", () =>
+    main(function*() {
+      let caught: unknown
+      tasklet(function*() {
+        try {
+          yield* Effect.delay(Effect.fail("typed"), 1)
+        } catch (error) {
+          caught = error
+        }
+      })()
+      yield* run()
+      expect(caught).toBe("typed")
+    }))
+
+  test("kill interrupts the Effect, its finalizers run, then the finally blocks", () =>
+    main(function*() {
+      const said: Array<string> = []
+      const t = tasklet(function*() {
+        try {
+          yield* Effect.onInterrupt(Effect.never, () => Effect.sync(() => void said.push("interrupted")))
+        } catch (error) {
+          said.push((error as Error).name)
+          throw error
+        } finally {
+          said.push("finally")
+        }
+      })()
+      yield* t.run()
+      expect(t.blocked).toBe(true)
+      yield* t.kill()
+      yield* run()
+      expect(said).toEqual(["interrupted", "TaskletExit", "finally"])
+      check([], [t])
+      expect(t.alive).toBe(false)
+    }))
+
+  test("a pending kill does so when its turn comes", () =>
+    main(function*() {
+      const t = tasklet(function*() {
+        yield* Effect.never
+      })()
+      yield* t.run()
+      yield* t.kill({ pending: true })
+      expect([t.blocked, t.scheduled, t.alive]).toEqual([false, true, true])
+      check([], [t])
+      yield* run()
+      expect(t.alive).toBe(false)
+    }))
+
+  test("a kill that the switch trap refuses leaves it waiting", () =>
+    main(function*() {
+      const said: Array<string> = []
+      const { switchTrap } = yield* Effect.promise(() => import("effect-stackless/stackless"))
+      const t = tasklet(function*() {
+        yield* sleep(5)
+        said.push("slept")
+      })()
+      yield* t.run()
+      switchTrap(1)
+      yield* errorOf(t.kill())
+      switchTrap(-1)
+      expect(t.blocked).toBe(true)
+      check([], [t])
+      yield* run()
+      expect(said).toEqual(["slept"])
+    }))
+
+  test("a tasklet that must not block may not wait for an Effect either", () =>
+    main(function*() {
+      let error: any
+      const t = tasklet(function*() {
+        error = yield* errorOf(sleep(1))
+      })()
+      t.blockTrap = true
+      yield* run()
+      expect(error.message).toContain("does not like to be blocked")
+      check([], [t])
+    }))
+
+  test("many of them wait at once", () =>
+    main(function*() {
+      let ended = 0
+      for (let i = 0; i < 500; i++) {
+        tasklet(function*() {
+          yield* sleep(1 + i % 5)
+          ended++
+        })()
+      }
+      yield* run()
+      expect(ended).toBe(500)
+    }))
+})
+
+inBothGears("a timeout in a body", () => {
+  test("gives the place in the queue up when time is over", () =>
+    main(function*() {
+      const c = channel<number>()
+      let result: unknown
+      tasklet(function*() {
+        result = yield* Effect.timeoutOption(c.receive(), 3)
+      })()
+      yield* run()
+      expect(result).toEqual(Option.none())
+      expect(c.balance).toBe(0)
+      check([c])
+    }))
+
+  test("gives back what comes in time, and nothing is lost", () =>
+    main(function*() {
+      const c = channel<number>()
+      const results: Array<unknown> = []
+      tasklet(function*() {
+        results.push(yield* Effect.timeoutOption(c.receive(), 1000))
+        results.push(yield* c.receive())
+      })()
+      tasklet(function*() {
+        yield* sleep(2)
+        yield* c.send(1)
+        yield* c.send(2)
+      })()
+      yield* run()
+      expect(results).toEqual([Option.some(1), 2])
+    }))
+
+  test("a sender under a timeout takes its value back", () =>
+    main(function*() {
+      const c = channel<number>()
+      tasklet(function*() {
+        yield* Effect.timeoutOption(c.send(1), 2)
+      })()
+      yield* run()
+      expect(c.balance).toBe(0)
+    }))
+
+  test("a timeout around schedule puts the tasklet back where it can run", () =>
+    main(function*() {
+      let ended = false
+      const t = tasklet(function*() {
+        yield* Effect.timeoutOption(schedule(), 1000)
+        ended = true
+      })()
+      yield* run()
+      check([], [t])
+      expect(ended).toBe(true)
+    }))
+})
+
+inBothGears("a fiber that is no tasklet", () => {
+  test("receives what a tasklet sent before run came back", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const t = tasklet(function*() {
+        yield* c.send(1)
+      })()
+      yield* run()
+      expect(c.balance).toBe(1)
+      expect(yield* c.receive()).toBe(1)
+      expect([t.alive, t.scheduled]).toEqual([true, true])
+      yield* run()
+      expect(t.alive).toBe(false)
+    })))
+
+  test("waits before run, and is served during it", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const fiber = yield* Effect.forkChild(c.receive(), { startImmediately: true })
+      expect([c.balance, c.queue]).toEqual([-1, undefined])
+      check([c])
+      tasklet(function*() {
+        yield* c.send(7)
+      })()
+      yield* run()
+      expect(yield* Fiber.join(fiber)).toBe(7)
+    })))
+
+  test("sends to a tasklet while the scheduler idles", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      let got: unknown
+      tasklet(function*() {
+        got = yield* c.receive()
+      })()
+      tasklet(function*() {
+        yield* sleep(10)
+      })()
+      yield* Effect.forkChild(Effect.delay(c.send(3), 2))
+      yield* run()
+      expect(got).toBe(3)
+    })))
+
+  test("gives its place up when it is interrupted, and times out", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      expect(yield* Effect.timeoutOption(c.receive(), 2)).toEqual(Option.none())
+      expect(yield* Effect.timeoutOption(c.send(1), 2)).toEqual(Option.none())
+      const fiber = yield* Effect.forkChild(c.send(2), { startImmediately: true })
+      expect(c.balance).toBe(1)
+      yield* Fiber.interrupt(fiber)
+      expect(c.balance).toBe(0)
+      check([c])
+    })))
+
+  test("stands in the queue between tasklets, which see each other", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const got: Array<unknown> = []
+      const receive = (name: string): Tasklet =>
+        tasklet(function*() {
+          got.push([name, yield* c.receive()])
+        })()
+      const a = receive("a")
+      yield* run()
+      const fiber = yield* Effect.forkChild(Effect.map(c.receive(), (n) => void got.push(["fiber", n])), {
+        startImmediately: true
+      })
+      const b = receive("b")
+      yield* run()
+      check([c], [a, b])
+      expect([c.queue, a.next, b.prev]).toEqual([a, b, a])
+      for (const n of [1, 2, 3]) yield* c.send(n)
+      yield* Fiber.join(fiber)
+      yield* run()
+      expect(got).toEqual([["fiber", 2], ["a", 1], ["b", 3]])
+    })))
+
+  test("two of them meet without any tasklet, and errors go across", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const fiber = yield* Effect.forkChild(Effect.exit(c.receive()), { startImmediately: true })
+      yield* c.sendThrow(new Error("across"))
+      expect(String((yield* Fiber.join(fiber) as any).cause)).toContain("across")
+    })))
+
+  test("iterates, as an Effect and as an AsyncIterable", async () => {
+    const c = channel<number>()
+    const values = [1, 2, 3]
+    const fiber = Effect.runFork(Effect.andThen(c.sendSequence(values), c.sendException(StopIteration)))
+    const got: Array<number> = []
+    for await (const value of c) got.push(value)
+    expect(got).toEqual(values)
+    await Effect.runPromise(Fiber.join(fiber))
+    const again = Effect.runFork(c.each((value) => void got.push(value)))
+    await Effect.runPromise(c.send(4))
+    await Effect.runPromise(c.sendException(StopIteration))
+    expect(await Effect.runPromise(Fiber.join(again))).toBe(1)
+    expect(got).toEqual([1, 2, 3, 4])
+  })
+
+  test("an AsyncIterable that is left in the middle leaves nothing behind", async () => {
+    const c = channel<number>()
+    const fiber = Effect.runFork(c.sendSequence([1, 2]))
+    for await (const value of c) {
+      expect(value).toBe(1)
+      break
+    }
+    expect(c.balance).toBe(1)
+    await Effect.runPromise(Fiber.interrupt(fiber))
+    expect(c.balance).toBe(0)
+  })
+
+  test("may make tasklets runnable and kill them, pending", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const t = tasklet(function*() {
+        yield* c.receive()
+      })()
+      yield* run()
+      yield* t.kill({ pending: true })
+      expect([t.scheduled, c.balance]).toEqual([true, 0])
+      yield* run()
+      expect(t.alive).toBe(false)
+    })))
+
+  test("nothing is lost between many senders and receivers of which some give up", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const got: Array<number> = []
+      const sent: Array<number> = []
+      for (let i = 0; i < 30; i++) {
+        tasklet(function*() {
+          const received = yield* Effect.timeoutOption(c.receive(), i % 7)
+          if (Option.isSome(received)) got.push(received.value)
+        })()
+        yield* Effect.forkChild(
+          Effect.flatMap(
+            Effect.timeoutOption(Effect.delay(c.send(i), i % 5), 4),
+            (result) => Effect.sync(() => Option.isSome(result) && sent.push(i))
+          )
+        )
+      }
+      yield* run()
+      yield* Effect.sleep(20)
+      yield* run()
+      expect(got.length).toBe(sent.length)
+      expect(new Set(got)).toEqual(new Set(sent))
+      expect(c.balance).toBe(0)
+      check([c])
+    })))
+})
+
+test("a fiber forked by a tasklet uses channels as any other, and lives as long as its tasklet", () =>
+  main(function*() {
+    const c = channel<number>()
+    const got: Array<number> = []
+    tasklet(function*() {
+      yield* Effect.forkChild(c.sendSequence([1, 2]), { startImmediately: true })
+      got.push(yield* c.receive(), yield* c.receive())
+    })()
+    yield* run()
+    expect(got).toEqual([1, 2])
+  }))
+
+test("an interrupted fiber of a tasklet is a TaskletExit", () =>
+  main(function*() {
+    let caught: unknown
+    const t = tasklet(function*() {
+      try {
+        yield* Effect.withFiber((fiber) => Effect.andThen(Effect.sync(() => fiber.interruptUnsafe()), Effect.never))
+      } catch (error) {
+        caught = error
+      }
+    })()
+    yield* run()
+    expect(caught).toMatchObject({ name: "GreenletExit" })
+    expect(t.alive).toBe(false)
+    expect(getmain().isCurrent).toBe(true)
+  }))
