@@ -19,7 +19,7 @@ const program = (name: string, ...flags: ReadonlyArray<string>) =>
   })
 
 describe("in 256 MiB", () => {
-  const bounded = (name: string) => program(name, "--max-old-space-size=200")
+  const bounded = (name: string) => program(name, "--max-old-space-size=128", "--max-semi-space-size=16")
 
   test("ten million greenlets are made, switched to and dropped", async () => {
     expect(await bounded("drop soft")).toMatch(/^ok/)
