@@ -6,7 +6,8 @@ import type { Figure, Measurement } from "./measurement.ts"
 import { measurements } from "./measurements/index.ts"
 import { inUnit, rounded, table } from "./print.ts"
 
-const usage = "usage: npm run bench -- [--json] [NAME…], or npm run bench -- peers [--json]"
+const usage =
+  "usage: npm run bench -- [--json] [NAME…], or one of the other benches: -- peers [--json], -- scale [--json] [--plot FILE] [SERIES…]"
 
 const figures: ReadonlyArray<Figure> = Object.values(measurements).flatMap(({ figures }) => figures)
 
@@ -51,7 +52,7 @@ export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
 
 /** The numbers of each figure, one a round. */
 const take = async (measurements: Readonly<Record<string, Measurement>>): Promise<Map<Figure, Array<number>>> => {
-  const taken = await rounds(Object.keys(measurements), (name) => fresh("child.js", name))
+  const taken = await rounds(Object.keys(measurements), (name) => fresh("child.js", [name]))
   return new Map(
     [...taken].flatMap(([name, numbers]) =>
       measurements[name]!.figures.map((figure, i) => [figure, numbers.map((round) => round[i]!)])

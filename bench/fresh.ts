@@ -5,10 +5,23 @@ import { median } from "./clock.ts"
 
 export type Numbers = ReadonlyArray<number>
 
-/** Runs a compiled module of this folder in a process of its own; gives the numbers that it sends. */
-export const fresh = (module: string, ...args: ReadonlyArray<string>): Promise<Numbers> =>
+/** No measurement takes that long, in milliseconds. */
+const TIMEOUT = 60_000
+
+/**
+ * Runs a compiled module of this folder in a process of its own, with further options of Node if need be; gives the
+ * numbers that it sends.
+ */
+export const fresh = (
+  module: string,
+  args: ReadonlyArray<string>,
+  options: ReadonlyArray<string> = []
+): Promise<Numbers> =>
   new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, { execArgv: ["--expose-gc"] })
+    const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, {
+      execArgv: ["--expose-gc", ...options],
+      timeout: TIMEOUT
+    })
     let numbers: Numbers | undefined
     child.on("message", (message) => {
       numbers = message as Numbers
@@ -25,19 +38,20 @@ export const send = (numbers: Numbers): void => {
   else process.send(numbers, () => process.exit())
 }
 
-/** How often each measurement is taken. */
+/** How often each measurement is taken by default. */
 const ROUNDS = 5
 
 /**
- * Takes each of the measurements once a round. So what is compared within a round was measured on the same machine in
+ * Takes each of the measurements once a round, `times` rounds. So what is compared within a round was measured on the same machine in
  * the same mood. Gives the numbers of each by rounds.
  */
 export const rounds = async <M>(
   measurements: ReadonlyArray<M>,
-  take: (measurement: M) => Promise<Numbers>
+  take: (measurement: M) => Promise<Numbers>,
+  times = ROUNDS
 ): Promise<Map<M, Array<Numbers>>> => {
   const taken = new Map<M, Array<Numbers>>()
-  const all = ROUNDS * measurements.length
+  const all = times * measurements.length
   for (let i = 0; i < all; i++) {
     // on a terminal only: a bench takes minutes
     if (process.stderr.isTTY) process.stderr.write(`\r${i + 1} of ${all}${i + 1 === all ? "\n" : ""}`)

@@ -7,18 +7,18 @@ import { memory } from "../memory.ts"
 const DEPTH = 1_000_000
 const WARM = 1_000
 
-function* depth(n: number, atBottom: () => number): Generator<Effect.Effect<unknown>, number, any> {
+export function* deep(n: number, atBottom: () => number): Generator<Effect.Effect<unknown>, number, any> {
   if (n === 0) return atBottom()
-  return (yield* call(depth, n - 1, atBottom)) as number
+  return (yield* call(deep, n - 1, atBottom)) as number
 }
 
 export const depths: Record<string, Measurement> = {
   "stackless.depth": {
     figures: [{ name: "stackless.depth.bytes", unit: "bytes", about: "heap of a level of call, one million deep" }],
     take: async () => {
-      for (let i = 0; i < 10; i++) await Effect.runPromise(call(depth, WARM, () => 0))
+      for (let i = 0; i < 10; i++) await Effect.runPromise(call(deep, WARM, () => 0))
       const before = memory().heap
-      const heap = await Effect.runPromise(call(depth, DEPTH, () => memory().heap))
+      const heap = await Effect.runPromise(call(deep, DEPTH, () => memory().heap))
       return [(heap - before) / DEPTH]
     }
   }

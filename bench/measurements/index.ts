@@ -1,5 +1,6 @@
 /** All measurements of this package's own, in the order of the table. */
 import type { Measurement } from "../measurement.ts"
+import { attachments } from "./attached.ts"
 import { depths } from "./depth.ts"
 import { greenlets } from "./greenlet.ts"
 import { million } from "./million.ts"
@@ -11,5 +12,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...greenlets,
   ...stackless,
   ...million,
-  ...depths
+  ...depths,
+  ...attachments
 }

@@ -64,7 +64,7 @@ const available = (): Available => {
   const versions = [`Node ${process.versions.node}`, ...["effect", "effection"].map(versionOf)]
   for (const [peer, works] of Object.entries(scripts)) {
     for (const work of workNames) {
-      if (works[work] !== undefined) entries.push({ work, peer, take: () => fresh("peers/child.js", peer, work) })
+      if (works[work] !== undefined) entries.push({ work, peer, take: () => fresh("peers/child.js", [peer, work]) })
     }
   }
   for (const peer of pythonPeers) {
