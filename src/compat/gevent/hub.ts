@@ -69,6 +69,8 @@ export class Hub extends KernelGreenlet {
 
   /** Set while the hub waits: ends the wait. */
   private wakeUp: (() => void) | undefined = undefined
+  /** Is it about to be woken? */
+  private waking = false
   private alarm: Fiber.Fiber<void> | undefined = undefined
   private alarmDue = 0
   /** Has the JavaScript event loop had a turn since something ran here? */
@@ -120,6 +122,20 @@ export class Hub extends KernelGreenlet {
     this.callbacks.push(callback)
     this.wake()
     return callback
+  }
+
+  /**
+   * As `runCallback`, for what arrives from outside in numbers, such as data on sockets: the hub wakes once for all that
+   * the JavaScript event loop brings in one turn, which takes half the time.
+   */
+  arrives(f: () => Turn): void {
+    this.callbacks.push(new Callback(f))
+    if (this.wakeUp === undefined || this.waking) return
+    this.waking = true
+    setImmediate(() => {
+      this.waking = false
+      this.wake()
+    })
   }
 
   /** A timer that is not started. Mirrors `hub.loop.timer`. */

@@ -51,3 +51,52 @@ export { IMap, IMapUnordered } from "./imap.ts"
 export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Pool, PoolFull } from "./pool.ts"
 // gevent.local
 export { Local, type LocalConstructor } from "./local.ts"
+// gevent.socket
+export {
+  type Address,
+  createConnection,
+  type Data,
+  DatagramSocket,
+  type How,
+  Socket,
+  SocketError,
+  SocketFile,
+  SocketTimeout
+} from "./socket.ts"
+// gevent.server
+export {
+  BaseServer,
+  DatagramServer,
+  type Handle,
+  type Listener,
+  type ServerOptions,
+  type SpawnWith,
+  StreamServer,
+  type StreamServerOptions
+} from "./server.ts"
+// gevent.pywsgi
+export {
+  type Application,
+  type Environ,
+  type Input,
+  type StartResponse,
+  WSGIServer,
+  type WSGIServerOptions
+} from "./pywsgi.ts"
+// gevent.subprocess
+export {
+  CalledProcessError,
+  callProcess,
+  checkCall,
+  checkOutput,
+  DEVNULL,
+  PIPE,
+  Popen,
+  type PopenOptions,
+  type RunOptions,
+  TimeoutExpired
+} from "./subprocess.ts"
+// gevent.signal
+export { type SignalHandler, signalHandler } from "./signal.ts"
+// gevent.threadpool
+export { type Task, ThreadPool } from "./threadpool.ts"

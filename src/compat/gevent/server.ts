@@ -1,0 +1,301 @@
+/**
+ * Servers: a greenlet for each connection or datagram.
+ *
+ * Carries `gevent.baseserver` and `gevent.server`. Where it differs: `start` is an operation, as Node binds in the
+ * background; and while a pool has no room connections are accepted and left unread, instead of not being accepted.
+ */
+import type { Effect } from "effect"
+import { createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
+import { createServer as createTlsServer, type TlsOptions } from "node:tls"
+import type { Operation } from "../../greenlet/index.ts"
+import { Event } from "./event.ts"
+import { type Greenlet, spawn, spawnRaw } from "./greenlet.ts"
+import { gethub, type Hub, Steps } from "./hub.ts"
+import { type Group, Pool } from "./pool.ts"
+import { Queue } from "./queue.ts"
+import { type Address, type Data, DatagramSocket, failing, Socket, SocketError, socketError } from "./socket.ts"
+
+/** Where to listen: a port on all interfaces, a host and port, or the path of a Unix socket. */
+export type Listener = number | Address
+
+/** How a handler is run: in a greenlet, a raw one, one of a pool of that size, or one of that pool or group. */
+export type SpawnWith = "default" | "raw" | number | Pool | Group
+
+/** How to serve. */
+export interface ServerOptions {
+  readonly spawn?: SpawnWith | undefined
+  /** How many connections the system may keep waiting. */
+  readonly backlog?: number | undefined
+  /** How long `stop` waits for the handlers before it kills them, in seconds: 1, as upstream. */
+  readonly stopTimeout?: number | undefined
+}
+
+/** What handles a connection: a generator function, one that returns an Effect, or a plain one. */
+export type Handle<Args extends ReadonlyArray<any>> = (
+  ...args: Args
+) => Generator<Effect.Effect<any, any, any>, unknown, any> | Effect.Effect<unknown, any, any> | void
+
+/** What servers have in common. Mirrors `gevent.baseserver.BaseServer`. */
+export abstract class BaseServer<Args extends ReadonlyArray<any>> {
+  protected readonly hub: Hub = gethub()
+  protected readonly listener: Listener
+  protected readonly options: ServerOptions
+  private readonly pool: Pool | Group | undefined
+  private readonly stopped = new Event(this)
+  private readonly handle: Handle<Args>
+  private waiting: Queue<Args> | undefined = undefined
+  private feeder: Greenlet | undefined = undefined
+  private state: "new" | "started" | "stopped" = "new"
+
+  constructor(listener: Listener, handle: Handle<Args>, options: ServerOptions = {}) {
+    this.listener = listener
+    this.handle = handle
+    this.options = options
+    const { spawn } = options
+    this.pool = typeof spawn === "number" ? new Pool(spawn) : typeof spawn === "object" ? spawn : undefined
+  }
+
+  protected abstract opening(): Generator<Effect.Effect<any, any>, void, any>
+  protected abstract closes(): void
+  /** Where it listens. Mirrors `BaseServer.address`. */
+  abstract get address(): Address
+  /** A handler is done with these. */
+  protected abstract finished(...args: Args): void
+
+  /** Is it serving? */
+  get started(): boolean {
+    return this.state === "started"
+  }
+
+  /** Mirrors `server_host`. */
+  get serverHost(): string {
+    const { address } = this
+    return typeof address === "string" ? address : address[0]
+  }
+
+  /** Mirrors `server_port`. */
+  get serverPort(): number {
+    const { address } = this
+    return typeof address === "string" ? 0 : address[1]
+  }
+
+  /** Begins to serve. Dies with `SocketError`, of a port in use for example. Mirrors `BaseServer.start`. */
+  start(): Operation<void, SocketError> {
+    return new Steps<void, SocketError>(() => this.starting())
+  }
+
+  private *starting(): Generator<Effect.Effect<any, any>, void, any> {
+    if (this.state === "started") return
+    yield* this.opening()
+    this.state = "started"
+    this.stopped.clear()
+    // connections come from outside: the hub has something to wait for
+    this.hub.ref()
+    if (this.pool === undefined) return
+    this.waiting = new Queue()
+    this.feeder = spawn(() => this.feeding(this.waiting!))
+  }
+
+  /** Serves until it is stopped. Mirrors `BaseServer.serve_forever`. */
+  serveForever(): Operation<void, SocketError> {
+    return new Steps<void, SocketError>(() => this.serving())
+  }
+
+  private *serving(): Generator<Effect.Effect<any, any>, void, any> {
+    yield* this.starting()
+    try {
+      yield* this.stopped.wait()
+    } finally {
+      yield* this.stopping(undefined)
+    }
+  }
+
+  /** Listens no more; handlers that run can go on. Mirrors `BaseServer.close`. */
+  close(): void {
+    if (this.state !== "started") return
+    this.state = "stopped"
+    this.closes()
+    this.hub.unref()
+    this.stopped.set()
+  }
+
+  /**
+   * Listens no more; waits for the handlers of its pool, and kills those that take longer than `timeout` seconds. Mirrors
+   * `BaseServer.stop`.
+   */
+  stop(timeout?: number): Operation<void> {
+    return new Steps(() => this.stopping(timeout))
+  }
+
+  private *stopping(timeout: number | undefined): Generator<Effect.Effect<any>, void, any> {
+    this.close()
+    const { feeder, pool } = this
+    this.feeder = undefined
+    if (feeder !== undefined) yield* feeder.kill()
+    while (this.waiting !== undefined && !this.waiting.empty()) this.finished(...this.waiting.getNowait())
+    if (pool === undefined) return
+    const within = timeout ?? this.options.stopTimeout ?? 1
+    yield* pool.join({ timeout: within })
+    yield* pool.kill({ timeout: 1 })
+  }
+
+  /** In the hub: somebody has come. */
+  protected comes(...args: Args): void {
+    if (this.waiting !== undefined) this.waiting.putNowait(args)
+    else if (this.options.spawn === "raw") spawnRaw(() => this.handling(args))
+    else spawn(() => this.handling(args))
+  }
+
+  /** Gives what comes to the pool, as it has room. */
+  private *feeding(waiting: Queue<Args>): Generator<Effect.Effect<any>, void, any> {
+    for (;;) {
+      const args = yield* waiting.get()
+      yield* this.pool!.spawning(() => this.handling(args), [])
+    }
+  }
+
+  private *handling(args: Args): Generator<Effect.Effect<any, any>, void, any> {
+    try {
+      const made = this.handle(...args)
+      if (made !== undefined) yield* made as Effect.Effect<unknown, unknown>
+    } finally {
+      this.finished(...args)
+    }
+  }
+
+  toString(): string {
+    return `<${this.constructor.name} ${String(this.address)}>`
+  }
+}
+
+/** How to serve streams. */
+export interface StreamServerOptions extends ServerOptions {
+  /** Key, certificate and the like: serves TLS. Mirrors `keyfile`, `certfile` and `ssl_context`. */
+  readonly tls?: TlsOptions | undefined
+}
+
+/**
+ * A TCP or TLS server: calls `handle` with a socket and the peer's address for each connection, in a greenlet, and closes
+ * the socket when that has ended. What a handler throws is reported to the hub, and the server lives on. Mirrors
+ * `gevent.server.StreamServer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamServer extends BaseServer<[socket: Socket, address: Address]> {
+  private node: NodeServer | undefined = undefined
+  private readonly tls: TlsOptions | undefined
+
+  constructor(
+    listener: Listener,
+    handle: Handle<[socket: Socket, address: Address]>,
+    options: StreamServerOptions = {}
+  ) {
+    super(listener, handle, options)
+    this.tls = options.tls
+  }
+
+  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
+    const { listener, tls } = this
+    const comes = (node: NodeSocket) => {
+      // an error before there is a greenlet to tell
+      node.on("error", () => {})
+      this.hub.arrives(() => {
+        const socket = new Socket(node)
+        this.comes(socket, socket.getpeername())
+      })
+    }
+    const node = tls === undefined
+      ? createServer({ allowHalfOpen: true, pauseOnConnect: true }, comes)
+      : createTlsServer({ ...tls, allowHalfOpen: true }, comes)
+    const event = new Event(this)
+    let failure: SocketError | undefined
+    node.on("error", (error) => {
+      failure = socketError(error)
+      event.set()
+    })
+    node.listen({ ...whereOf(listener), backlog: this.options.backlog ?? 256 }, () => event.set())
+    this.hub.ref()
+    try {
+      yield* event.wait()
+    } finally {
+      this.hub.unref()
+    }
+    if (failure !== undefined) yield* failing(failure)
+    this.node = node
+  }
+
+  get address(): Address {
+    const address = this.node?.address() ?? null
+    if (address !== null) return typeof address === "string" ? address : [address.address, address.port]
+    return typeof this.listener === "number" ? ["", this.listener] : this.listener
+  }
+
+  protected closes(): void {
+    this.node?.close()
+  }
+
+  protected finished(socket: Socket): void {
+    socket.close()
+  }
+}
+
+/** @internal */
+export const whereOf = (listener: Listener): { path: string } | { host?: string; port: number } =>
+  typeof listener === "number"
+    ? { port: listener }
+    : typeof listener === "string"
+    ? { path: listener }
+    : { host: listener[0], port: listener[1] }
+
+/**
+ * A UDP server: calls `handle` with the data and the sender's address of each datagram, in a greenlet. Mirrors
+ * `gevent.server.DatagramServer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class DatagramServer extends BaseServer<[data: Buffer, address: Address]> {
+  /** Its socket: answers are sent through it. */
+  socket: DatagramSocket = new DatagramSocket()
+  private receiver: Greenlet | undefined = undefined
+
+  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
+    const where = whereOf(this.listener)
+    if ("path" in where) return yield* failing(new SocketError("EINVAL", "a datagram server listens on a port"))
+    yield* this.socket.bind([where.host ?? "0.0.0.0", where.port])
+    this.receiver = spawn(() => this.receiving())
+  }
+
+  private *receiving(): Generator<Effect.Effect<any, any>, void, any> {
+    while (this.receiver !== undefined) {
+      try {
+        const [data, address] = yield* this.socket.recvfrom()
+        this.comes(data, address)
+      } catch (error) {
+        if (this.receiver === undefined) return
+        throw error
+      }
+    }
+  }
+
+  /** Sends a datagram from the server's address. Mirrors `DatagramServer.sendto`. */
+  sendto(data: Data, address: Address): Operation<void, SocketError> {
+    return this.socket.sendto(data, address as readonly [string, number])
+  }
+
+  get address(): Address {
+    return this.started
+      ? this.socket.getsockname()
+      : typeof this.listener === "number"
+      ? ["", this.listener]
+      : this.listener
+  }
+
+  protected closes(): void {
+    this.receiver = undefined
+    this.socket.close()
+  }
+
+  protected finished(): void {}
+}
