@@ -153,10 +153,9 @@ function* respond(
     response.writeHead(Number(code), reason.join(" "), headers.flatMap(([name, value]) => [name, value]))
     return write
   }
-  const parts =
-    (yield* call(application as () => Iterable<Data> | void, ...[environOf(request, secure), startResponse] as [])) as
-      | Iterable<Data>
-      | undefined
+  const parts: Iterable<Data> | undefined = yield* call(() =>
+    application(environOf(request, secure), startResponse) as Iterable<Data> | undefined
+  )
   if (parts !== undefined) {
     for (const part of parts) yield* writing(response, part)
   }
