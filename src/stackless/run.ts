@@ -85,7 +85,7 @@ class EnterRun extends Operation<void> {
     if (caller === undefined) return undefined
     const scheduler = schedulerOf(caller.thread)
     const { watchdogs } = scheduler
-    if (!watchdogs.includes(caller)) return undefined
+    if (!scheduler.runs(caller)) return undefined
     for (let popped: Tasklet | undefined; popped !== caller;) {
       popped = watchdogs.pop()!
       if (!popped.scheduled) scheduler.insert(popped)
@@ -107,9 +107,7 @@ class EnterRun extends Operation<void> {
 
   /** `caller` is in `run` no more. */
   private unset(scheduler: Scheduler, caller: Tasklet): void {
-    if (scheduler.watchdogs.includes(caller)) return
-    if (scheduler.threadblock === caller) scheduler.threadblock = undefined
-    if (scheduler.watch?.watchdog === caller) scheduler.watch.remove()
+    if (!scheduler.runs(caller)) scheduler.leftRun(caller)
   }
 }
 

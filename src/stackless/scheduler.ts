@@ -213,6 +213,11 @@ export class Scheduler {
       }
     }
     this.remove(t)
+    // its frames were lost to another tasklet that switched to itself, and with them the end of its `run`
+    for (let i = this.watchdogs.lastIndexOf(t); i >= 0; i = this.watchdogs.lastIndexOf(t)) {
+      this.watchdogs.splice(i, 1)
+      this.leftRun(t)
+    }
     let next = this.head
     if (next === undefined) {
       if (this.outside > 0 && !failed) return this.idles(t)
@@ -238,6 +243,17 @@ export class Scheduler {
     } finally {
       this.switchTrap = switchTrap
     }
+  }
+
+  /** Is `t` inside `run`? */
+  runs(t: Tasklet): boolean {
+    return this.watchdogs.includes(t)
+  }
+
+  /** `t` is inside `run` no more. */
+  leftRun(t: Tasklet): void {
+    if (this.threadblock === t) this.threadblock = undefined
+    if (this.watch?.watchdog === t) this.watch.remove()
   }
 
   /** Who is woken when the ring runs empty: the innermost tasklet in `run`, or main. */

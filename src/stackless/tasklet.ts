@@ -99,7 +99,8 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * Binds it to a function, or, with `args`, to a function and its arguments, which makes it alive but not runnable.
    * Without `f` it keeps the one it has; `bind(null)` unbinds it. What it was in the middle of is dropped.
    *
-   * Throws `RuntimeError` if it runs, is scheduled or is the main tasklet, or has arguments to bind and no function;
+   * Throws `RuntimeError` if it runs, is scheduled, is inside `run` or is the main tasklet, or has arguments to bind and no
+   * function;
    * `TypeError` if `f` is no function. Mirrors `tasklet.bind`.
    */
   bind(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown> | null): this {
@@ -109,6 +110,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     if (this.isCurrent) throw new RuntimeError("can't (re)bind the current tasklet")
     if (this.scheduled || this.waitsOutside) throw new RuntimeError("tasklet is scheduled")
     if (this.isMain) throw new RuntimeError("can't (un)bind the main tasklet")
+    if (this.scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
     const body = f ?? (args == null || !this.unstarted ? undefined : this.code as Body | undefined)
     if (args != null && body === undefined) throw notBound()
     this.rebind(body)
@@ -311,6 +313,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     if (this.waitsOutside || (this.right !== undefined && this.channel === undefined)) {
       throw new RuntimeError("can't (re)bind a runnable tasklet")
     }
+    if (this.scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
     if (this.fiber !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
     this.thread.buried(this)
     this.thread = target

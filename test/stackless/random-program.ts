@@ -1,0 +1,241 @@
+/** A program made of random steps, after each of which it checks that the scheduler is in order. */
+import { Effect } from "effect"
+import {
+  call,
+  type Channel,
+  channel,
+  getcurrent,
+  getmain,
+  getruncount,
+  run,
+  schedule,
+  scheduleRemove,
+  select,
+  setChannelCallback,
+  setScheduleCallback,
+  sleep,
+  switchTrap,
+  Tasklet
+} from "effect-stackless/stackless"
+import { expect } from "vitest"
+import { check } from "./invariants.ts"
+import type { Steps } from "./program.ts"
+
+/** What a tasklet may do. */
+export const steps = [
+  "schedule",
+  "scheduleRemove",
+  "send",
+  "send",
+  "receive",
+  "receive",
+  "sendThrow",
+  "next",
+  "close",
+  "open",
+  "preference",
+  "scheduleAll",
+  "spawn",
+  "spawn",
+  "insert",
+  "remove",
+  "run",
+  "switch",
+  "kill",
+  "killPending",
+  "throw",
+  "throwPending",
+  "blockTrap",
+  "switchTrap",
+  "nestedRun",
+  "watchdog",
+  "callbacks",
+  "throwingCallbacks",
+  "sleep",
+  "foreign",
+  "timeout",
+  "select",
+  "selectDefault",
+  "join",
+  "bind",
+  "setAtomic",
+  "return",
+  "fail"
+] as const
+
+export type Step = readonly [what: typeof steps[number], a: number, b: number]
+
+class Oops extends Error {}
+
+/** Every tasklet runs the list of steps from a place of its own. */
+export class Program {
+  readonly channels: ReadonlyArray<Channel<number>>
+  readonly tasklets: Array<Tasklet> = []
+  private left = 120
+  private readonly steps: ReadonlyArray<Step>
+
+  constructor(steps: ReadonlyArray<Step>) {
+    this.steps = steps
+    this.channels = [channel<number>(), channel<number>(), channel<number>({ capacity: 2 })]
+  }
+
+  check(): void {
+    check(this.channels, this.tasklets)
+  }
+
+  body = (from: number): Steps<number> => this.work(from)
+
+  private *work(from: number): Steps<number> {
+    for (let i = 0; i < this.steps.length && this.left-- > 0; i++) {
+      const [what, a, b] = this.steps[(from + i) % this.steps.length]!
+      this.check()
+      if (what === "return") return from
+      if (what === "fail") throw new Oops("fail")
+      try {
+        yield* this.perform(what, a, b)
+      } catch (error) {
+        this.check()
+        if (b === 0) throw error
+      }
+      this.check()
+    }
+    return -1
+  }
+
+  private *perform(what: typeof steps[number], a: number, b: number): Steps<void> {
+    const c = this.channels[a % this.channels.length]!
+    const t = this.tasklets[a % Math.max(1, this.tasklets.length)] ?? getcurrent()
+    switch (what) {
+      case "schedule":
+        return void (yield* schedule())
+      case "scheduleRemove":
+        return void (yield* scheduleRemove())
+      case "send":
+        return yield* c.send(b)
+      case "receive":
+        return void (yield* c.receive())
+      case "sendThrow":
+        return yield* c.sendThrow(new Oops("sent"))
+      case "next":
+        return void (yield* c.next())
+      case "close":
+        return c.close()
+      case "open":
+        return c.open()
+      case "preference":
+        c.preference = b - 1
+        return
+      case "scheduleAll":
+        c.scheduleAll = b === 0
+        return
+      case "spawn":
+        if (this.tasklets.length < 12) this.tasklets.push(new Tasklet(this.body).setup(a + b))
+        return
+      case "insert":
+        return void t.insert()
+      case "remove":
+        return void t.remove()
+      case "run":
+        return yield* t.run()
+      case "switch":
+        return yield* t.switch()
+      case "kill":
+        return yield* t.kill()
+      case "killPending":
+        return yield* t.kill({ pending: true })
+      case "throw":
+        return yield* t.throw(new Oops("thrown"))
+      case "throwPending":
+        return yield* t.throw(new Oops("thrown"), { pending: true })
+      case "blockTrap":
+        getcurrent().blockTrap = b === 0
+        return
+      case "switchTrap":
+        return void switchTrap(b === 0 ? 1 : -switchTrap())
+      case "nestedRun":
+        return void (yield* run())
+      case "watchdog":
+        return void (yield* run({ timeout: 1 + a, soft: b === 0, totaltimeout: b === 1, ignoreNesting: b === 2 }))
+      case "callbacks":
+        setScheduleCallback(b === 0 ? null : () => {})
+        setChannelCallback(b === 0 ? null : () => {})
+        return
+      case "throwingCallbacks":
+        setChannelCallback(() => {
+          throw new Oops("callback")
+        })
+        return
+      case "sleep":
+        return yield* sleep(0)
+      case "foreign":
+        return yield* Effect.promise(() => Promise.resolve())
+      case "timeout":
+        return void (yield* Effect.timeoutOption(c.receive(), 0))
+      case "select":
+        return void (yield* select({ x: this.channels[0]!.receive(), y: this.channels[1]!.send(b) }))
+      case "selectDefault":
+        return void (yield* select({ x: c.receive() }, { default: 0 }))
+      case "join":
+        return void (yield* t.join())
+      case "bind":
+        return void t.bind(this.body, [a])
+      case "setAtomic":
+        return void getcurrent().setAtomic(b === 0)
+    }
+  }
+
+  *main(): Steps<void> {
+    for (let i = 0; i < 3; i++) this.tasklets.push(new Tasklet(this.body).setup(i))
+    for (let i = 0; i < 4; i++) {
+      try {
+        yield* i % 2 === 0 ? run() : call(this.body, i)
+      } catch {
+        // whatever it was, it must leave things in order
+      }
+      this.check()
+    }
+    yield* this.settle()
+  }
+
+  /** It works: two tasklets exchange a value. */
+  private *settle(): Steps<void> {
+    setChannelCallback(null)
+    setScheduleCallback(null)
+    switchTrap(-switchTrap())
+    const me = getmain()
+    me.blockTrap = false
+    me.setAtomic(false)
+    this.left = 0
+    for (const t of this.tasklets) {
+      t.blockTrap = false
+      for (let tries = 0; t.alive && tries < 10 && !t.isMain; tries++) {
+        try {
+          yield* t.kill()
+        } catch {
+          // an error of its own
+        }
+        this.check()
+      }
+    }
+    for (let tries = 0; tries < 20 && getruncount() > 1; tries++) {
+      try {
+        yield* run()
+      } catch {
+        // an error of its own
+      }
+    }
+    this.check()
+    const c = channel<string>()
+    let got: string | undefined
+    new Tasklet(function*() {
+      got = yield* c.receive()
+    }).setup()
+    new Tasklet(function*() {
+      yield* c.send("works")
+    }).setup()
+    yield* run()
+    expect(got).toBe("works")
+    check([...this.channels, c], this.tasklets)
+    expect(getruncount()).toBe(1)
+  }
+}
