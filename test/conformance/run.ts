@@ -33,7 +33,9 @@ export const run = async (job: Job): Promise<Run> => {
   const first = await runOnce(job, 0, "virtual")
   const { trace } = job.program
   if (trace === undefined || first.failure !== undefined || isDeepStrictEqual(first.trace, trace)) return first
-  for (let attempt = 1; attempt < (layers[job.layer]?.attempts ?? 1); attempt++) {
+  const began = Date.now()
+  const attempts = layers[job.layer]?.attempts ?? 1
+  for (let attempt = 1; attempt < attempts && Date.now() - began < limit / 2; attempt++) {
     const another = await runOnce(job, attempt, "virtual")
     if (isDeepStrictEqual(another.trace, trace)) return another
   }

@@ -275,6 +275,7 @@ describe("turns", () => {
         gevent.spawn(function*() { yield* gevent.sleep(3600) })
         yield* gevent.sleep(0.01)
       }))`
+    expect(spawnSync("npm", ["run", "-s", "build"]).status).toBe(0)
     const began = Date.now()
     const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
       timeout: 10_000,

@@ -1,0 +1,151 @@
+/** The examples, over real sockets on 127.0.0.1. */
+import { Effect } from "effect"
+import * as gevent from "effect-stackless/compat/gevent"
+import { withThread } from "effect-stackless/greenlet"
+import { spawn as spawnProcess, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { clients, Room } from "../../examples/gevent/chat.ts"
+import { download } from "../../examples/gevent/concurrentDownload.ts"
+import { echo } from "../../examples/gevent/echoserver.ts"
+import { PortForwarder } from "../../examples/gevent/portforwarder.ts"
+import { compute } from "../../examples/gevent/threadpool.ts"
+import { proxy } from "../../examples/gevent/webproxy.ts"
+import type { Steps } from "./program.ts"
+
+const local = ["127.0.0.1", 0] as const
+
+const run = <A>(main: () => Steps<A>): Promise<A> => Effect.runPromise(withThread(gevent.call(main)))
+
+beforeAll(() => void vi.spyOn(console, "log").mockImplementation(() => {}))
+afterAll(() => void vi.restoreAllMocks())
+
+/** Says some lines to an echo server, and gives back what it answers. */
+function* conversation(address: gevent.Address, ...said: ReadonlyArray<string>): Steps<Array<string>> {
+  const socket = yield* gevent.createConnection(address, { timeout: 5 })
+  const lines = socket.makefile()
+  const heard = [String(yield* lines.readline())]
+  for (const line of said) {
+    yield* socket.sendall(`${line}\n`)
+    heard.push(String(yield* lines.readline()))
+  }
+  socket.close()
+  return heard
+}
+
+const welcome = "Welcome to the echo server! Type quit to exit.\r\n"
+
+test("the echo server answers each line, until somebody quits", async () => {
+  const heard = await run(function*() {
+    const server = new gevent.StreamServer(local, echo)
+    yield* server.start()
+    const talks = [["a", "b"], ["c", "quit"]].map((lines) => gevent.spawn(conversation, server.address, ...lines))
+    yield* gevent.joinall(talks, { raiseError: true })
+    yield* server.stop()
+    return talks.map((talk) => talk.value)
+  })
+  expect(heard).toEqual([[welcome, "a\n", "b\n"], [welcome, "c\n", ""]])
+})
+
+test("the port forwarder passes on what is said in both directions, and survives a destination that is not there", async () => {
+  await run(function*() {
+    const server = new gevent.StreamServer(local, echo)
+    yield* server.start()
+    const forwarder = new PortForwarder(local, server.address)
+    yield* forwarder.start()
+    expect(yield* conversation(forwarder.address, "through")).toEqual([welcome, "through\n"])
+    yield* server.stop()
+    expect(yield* conversation(forwarder.address)).toEqual([""])
+    yield* forwarder.stop()
+  })
+})
+
+describe("beside a web server", () => {
+  const web = createServer(async (request, response) => {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    response.writeHead(request.url === "/gone" ? 404 : 200, { "x-kept": "yes" }).end(`page ${request.url}`)
+  })
+  let base: string
+  beforeAll(async () => {
+    await once(web.listen(0, "127.0.0.1"), "listening")
+    base = `127.0.0.1:${(web.address() as { port: number }).port}`
+  })
+  afterAll(() => void web.close())
+
+  test("the downloads go on at the same time", async () => {
+    const began = Date.now()
+    const urls = Array.from({ length: 10 }, (_, n) => `http://${base}/${n}`)
+    expect(await run(() => download(urls))).toEqual(Array(10).fill(7))
+    expect(Date.now() - began).toBeLessThan(900)
+  })
+
+  test("the web proxy passes pages on, and answers 502 for a server that is not there", async () => {
+    await run(function*() {
+      const server = new gevent.WSGIServer(local, proxy)
+      yield* server.start()
+      const get = (path: string) =>
+        Effect.promise(async () => {
+          const response = await fetch(`http://127.0.0.1:${server.serverPort}${path}`)
+          return [response.status, response.headers.get("x-kept"), await response.text()]
+        })
+      expect(yield* get(`/${base}/a?b=c`)).toEqual([200, "yes", "page /a?b=c"])
+      expect(yield* get(`/${base}/gone`)).toEqual([404, "yes", "page /gone"])
+      expect((yield* get("/127.0.0.1:1/x"))[0]).toBe(502)
+      yield* server.stop()
+    })
+  })
+})
+
+test("the thread pool computes while another greenlet has its turns", async () => {
+  const { numbers, turns } = await run(compute)
+  expect(numbers).toEqual([196_418, 317_811, 514_229])
+  expect(turns).toBeGreaterThan(3)
+})
+
+test("the chat delivers every message to 2,000 clients of another process", async () => {
+  const built = spawnSync("npm", ["run", "-s", "build:programs"], { encoding: "utf8" })
+  expect({ status: built.status, said: built.stdout + built.stderr }).toMatchObject({ status: 0 })
+  const [count, speakers] = [2000, 5]
+  const figures = await run(function*() {
+    const room = new Room()
+    const server = new gevent.StreamServer(local, (socket, address) => room.handle(socket, address), { backlog: 2048 })
+    yield* server.start()
+    const crowd = spawnProcess(
+      process.execPath,
+      [".build/examples/gevent/chat.js", String(count), String(server.serverPort), String(speakers)],
+      { stdio: ["ignore", "pipe", "inherit"] }
+    )
+    let printed = ""
+    crowd.stdout.on("data", (part) => printed += part)
+    let most = 0
+    const watching = gevent.spawn(function*(): Steps {
+      for (;;) {
+        most = Math.max(most, room.size)
+        yield* gevent.sleep(0.005)
+      }
+    })
+    yield* Effect.promise(() => once(crowd, "close"))
+    yield* watching.kill()
+    yield* server.stop()
+    return { ...JSON.parse(printed), most, messages: room.messages }
+  })
+  console.info(figures)
+  expect(figures).toMatchObject({
+    clients: count,
+    delivered: count * speakers,
+    lost: 0,
+    most: count,
+    messages: speakers
+  })
+}, 60_000)
+
+test("the clients of the chat also run beside its server", async () => {
+  await run(function*() {
+    const room = new Room()
+    const server = new gevent.StreamServer(local, (socket, address) => room.handle(socket, address), { spawn: 100 })
+    yield* server.start()
+    expect(yield* gevent.call(clients, 20, server.address, 2)).toMatchObject({ delivered: 40, lost: 0 })
+    yield* server.stop()
+  })
+})
