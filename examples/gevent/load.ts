@@ -63,10 +63,13 @@ export interface Figures {
   readonly memory: number
 }
 
+/** A Python that has gevent: Debian's has, if the package is installed. */
+const pythons = ["python3", "/usr/bin/python3"].filter((path) => spawnSync(path, ["-c", "import gevent"]).status === 0)
+
 const startOf = (name: string): ChildProcess => {
   const stdio = ["ignore", "pipe", "inherit"] as const
   return name === "gevent"
-    ? spawnProcess("python3", ["-c", python], { stdio: [...stdio] })
+    ? spawnProcess(pythons[0]!, ["-c", python], { stdio: [...stdio] })
     : spawnProcess(process.execPath, [fileURLToPath(import.meta.url), "--serve", name], { stdio: [...stdio] })
 }
 
@@ -123,7 +126,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   else {
     const [connections, rounds] = [Number(first ?? 10_000), Number(second ?? 10)]
     const names = ["node", "effect-stackless"]
-    if (spawnSync("python3", ["-c", "import gevent"]).status === 0) names.push("gevent")
+    if (pythons.length > 0) names.push("gevent")
     const rates: Array<number> = []
     for (const name of names) {
       const figures = await load(name, connections, rounds)

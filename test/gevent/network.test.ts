@@ -2,8 +2,12 @@
 import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
 import { withThread } from "effect-stackless/greenlet"
+import { execFileSync } from "node:child_process"
 import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { connect, createServer, type Server, type Socket as NodeSocket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { caught, realProgram, type Steps } from "./program.ts"
 
@@ -159,6 +163,42 @@ describe("a stream server", () => {
     yield* server.stop()
     yield* serving.join(1)
     expect(serving.ready()).toBe(true)
+  })
+})
+
+describe("TLS", () => {
+  /** A key and a certificate for 127.0.0.1. */
+  const identity = () => {
+    const directory = mkdtempSync(join(tmpdir(), "gevent-tls-"))
+    const [keyFile, certFile] = [join(directory, "key.pem"), join(directory, "cert.pem")]
+    const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-keyout", keyFile, "-out", certFile, ...subject], {
+      stdio: "ignore"
+    })
+    const made = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
+    rmSync(directory, { recursive: true })
+    return made
+  }
+
+  realProgram("is served and spoken, and a certificate that nobody knows is refused", function*() {
+    const { cert, key } = identity()
+    yield* serving(
+      echo,
+      function*(address) {
+        const socket = yield* gevent.createConnection(address, { tls: { ca: cert }, timeout: 5 })
+        yield* socket.sendall("secret")
+        expect(String(yield* socket.recv())).toBe("secret")
+        socket.shutdown("write")
+        expect((yield* socket.recv()).byteLength).toBe(0)
+        socket.close()
+        expect(yield* caught(gevent.createConnection(address, { tls: {} }))).toMatchObject({
+          name: "SocketError",
+          code: "DEPTH_ZERO_SELF_SIGNED_CERT"
+        })
+      },
+      { tls: { key, cert } }
+    )
   })
 })
 

