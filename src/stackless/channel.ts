@@ -325,18 +325,20 @@ const act = (
   const meets = direction > 0 ? channel.balance < 0 : channel.balance > 0
   const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
-  const interthread = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
+  const foreign = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
+  // upstream tells late of what crosses threads
+  const late = foreign && choosing(target, performer.thread) === undefined
   carry(source, value, raising)
   try {
-    if (channelCallback !== undefined && !interthread) notify(channel, source, direction, !meets && !takesIn)
+    if (channelCallback !== undefined && !late) notify(channel, source, direction, !meets && !takesIn)
     const next = takesIn
       ? putIn(channel, source)
       : target === undefined
       ? wait(channel, source, direction)
-      : interthread
+      : foreign
       ? meetOutside(channel, source, target, direction)
       : meet(channel, source, target as Tasklet, direction)
-    if (channelCallback !== undefined && interthread) notify(channel, source, direction, false)
+    if (channelCallback !== undefined && late) notify(channel, source, direction, false)
     return next
   } catch (error) {
     source.give(undefined)
@@ -381,7 +383,7 @@ const meetOutside = (
   direction: Direction
 ): Microthread => {
   const scheduler = schedulerOf(source.thread)
-  const chooser = target instanceof Party && target.tasklet?.thread === source.thread ? target.tasklet : undefined
+  const chooser = choosing(target, source.thread)
   const yields = chooser !== undefined && (channel.scheduleAll || channel.preference === -direction)
   if (yields) scheduler.requireSwitch(chooser)
   channel.take(target)
@@ -394,6 +396,12 @@ const meetOutside = (
   scheduler.remove(chooser)
   scheduler.insertNext(chooser)
   return scheduler.switch(source, chooser, true)
+}
+
+/** The tasklet of this thread that is behind the offer of a selection. */
+const choosing = (target: Waiter, thread: Thread): Tasklet | undefined => {
+  const tasklet = target instanceof Party ? target.tasklet : undefined
+  return tasklet?.thread === thread ? tasklet : undefined
 }
 
 /** Nobody waits, but there is room for the value. */
