@@ -103,42 +103,66 @@ test("the thread pool computes while another greenlet has its turns", async () =
   expect(turns).toBeGreaterThan(3)
 })
 
-test("the chat delivers every message to 2,000 clients of another process", async () => {
-  const built = spawnSync("npm", ["run", "-s", "build:programs"], { encoding: "utf8" })
-  expect({ status: built.status, said: built.stdout + built.stderr }).toMatchObject({ status: 0 })
-  const [count, speakers] = [2000, 5]
-  const figures = await run(function*() {
-    const room = new Room()
-    const server = new gevent.StreamServer(local, (socket, address) => room.handle(socket, address), { backlog: 2048 })
-    yield* server.start()
-    const crowd = spawnProcess(
-      process.execPath,
-      [".build/examples/gevent/chat.js", String(count), String(server.serverPort), String(speakers)],
-      { stdio: ["ignore", "pipe", "inherit"] }
-    )
-    let printed = ""
-    crowd.stdout.on("data", (part) => printed += part)
-    let most = 0
-    const watching = gevent.spawn(function*(): Steps {
-      for (;;) {
-        most = Math.max(most, room.size)
-        yield* gevent.sleep(0.005)
-      }
+describe("in processes of their own", () => {
+  beforeAll(() => {
+    const built = spawnSync("npm", ["run", "-s", "build:programs"], { encoding: "utf8" })
+    expect({ status: built.status, said: built.stdout + built.stderr }).toMatchObject({ status: 0 })
+  }, 120_000)
+
+  test("the chat delivers every message to 2,000 clients of another process", async () => {
+    const [count, speakers] = [2000, 5]
+    const figures = await run(function*() {
+      const room = new Room()
+      const server = new gevent.StreamServer(local, (socket, address) => room.handle(socket, address), {
+        backlog: 2048
+      })
+      yield* server.start()
+      const crowd = spawnProcess(
+        process.execPath,
+        [".build/examples/gevent/chat.js", String(count), String(server.serverPort), String(speakers)],
+        { stdio: ["ignore", "pipe", "inherit"] }
+      )
+      let printed = ""
+      crowd.stdout.on("data", (part) => printed += part)
+      let most = 0
+      const watching = gevent.spawn(function*(): Steps {
+        for (;;) {
+          most = Math.max(most, room.size)
+          yield* gevent.sleep(0.005)
+        }
+      })
+      yield* Effect.promise(() => once(crowd, "close"))
+      yield* watching.kill()
+      yield* server.stop()
+      return { ...JSON.parse(printed), most, messages: room.messages }
     })
-    yield* Effect.promise(() => once(crowd, "close"))
-    yield* watching.kill()
-    yield* server.stop()
-    return { ...JSON.parse(printed), most, messages: room.messages }
+    console.info(figures)
+    expect(figures).toMatchObject({
+      clients: count,
+      delivered: count * speakers,
+      lost: 0,
+      most: count,
+      messages: speakers
+    })
+  }, 60_000)
+
+  test("a program ends with its main greenlet, whatever the others still wait for", () => {
+    const source = `
+      import { Effect } from "effect"
+      import * as gevent from "effect-stackless/compat/gevent"
+      await Effect.runPromise(gevent.call(function*() {
+        gevent.spawn(function*() { yield* gevent.sleep(3600) })
+        yield* gevent.sleep(0.01)
+      }))`
+    const began = Date.now()
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
+      timeout: 10_000,
+      encoding: "utf8"
+    })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" })
+    expect(Date.now() - began).toBeLessThan(9000)
   })
-  console.info(figures)
-  expect(figures).toMatchObject({
-    clients: count,
-    delivered: count * speakers,
-    lost: 0,
-    most: count,
-    messages: speakers
-  })
-}, 60_000)
+})
 
 test("the clients of the chat also run beside its server", async () => {
   await run(function*() {

@@ -33,17 +33,6 @@ export class LoopExit extends Error {
 }
 
 /**
- * A greenlet that waits for something was switched to by somebody else. Mirrors
- * `gevent.exceptions.InvalidSwitchError`.
- *
- * @category errors
- * @since 0.1.0
- */
-export class InvalidSwitchError extends Error {
-  override readonly name: string = "InvalidSwitchError"
-}
-
-/**
  * The hub was asked to wait, in a link or another callback that runs in it. Mirrors
  * `gevent.exceptions.BlockingSwitchOutError`.
  *
@@ -52,6 +41,17 @@ export class InvalidSwitchError extends Error {
  */
 export class BlockingSwitchOutError extends GreenletError {
   override readonly name: string = "BlockingSwitchOutError"
+}
+
+/**
+ * An object was waited for on another thread of greenlets than that it was made on. Mirrors
+ * `gevent.exceptions.InvalidThreadUseError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidThreadUseError extends Error {
+  override readonly name: string = "InvalidThreadUseError"
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   Operation,
   type Thread
 } from "../../greenlet/index.ts"
-import { type Blocked, BlockingSwitchOutError, LoopExit } from "./exceptions.ts"
+import { type Blocked, BlockingSwitchOutError, InvalidThreadUseError, LoopExit } from "./exceptions.ts"
 import { Callback, Callbacks, Idle, Idles, type Runnable, Timer, Timers, type Turn } from "./loop.ts"
 
 /** How long callbacks may keep timers and the JavaScript event loop waiting, in milliseconds. Upstream's is the same. */
@@ -229,6 +229,11 @@ export class Hub extends KernelGreenlet {
   parks(current: Microthread, what: unknown): Microthread {
     if (current === this) {
       throw new BlockingSwitchOutError("Impossible to call blocking function in the event loop callback")
+    }
+    if (current.thread !== this.thread) {
+      throw new InvalidThreadUseError(
+        `${describe(what)} belongs to another thread of greenlets: make it on the thread that waits for it`
+      )
     }
     if (current instanceof Cooperative) current.blockedOn = what
     else if (current === this.thread.main) this.mainBlockedOn = what

@@ -23,7 +23,7 @@ export {
   type Blocked,
   BlockingSwitchOutError,
   ConcurrentObjectUseError,
-  InvalidSwitchError,
+  InvalidThreadUseError,
   LoopExit,
   RuntimeError
 } from "./exceptions.ts"

@@ -67,9 +67,10 @@ export abstract class AbstractLinkable {
   /** Does it have what those who wait, wait for? */
   abstract ready(): boolean
 
-  /** The hub that it uses: that of the thread it was first used on. */
+  /** The hub that it uses: that of the thread it was first used on, as long as there is that thread. */
   protected get hub(): Hub {
-    return this.hub_ ??= gethub()
+    if (this.hub_ === undefined || this.hub_.thread.ended) this.hub_ = gethub()
+    return this.hub_
   }
 
   /** How many links it has, those of greenlets that wait counted. Mirrors `linkcount`. */
