@@ -83,6 +83,8 @@ export class GreenletFiber {
   jump: Microthread | undefined = undefined
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
+  /** Who wants to know when it goes on. */
+  private waiters: Array<() => void> | undefined = undefined
   /** `thread.watch` has stopped it. */
   preempted = false
   /** Its continuation, while it lets the event loop have a turn. */
@@ -234,7 +236,19 @@ export class GreenletFiber {
     }
   }
 
+  /** Calls `f` when it has gone on, or been given up. */
+  whenResumed(f: () => void): void {
+    ;(this.waiters ??= []).push(f)
+  }
+
+  private tellResumed(): void {
+    const { waiters } = this
+    this.waiters = undefined
+    for (const f of waiters!) f()
+  }
+
   private outcome(): Outcome {
+    if (this.waiters !== undefined && this.task === undefined) this.tellResumed()
     for (;;) {
       const { proxy } = this
       if (this.exit !== undefined || this.jump !== undefined) {
@@ -280,6 +294,7 @@ export class GreenletFiber {
     if (this.fiber === undefined) return
     this.proxy = undefined
     this.pause = undefined
+    if (this.waiters !== undefined) queueMicrotask(() => this.tellResumed())
     ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
     this.resume = undefined
@@ -459,6 +474,12 @@ const performHard = (operation: Operation<any, any, any>, side: GreenletFiber): 
   }
   side.jump = next
   return park
+}
+
+/** The greenlet whose fiber has just started `fiber`, a child of its own, which performs its first operation. */
+export const starterOf = (fiber: Fiber.Fiber<unknown, unknown>): Microthread | undefined => {
+  const gate = fiber.cache.scheduler
+  return gate instanceof Gate && gate.open?.fiber !== fiber ? gate.open?.greenlet : undefined
 }
 
 /** For `Thread.standForMain`: a child of a greenlet's fiber wants to switch. */

@@ -6,7 +6,7 @@
 export { call } from "./call.ts"
 export { developmentMode, type ReportForgotten } from "./development.ts"
 export { AttributeError, GreenletError, GreenletExit, SystemError, ValueError } from "./errors.ts"
-export { failureOf } from "./fiber.ts"
+export { failureOf, starterOf } from "./fiber.ts"
 export type { Frame } from "./frame.ts"
 export { depthOf, frameOf, type GreenletFrame } from "./greenlet-frame.ts"
 export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"

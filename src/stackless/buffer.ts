@@ -6,7 +6,7 @@
  * a value is taken: its value takes the room, and the sender is made runnable. As there, the preference is 1 unless it is
  * set: a sender goes on, whether somebody waits to receive or not.
  */
-import { Channel, serve } from "./channel.ts"
+import { Channel, serve, withhold } from "./channel.ts"
 import { ValueError } from "./errors.ts"
 import { Party } from "./party.ts"
 import type { Waiter } from "./tasklet.ts"
@@ -35,7 +35,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
   }
 
   override store(value: unknown, raising: boolean): void {
-    const party = new Party(value, raising, this.taken)
+    const party = new Party(value, raising, this.taken, undefined)
     this.line(party, 1, this.last === undefined ? this.right : this.last.right)
     this.last = party
     this.stored++
@@ -45,8 +45,11 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
   private readonly taken = (): void => {
     this.stored--
     if (this.stored === 0) this.last = undefined
-    if (this.balance <= this.stored) return
-    const sender = (this.last === undefined ? this.right : this.last.right) as Waiter
+    let sender: Waiter | undefined
+    do {
+      if (this.balance <= this.stored) return
+      sender = (this.last === undefined ? this.right : this.last.right) as Waiter
+    } while (sender instanceof Party && sender.doubtful && withhold(this, sender))
     this.take(sender)
     const { inbox, raising } = sender
     this.store(inbox, raising)

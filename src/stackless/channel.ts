@@ -7,7 +7,7 @@
  * out of the middle of the queue at once, where upstream walks it.
  */
 import { Effect, Exit, type Fiber } from "effect"
-import { call, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { call, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
 import { nameProperty } from "./names.ts"
@@ -272,8 +272,8 @@ export class Send<T> extends Operation<void> {
     }
     return act(channel, performer, this.value, this.raising, 1)
   }
-  override performOutside(): Effect.Effect<void> {
-    return actOutside(this.channel, this.value, this.raising, 1)
+  override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
+    return actOutside(this.channel, this.value, this.raising, 1, fiber)
   }
 }
 
@@ -299,8 +299,8 @@ export class Receive<T> extends Operation<T> {
     }
     return act(channel, performer, undefined, false, -1)
   }
-  override performOutside(_thread: Thread, _fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
-    return actOutside(this.channel, undefined, false, -1)
+  override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
+    return actOutside(this.channel, undefined, false, -1, fiber)
   }
 }
 
@@ -322,7 +322,7 @@ const act = (
 ): Microthread => {
   const scheduler = schedulerOf(performer.thread)
   const source = scheduler.current(performer)
-  const meets = direction > 0 ? channel.balance < 0 : channel.balance > 0
+  const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
   const foreign = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
@@ -430,34 +430,65 @@ export const wait = (channel: Channel<any>, source: Tasklet, direction: Directio
   }
 }
 
-/** The same for a fiber that is no tasklet. */
+/** The same for a fiber that is no tasklet. It lines up in the same step, or somebody might come between. */
 const actOutside = (
   channel: Channel<any>,
   value: unknown,
   raising: boolean,
-  direction: Direction
-): Effect.Effect<any> =>
-  Effect.suspend((): Effect.Effect<any> => {
-    if (direction > 0 ? channel.balance < 0 : channel.balance > 0) {
-      const target = channel.right as Waiter
-      channel.take(target)
-      const { inbox, raising: raises } = target
-      serve(target, value, raising)
-      return raises ? Effect.die(inbox) : Effect.succeed(inbox)
-    }
-    if (direction > 0 && channel.room) {
-      channel.store(value, raising)
-      return Effect.void
-    }
-    if (channel.closing) return Effect.die(new ValueError("Send/receive operation on a closed channel"))
-    return Effect.callback<any>((resume) => {
-      const party = new Party(value, raising, resume)
-      channel.line(party, direction)
-      return Effect.sync(() => {
-        if (party.channel !== undefined) channel.take(party)
-      })
-    })
+  direction: Direction,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<any> => {
+  const owner = starterOf(fiber)
+  return Effect.callback<any>((resume) => {
+    const party = new Party(value, raising, resume, owner)
+    if (exchangeAsParty(channel, party, direction)) return
+    if (channel.closing) return resume(Effect.die(new ValueError("Send/receive operation on a closed channel")))
+    channel.line(party, direction)
+    return Effect.sync(() => party.leave())
   })
+}
+
+/** A party gets what it wants if somebody waits to give it, or there is room. */
+export const exchangeAsParty = (channel: Channel<any>, party: Party, direction: Direction): boolean => {
+  if (meetsOn(channel, direction)) {
+    const target = channel.right as Waiter
+    channel.take(target)
+    const { inbox, raising } = target
+    serve(target, party.inbox, party.raising)
+    party.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
+    return true
+  }
+  if (direction < 0 || !channel.room) return false
+  channel.store(party.inbox, party.raising)
+  party.resume(Exit.void)
+  return true
+}
+
+/** Does somebody wait for who acts in that direction? */
+export const meetsOn = (channel: Channel<any>, direction: Direction): boolean => {
+  for (;;) {
+    if (direction > 0 ? channel.balance >= 0 : channel.balance <= 0) return false
+    const { right } = channel
+    if (!(right instanceof Party && right.doubtful)) return true
+    withhold(channel, right)
+  }
+}
+
+/**
+ * Takes a doubtful party out of its queue until its fiber has had its turn: what it were given might be lost. If it still
+ * waits then, it is served, or lines up again. Returns true.
+ */
+export const withhold = (channel: Channel<any>, party: Party): true => {
+  const direction = channel.balance > 0 ? 1 : -1
+  channel.take(party)
+  party.withheld = true
+  party.owner!.whenResumed(() => {
+    if (!party.withheld) return
+    party.withheld = false
+    if (!exchangeAsParty(channel, party, direction)) channel.line(party, direction)
+  })
+  return true
+}
 
 /** Gives a waiter what it waited for, and lets it go on: a tasklet when its turn comes. */
 export const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {

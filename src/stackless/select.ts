@@ -12,8 +12,19 @@
  * or throwing into it, withdraws its offers.
  */
 import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
-import { type Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import { carry, Channel, channelCallbackNow, type Direction, notify, Receive, Send, wait } from "./channel.ts"
+import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
+import {
+  carry,
+  Channel,
+  channelCallbackNow,
+  type Direction,
+  exchangeAsParty,
+  meetsOn,
+  notify,
+  Receive,
+  Send,
+  wait
+} from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
@@ -127,7 +138,7 @@ const choose = (cases: Cases): string | undefined => {
 }
 
 const possible = (channel: Channel<any>, direction: Direction): boolean =>
-  direction > 0 ? channel.balance < 0 || channel.room : channel.balance > 0
+  meetsOn(channel, direction) || (direction > 0 && channel.room)
 
 const selectable = (key: string, operation: Operation<any, any>): Selectable => {
   if (operation instanceof Send) {
@@ -151,8 +162,12 @@ class Selection extends Channel<any> {
   /** Continues a fiber that is no tasklet. */
   resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
 
-  constructor(cases: Cases) {
+  /** See `Party`. */
+  readonly owner: Microthread | undefined
+
+  constructor(cases: Cases, owner: Microthread | undefined) {
     super()
+    this.owner = owner
     for (const [key, operation] of Object.entries(cases)) {
       this.offers.push(new Offer(this, key, selectable(key, operation)))
     }
@@ -212,7 +227,7 @@ class Offer extends Party {
   private readonly selection: Selection
 
   constructor(selection: Selection, key: string, { channel, direction, raising, value }: Selectable) {
-    super(value, raising, (effect) => selection.done(key, effect as Exit.Exit<unknown>))
+    super(value, raising, (effect) => selection.done(key, effect as Exit.Exit<unknown>), selection.owner)
     this.selection = selection
     this.target = channel
     this.direction = direction
@@ -232,7 +247,7 @@ class Select extends Operation<unknown, any> {
 
   perform(performer: Microthread): Microthread {
     const source = schedulerOf(performer.thread).current(performer)
-    const selection = new Selection(this.cases)
+    const selection = new Selection(this.cases, undefined)
     if (channelCallbackNow() !== undefined) {
       for (const { direction, target } of selection.offers) notify(target, source, direction, true)
     }
@@ -245,22 +260,30 @@ class Select extends Operation<unknown, any> {
     }
   }
 
-  override performOutside(_thread: Thread, _fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<unknown, any> {
+  override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<unknown, any> {
     const { cases } = this
-    return Effect.suspend(() => {
+    const owner = starterOf(fiber)
+    return Effect.callback<unknown, any>((resume) => {
       const key = choose(cases)
-      if (key !== undefined) return Effect.map(cases[key]!, (value): unknown => ({ key, value }))
-      return Effect.callback<unknown, any>((resume) => {
-        let selection: Selection
-        try {
-          selection = new Selection(cases)
-        } catch (error) {
-          return resume(Effect.die(error))
-        }
-        selection.resume = resume
-        selection.offer()
-        return Effect.sync(() => selection.withdraw())
-      })
+      if (key !== undefined) {
+        return this.doAtOnce(key, (effect) => resume(Effect.map(effect, (value) => ({ key, value }))))
+      }
+      let selection: Selection
+      try {
+        selection = new Selection(cases, owner)
+      } catch (error) {
+        return resume(Effect.die(error))
+      }
+      selection.resume = resume
+      selection.offer()
+      return Effect.sync(() => selection.withdraw())
     })
+  }
+
+  private doAtOnce(key: string, resume: (effect: Effect.Effect<any, any>) => void): void {
+    const operation = this.cases[key]!
+    if (operation instanceof Join) return resume(operation)
+    const { channel, direction, raising, value } = selectable(key, operation)
+    exchangeAsParty(channel, new Party(value, raising, resume, undefined), direction)
   }
 }

@@ -433,14 +433,14 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * Throws `RuntimeError` if the tasklet belongs to another thread and runs or is scheduled there, `TypeError` if it is
    * no context. Returns the tasklet. Mirrors `tasklet.set_context`.
    */
-  setContext(context: Context.Context<any>): this {
+  setContext<R>(context: Context.Context<R>): this {
     if (!Context.isContext(context)) throw new TypeError(`a tasklet's context is a Context of Effect`)
     if (this.thread !== currentThread() && (this.isCurrent || this.scheduled)) {
       throw new RuntimeError("the tasklet is current or scheduled on another thread")
     }
-    this.context = context
+    this.context = context as Context.Context<any>
     const { fiber } = this
-    if (fiber !== undefined) fiber.fiber?.setContext(fiber.gate.contextFor(context))
+    if (fiber !== undefined) fiber.fiber?.setContext(fiber.gate.contextFor(context as Context.Context<any>))
     return this
   }
 
