@@ -260,7 +260,7 @@ describe("turns", () => {
     let ticks = 0
     const interval = setInterval(() => ticks++, 1)
     const sleeper = gevent.spawn(body(function*() {
-      yield* gevent.sleep(0.02)
+      yield* gevent.sleep(0.1)
     }))
     const began = Date.now()
     while (!sleeper.ready() && Date.now() - began < 2000) yield* gevent.sleep()
