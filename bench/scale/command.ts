@@ -11,9 +11,9 @@ const usage = "usage: npm run bench -- scale [--json] [--plot FILE] [SERIES…]"
 
 /** What is plotted, and how the plot calls it. */
 const plotted: Readonly<Record<string, string>> = {
-  "switch.shuffled": "in random order",
-  "raw.shuffled": "bare generators, likewise",
-  "switch": "in order of creation"
+  "switch.shuffled": "tasklets, random order",
+  "raw.shuffled": "bare generators, random order",
+  "switch": "tasklets, order of creation"
 }
 
 interface Point {

@@ -14,7 +14,7 @@ export interface Plot {
   readonly curves: ReadonlyArray<Curve>
 }
 
-const WIDTH = 760
+const WIDTH = 820
 const HEIGHT = 420
 /** The area of the curves. */
 const LEFT = 64
