@@ -19,7 +19,7 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
           const program = new Program(list)
           await onThread(call(() => program.main()))
         }),
-        { numRuns: 400, endOnFailure: false }
+        { numRuns: 150, endOnFailure: false }
       )
     } finally {
       enableSoftswitch(true)
