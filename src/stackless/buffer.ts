@@ -57,7 +57,12 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
   }
 }
 
-/** What a channel is made with. */
+/**
+ * What a channel is made with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ChannelOptions {
   /** How many values it takes in while nobody receives, before its senders block. 0, the default, is none. */
   readonly capacity?: number

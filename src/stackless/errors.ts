@@ -16,7 +16,12 @@ export class RuntimeError extends Error {
   override readonly name: string = "RuntimeError"
 }
 
-/** A tasklet that waits, and the channel that it waits on. */
+/**
+ * A tasklet that waits, and the channel that it waits on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Waiting {
   readonly tasklet: Tasklet
   readonly channel: Channel<any>

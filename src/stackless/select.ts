@@ -32,10 +32,20 @@ import { Party } from "./party.ts"
 import { schedulerOf } from "./scheduler.ts"
 import type { Link, Tasklet, Waiter } from "./tasklet.ts"
 
-/** The cases of a selection: operations of channels, by names of one's own. */
+/**
+ * The cases of a selection: operations of channels, by names of one's own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Cases = Readonly<Record<string, Operation<any, any>>>
 
-/** What a selection gives back: the name of the case that was done, and its value. */
+/**
+ * What a selection gives back: the name of the case that was done, and its value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Selected<C extends Cases> = {
   [K in keyof C]: { readonly key: K; readonly value: C[K] extends Operation<infer A, any> ? A : never }
 }[keyof C]

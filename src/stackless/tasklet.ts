@@ -49,7 +49,12 @@ const JOINED = 128
 /** It has a trace or a profile function. */
 const TRACED = 256
 
-/** What can be said when throwing into a tasklet. */
+/**
+ * What can be said when throwing into a tasklet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ThrowOptions {
   /** Make the tasklet runnable, to get the error when its turn comes, instead of running it at once. */
   readonly pending?: boolean

@@ -12,7 +12,12 @@ import type { Microthread } from "../greenlet/index.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { Tasklet } from "./tasklet.ts"
 
-/** What `run` is told. */
+/**
+ * What `run` is told.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RunOptions {
   /**
    * How many steps a tasklet may make before it is interrupted: how often its frames may be resumed, and, while an Effect
