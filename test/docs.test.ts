@@ -82,7 +82,7 @@ const pages = [
   ...readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file))
 ].filter((file) => file.endsWith(".md"))
 
-describe.each(pages)("%s", (page) => {
+describe.each(pages.filter((page) => sessionsOf(readFileSync(page, "utf8")).length > 0))("%s", (page) => {
   test.each(sessionsOf(readFileSync(page, "utf8")))("$heading", async ({ code, heading }) => {
     const name = heading.replace(/\W+/g, "-").toLowerCase()
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)

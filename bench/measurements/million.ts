@@ -18,10 +18,9 @@ function* waiting(on: Channel<number>) {
   return yield* on.receive()
 }
 
-const waitingHard = (on: Channel<number>) =>
-  Effect.gen(function*() {
-    return yield* on.receive()
-  })
+const waitingHard = Effect.fnUntraced(function*(on: Channel<number>) {
+  return yield* on.receive()
+})
 
 const makeChannel = (): Channel<number> => {
   const c = channel<number>()
