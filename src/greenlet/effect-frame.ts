@@ -41,7 +41,7 @@ export class EffectFrame implements Frame {
   private effect: Effect.Effect<unknown, unknown, any> | undefined
 
   constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
-    this.side = greenlet.fiber ??= new GreenletFiber(greenlet)
+    this.side = (greenlet.fiber ??= new GreenletFiber(greenlet)).free
     this.effect = effect
   }
 

@@ -73,6 +73,11 @@ export class GreenletFiber {
   greenlet: Microthread
   readonly gate: Gate
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Is an Effect in progress on it? */
+  busy = false
+  /** For the Effects of frames above one that is in progress here: an interrupt of theirs must not interrupt that. */
+  above: GreenletFiber | undefined = undefined
+  private readonly below: GreenletFiber | undefined
   /** Set while the fiber is parked. */
   resume: ((effect: Effect.Effect<any, any>) => void) | undefined = undefined
   /** What the gate keeps: continues the fiber after a wake-up. */
@@ -100,9 +105,29 @@ export class GreenletFiber {
   /** Each ends a spent fiber. */
   endings: Array<() => void> | undefined = undefined
 
-  constructor(greenlet: Microthread) {
+  constructor(greenlet: Microthread, below?: GreenletFiber) {
     this.greenlet = greenlet
-    this.gate = greenlet.thread.gateFor(greenlet.thread.contextOf(greenlet))
+    this.below = below
+    this.gate = below === undefined ? greenlet.thread.gateFor(greenlet.thread.contextOf(greenlet)) : below.gate
+  }
+
+  /** Where the innermost Effect is in progress. */
+  get top(): GreenletFiber {
+    let side: GreenletFiber = this
+    while (side.above?.busy === true) side = side.above
+    return side
+  }
+
+  /** Where the next Effect runs. */
+  get free(): GreenletFiber {
+    let side: GreenletFiber = this
+    while (side.busy) side = side.above ??= new GreenletFiber(this.greenlet, side)
+    return side
+  }
+
+  /** What its fiber inherits: the context of the Effect below, or of the greenlet's creator. */
+  private get inherited(): Context.Context<never> {
+    return this.below?.fiber?.context ?? this.greenlet.thread.contextOf(this.greenlet)
   }
 
   /** Is it suspended in a switch of a child fiber, which is no longer waited for? */
@@ -112,6 +137,7 @@ export class GreenletFiber {
 
   /** Begins a foreign Effect. */
   begin(effect: Effect.Effect<unknown, unknown, any>): Outcome {
+    this.busy = true
     if (this.spent) this.retire()
     if (this.interrupting) {
       this.interrupting = false
@@ -134,7 +160,7 @@ export class GreenletFiber {
         this.unpark(run)
       } else {
         gate.adopts = this
-        Effect.runForkWith(gate.contextFor(this.greenlet.thread.contextOf(this.greenlet)))(run, {
+        Effect.runForkWith(gate.contextFor(this.inherited))(run, {
           uninterruptible: true
         })
       }
@@ -183,6 +209,7 @@ export class GreenletFiber {
 
   /** The greenlet has ended: its fibers end, and Effect interrupts their children. */
   release(): void {
+    this.above?.release()
     if (this.fiber !== undefined) this.retire()
     if (this.retired === undefined) return
     for (const fiber of this.retired) {
@@ -205,6 +232,7 @@ export class GreenletFiber {
   takeExit(): unknown {
     const exit = this.exit!
     this.exit = undefined
+    this.busy = false
     const thrown = this.thrown
     if (thrown !== undefined) {
       this.thrown = undefined

@@ -160,7 +160,7 @@ export abstract class Microthread {
     heir.code = kept === undefined ? code : new Inherited(code as Frame, heir, kept)
     heir.stack = stack
     heir.fiber = fiber
-    if (fiber !== undefined) fiber.greenlet = heir
+    for (let side = fiber; side !== undefined; side = side.above) side.greenlet = heir
     heir.thread.started(heir)
   }
 
@@ -207,12 +207,12 @@ export abstract class Microthread {
    * carried out before it does, so a child of it may be about to lose what it waits for.
    */
   get woken(): boolean {
-    return this.fiber?.task !== undefined
+    return this.fiber?.top.task !== undefined
   }
 
   /** For schedulers: calls `f` as soon as its fiber has gone on. */
   whenResumed(f: () => void): void {
-    this.fiber?.whenResumed(f)
+    this.fiber?.top.whenResumed(f)
   }
 
   /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */

@@ -161,7 +161,7 @@ class ThreadState {
       case WAITING:
         this.parked = g
         for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
-          if (r.fiber?.givenUp === true) this.reclaim(r, true)
+          if (r.fiber?.top.givenUp === true) this.reclaim(r, true)
         }
         return undefined
       case OUTSIDE:
@@ -400,7 +400,7 @@ class ThreadState {
   creatorContext(): Context.Context<never> | undefined {
     if (running === this) {
       const { current } = this
-      return current.fiber?.fiber?.context ?? current.context
+      return current.fiber?.top.fiber?.context ?? current.context
     }
     return Fiber.getCurrent()?.context
   }

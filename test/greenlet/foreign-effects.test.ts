@@ -504,3 +504,46 @@ test("a thread of its own leaves the default one alone", async () => {
   await Effect.runPromise(withThread(Effect.sync(() => expect(getcurrent()).not.toBe(outer))))
   expect(getcurrent()).toBe(outer)
 })
+
+describe("an Effect above another one that is in progress", () => {
+  /** A body that is an Effect, in it a call, in that an Effect that never ends; `log` tells who hears of the end. */
+  const nested = (log: Array<string>, inner: Effect.Effect<unknown>) =>
+    greenlet(() =>
+      Effect.onExit(
+        call(function*() {
+          try {
+            yield* inner
+          } finally {
+            yield* Effect.sleep(1)
+            log.push("the frame in between")
+          }
+        }),
+        (exit) => Effect.sync(() => log.push(`the Effect below: ${exit._tag}`))
+      )
+    )
+
+  test("is interrupted alone when something is thrown into it: frames and Effects below end of the error", async () => {
+    const log: Array<string> = []
+    const g = nested(log, Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push("the Effect above"))))
+    const error = new Error("thrown")
+    await Effect.runPromiseExit(Effect.timeout(g.switch(), 5))
+    expect(await Effect.runPromiseExit(g.throw(error))).toEqual(Exit.die(error))
+    expect(log).toEqual(["the Effect above", "the frame in between", "the Effect below: Failure"])
+    expect(g.dead).toBe(true)
+  })
+
+  test("finds the services that the one below was given", () =>
+    main(function*() {
+      class Name extends Context.Service<Name, string>()("test/Name") {}
+      const g = greenlet(() =>
+        Effect.provideService(
+          call(function*(): Generator<any, unknown, any> {
+            return yield* Name
+          }),
+          Name,
+          "below"
+        )
+      )
+      expect(yield* g.switch()).toBe("below")
+    }))
+})
