@@ -1,7 +1,7 @@
 /** Recursion by `call`: what a level costs, by how many there are. */
 import { Effect } from "effect"
 import { call } from "effect-stackless/stackless"
-import { deep } from "../measurements/depth.ts"
+import { recursion } from "../measurements/depth.ts"
 import { memory } from "../memory.ts"
 import { nanoseconds, powers, type Series } from "./series.ts"
 
@@ -11,13 +11,13 @@ const sizes = [...powers(1000, 1_000_000), 5_000_000]
 const time = async (depth: number): Promise<number> => {
   const times = Math.ceil(LEVELS / depth)
   return nanoseconds(times * depth, async () => {
-    for (let i = 0; i < times; i++) await Effect.runPromise(call(deep, depth, () => 0))
+    for (let i = 0; i < times; i++) await Effect.runPromise(call(recursion(() => 0), depth))
   })
 }
 
 const bytes = async (depth: number): Promise<number> => {
   const before = memory().heap
-  const heap = await Effect.runPromise(call(deep, depth, () => memory().heap))
+  const heap = await Effect.runPromise(call(recursion(() => memory().heap), depth))
   return (heap - before) / depth
 }
 
