@@ -194,7 +194,8 @@ class Selection extends Channel<any> {
   }
 
   withdraw(): void {
-    for (const offer of this.offers) if (offer.channel !== undefined) offer.channel.take(offer)
+    // also one that is withheld, or it would line up again for a selection that is over
+    for (const offer of this.offers) offer.leave()
   }
 
   override take(waiter: Waiter): Link {
