@@ -13,7 +13,7 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import type { Microthread } from "./microthread.ts"
 import { forgetYielded, type Operation } from "./operation.ts"
 import { RAISING, SUSPENDED, WAITING } from "./state.ts"
-import { Thread } from "./thread.ts"
+import { SLICE, Thread } from "./thread.ts"
 
 // ---- errors across the border ---------------------------------------------------------------------------------------
 
@@ -57,12 +57,6 @@ export const failureOf = (error: unknown): Exit.Exit<never, any> =>
   (isObject(error) ? failures.has(error) : plainFailures.has(error)) ? Exit.fail(error) : Exit.die(error)
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
-
-/**
- * How many steps a greenlet's fiber makes in one go before the JavaScript event loop has a turn: the loop's own measure
- * (thread.ts) for what never comes back to it. The whole thread pauses, so the order of greenlets stays as it was.
- */
-const SLICE = 16_384
 
 /** What came of a stretch that the loop let a fiber run. */
 export type Outcome = "ended" | "performed" | "waiting" | "preempted" | "pausing"
@@ -420,6 +414,7 @@ export class Gate implements Scheduler.Scheduler {
     if (open !== undefined && open.fiber === fiber) {
       const { watch } = this.thread
       if (watch !== undefined && watch(open.greenlet)) open.preempted = true
+      // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
       else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {
         this.pausing = true
       } else return false

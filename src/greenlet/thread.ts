@@ -20,7 +20,7 @@ import type { TraceFunction } from "./trace.ts"
  * How many operations the loop performs before it lets the JavaScript event loop have a turn, when the fiber that drives it
  * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
  */
-const SLICE = 16_384
+export const SLICE = 16_384
 
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
 const PATIENCE = 100

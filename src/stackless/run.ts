@@ -163,7 +163,7 @@ class Schedule extends Operation<unknown> {
   }
 }
 
-/** `schedule()`, the same for everybody: the short way through `Schedule`, when nobody watches. */
+/** `schedule()`, the same for everybody: the short way through `Schedule`, a twentieth faster, when nobody watches. */
 class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
     const scheduler = schedulerOf(performer.thread)
