@@ -1,54 +1,10 @@
-/** Threads, processes and signals. */
+/** Processes and signals. */
 import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
-import { describe, expect, test } from "vitest"
-import { caught, realProgram, type Steps } from "./program.ts"
+import { describe, expect } from "vitest"
+import { caught, realProgram } from "./program.ts"
 
 const node = process.execPath
-
-describe("a thread pool", () => {
-  realProgram("computes on its threads while greenlets go on", function*({ body, lines, log }) {
-    const pool = new gevent.ThreadPool(2)
-    const ticking = gevent.spawn(body(function*(): Steps {
-      for (;;) {
-        yield* gevent.sleep(0.005)
-        log("tick")
-      }
-    }))
-    const busy = (milliseconds: number) => {
-      const end = Date.now() + milliseconds
-      while (Date.now() < end);
-      return milliseconds
-    }
-    expect(yield* pool.map(busy, [40, 20, 30])).toEqual([40, 20, 30])
-    expect(lines.length).toBeGreaterThan(2)
-    expect(pool.size).toBe(2)
-    yield* ticking.kill()
-    pool.kill()
-  })
-
-  realProgram("throws what a function throws, and says if it cannot be sent", function*() {
-    const pool = new gevent.ThreadPool(1)
-    const error = yield* caught(
-      pool.apply(() => {
-        throw new RangeError("there")
-      }, [])
-    )
-    expect(error).toBeInstanceOf(RangeError)
-    expect((yield* caught(pool.apply((f: unknown) => f, [() => 1]))) as Error).toMatchObject({ name: "DataCloneError" })
-    expect(yield* pool.apply(async (n: number) => n + 1, [1])).toBe(2)
-    const endless = yield* pool.spawn(() => {
-      for (;;);
-    })
-    pool.kill()
-    expect(yield* caught(endless.get())).toMatchObject({ message: "the thread was ended" })
-    expect(yield* pool.join(1)).toBe(true)
-  })
-
-  test("has a positive size", () => {
-    for (const size of [0, -1, 1.5]) expect(() => new gevent.ThreadPool(size)).toThrow(gevent.ValueError)
-  })
-})
 
 describe("a process", () => {
   realProgram("is written to and read from", function*() {

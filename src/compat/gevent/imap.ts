@@ -1,15 +1,21 @@
 /** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
 import type { Effect } from "effect"
 import type { Body, Operation } from "../../greenlet/index.ts"
+import type { Source } from "./event.ts"
 import { Greenlet } from "./greenlet.ts"
 import { Steps } from "./hub.ts"
 import type { LinkFunction } from "./linkable.ts"
 import { Semaphore } from "./lock.ts"
 import { Queue } from "./queue.ts"
 
-/** What makes the greenlets: a group or a pool. */
+/** What a call will come to: a greenlet, or the result of a thread. */
+interface Pending extends Source<any> {
+  rawlink(callback: LinkFunction<any>): void
+}
+
+/** What makes the calls: a group, a pool, or a pool of threads. */
 export interface Spawner {
-  spawning(f: Body, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any, any>, Greenlet, any>
+  spawning(f: Body, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any, any>, Pending, any>
 }
 
 /** What came of a call. Its index is that of its item; the end comes behind all of them. */
@@ -91,9 +97,8 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
         const index = ++this.highest
         if (this.room !== undefined) yield* this.room.acquire()
         this.outstanding++
-        const greenlet = yield* this.spawner.spawning(this.f, args)
-        const link: LinkFunction<Greenlet> = (source) => this.onResult(source, index)
-        greenlet.rawlink(link)
+        const pending = yield* this.spawner.spawning(this.f, args)
+        pending.rawlink((source: Pending) => this.onResult(source, index))
       }
     } catch (error) {
       if (!this.finished) this.finishes({ kind: "error", index: this.highest + 1, error })
@@ -102,12 +107,12 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
     if (!this.finished && this.outstanding <= 0) this.finishes({ kind: "end", index: this.highest + 1 })
   }
 
-  private onResult(greenlet: Greenlet, index: number): void {
+  private onResult(source: Pending, index: number): void {
     this.outstanding--
     this.results.putNowait(
-      greenlet.successful()
-        ? { kind: "value", index, value: greenlet.value }
-        : { kind: "error", index, error: greenlet.exception }
+      source.successful()
+        ? { kind: "value", index, value: source.value }
+        : { kind: "error", index, error: source.exception }
     )
     if (this.ready() && this.outstanding <= 0 && !this.finished) this.finishes({ kind: "end", index: this.highest + 1 })
   }

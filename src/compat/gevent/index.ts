@@ -99,4 +99,11 @@ export {
 // gevent.signal
 export { type SignalHandler, signalHandler } from "./signal.ts"
 // gevent.threadpool
-export { type Task, ThreadPool } from "./threadpool.ts"
+export {
+  type ShutdownOptions,
+  type Task,
+  ThreadEnded,
+  ThreadPool,
+  ThreadPoolExecutor,
+  type ThreadPoolOptions
+} from "./threadpool.ts"

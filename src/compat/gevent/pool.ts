@@ -333,8 +333,8 @@ const start = <G extends Greenlet>(greenlet: G): G => {
   return greenlet
 }
 
-/** The arguments for each call, and the options behind the iterables. */
-const itemsOf = (rest: ReadonlyArray<any>): [Iterable<ReadonlyArray<unknown>>, ImapOptions | undefined] => {
+/** @internal the arguments for each call, and the options behind the iterables */
+export const itemsOf = (rest: ReadonlyArray<any>): [Iterable<ReadonlyArray<unknown>>, ImapOptions | undefined] => {
   const last = rest.at(-1)
   const options = typeof last === "object" && last !== null && !(Symbol.iterator in last)
     ? last as ImapOptions
