@@ -206,7 +206,8 @@ export class GeventMachine extends Machine<GeventOp> {
       case "release":
         return this.thing(op[1], G.Semaphore, G.RLock).release() === undefined ? "none" : "released"
       case "locked":
-        return Number(this.thing(op[1], G.Semaphore, G.RLock).locked())
+        // the release of the recordings has no `locked` for an RLock
+        return Number(this.thing(op[1], G.Semaphore).locked())
       case "pool_spawn": {
         const group = this.thing(op[1], G.Group, G.Pool)
         const body = this.body(op[2])
@@ -214,8 +215,11 @@ export class GeventMachine extends Machine<GeventOp> {
       }
       case "pool_join":
         return this.value(yield* this.thing(op[1], G.Group, G.Pool).join({ timeout: this.seconds(op[2]) }))
-      case "pool_kill":
-        return this.value(yield* this.thing(op[1], G.Group, G.Pool).kill())
+      case "pool_kill": {
+        const group = this.thing(op[1], G.Group, G.Pool)
+        this.reorder(group.greenlets)
+        return this.value(yield* group.kill())
+      }
       case "pool_size":
         return this.thing(op[1], G.Group, G.Pool).length
       default:
@@ -229,6 +233,13 @@ export class GeventMachine extends Machine<GeventOp> {
   private seconds(ticks: Ticks): number | undefined {
     if (ticks === null) return undefined
     return ticks === 0 ? 0 : (ticks + (2 * this.random() - 1) * jitter) * tick
+  }
+
+  /** Python's sets are in no order, so a group kills its greenlets in any: another one in each attempt. */
+  private reorder(greenlets: Set<unknown>): void {
+    const ranked = Array.map([...greenlets], (greenlet) => ({ greenlet, rank: this.random() }))
+    greenlets.clear()
+    for (const { greenlet } of Array.sortWith(ranked, ({ rank }) => rank, Order.Number)) greenlets.add(greenlet)
   }
 
   private linked(what: string, name: string, greenlet: G.Greenlet): void {
