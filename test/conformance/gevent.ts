@@ -156,7 +156,7 @@ export class GeventMachine extends Machine<GeventOp> {
       case "wait":
         return this.sorted(yield* G.wait(this.all(op[1]), { timeout: this.seconds(op[2]), count: op[3] }))
       case "killall":
-        return this.value(yield* G.killall(this.all(op[1])))
+        return this.value(yield* G.killall(this.any(op[1])))
       case "get":
         return this.value(yield* this.greenlet(op[1]).get({ timeout: this.seconds(op[2]) }))
       case "kill":
@@ -258,13 +258,16 @@ export class GeventMachine extends Machine<GeventOp> {
   }
 
   private greenlet(name: string): G.Greenlet {
-    const greenlet = lookup(this.greenlets, name)
-    if (greenlet instanceof G.Greenlet) return greenlet
-    throw new AttributeError("a raw greenlet has none of this")
+    return requireLinks(lookup(this.greenlets, name))
   }
 
   private all(names: ReadonlyArray<string>): ReadonlyArray<G.Greenlet> {
-    return names.map((name) => this.greenlet(name))
+    return this.any(names).map(requireLinks)
+  }
+
+  /** Raw ones among them. */
+  private any(names: ReadonlyArray<string>): ReadonlyArray<G.Greenlet | G.RawGreenlet> {
+    return names.map((name) => lookup(this.greenlets, name))
   }
 
   /** The thing of that name, which has to be one of those classes to have the method. */
@@ -298,6 +301,11 @@ export class GeventMachine extends Machine<GeventOp> {
     if (value instanceof Error) return this.errorName(value)
     return String(value)
   }
+}
+
+const requireLinks = (greenlet: G.Greenlet | G.RawGreenlet): G.Greenlet => {
+  if (greenlet instanceof G.Greenlet) return greenlet
+  throw new AttributeError("a raw greenlet has none of this")
 }
 
 type TimeoutOp = Extract<GeventOp, readonly ["timeout", ...ReadonlyArray<unknown>]>

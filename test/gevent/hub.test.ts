@@ -5,6 +5,9 @@ import { call, withThread } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { caught, program, realProgram, softProgram } from "./program.ts"
 
+/** The time, in whole seconds: the virtual clock goes by milliseconds. */
+const seconds = () => Math.round(gevent.gethub().now() / 1000)
+
 describe("a main greenlet that waits for nothing that can come", () => {
   program("gets LoopExit, which says who waits on what", function*({ body }) {
     const event = new gevent.Event()
@@ -115,7 +118,7 @@ describe("foreign Effects and promises", () => {
     }
   )
 
-  softProgram("can be timed out by a Timeout", function*() {
+  program("can be timed out by a Timeout", function*() {
     const timeout = new gevent.Timeout(1)
     expect(yield* caught(timeout.within(() => Effect.never))).toBe(timeout)
   })
@@ -165,6 +168,147 @@ describe("fibers that are no greenlets", () => {
         return 1
       })
     expect(await Effect.runPromise(withThread(Effect.suspend(() => greenlet().get())))).toBe(1)
+  })
+})
+
+describe("waiting in the hub", () => {
+  program("for a watcher lets the others run until it calls back, and stops it", function*({ body, lines, log }) {
+    const hub = gevent.gethub()
+    gevent.spawn(body(function*() {
+      log("other")
+    }))
+    const timer = hub.timer(3)
+    expect(yield* hub.wait(timer)).toBe(undefined)
+    expect([seconds(), timer.pending, lines]).toEqual([3, false, ["other"]])
+
+    const calls: Array<string> = []
+    yield* hub.wait({
+      start: (callback) => {
+        calls.push("start")
+        hub.runCallback(callback)
+        hub.runCallback(callback)
+      },
+      stop: () => void calls.push("stop")
+    })
+    yield* gevent.sleep()
+    expect(calls).toEqual(["start", "stop"])
+  })
+
+  program("for an Effect or a promise brings its value, or its failure", function*() {
+    const hub = gevent.gethub()
+    const error = new Error("x")
+    expect(yield* hub.wait(Effect.as(Effect.sleep("2 seconds"), 1))).toBe(1)
+    expect(seconds()).toBe(2)
+    expect(yield* hub.wait(Promise.resolve(2))).toBe(2)
+    expect(yield* caught(hub.wait(Effect.fail(error)))).toBe(error)
+    expect(yield* caught(hub.wait(Promise.reject(error)))).toBe(error)
+  })
+
+  program("is given up by a Timeout, which stops the watcher", function*() {
+    const hub = gevent.gethub()
+    const timer = hub.timer(9)
+    const timeout = new gevent.Timeout(1)
+    expect(yield* caught(timeout.within(() => hub.wait(timer)))).toBe(timeout)
+    expect([seconds(), timer.pending]).toEqual([1, false])
+  })
+
+  program("for anything else is refused", function*() {
+    const hub = gevent.gethub()
+    for (const thing of [undefined, null, 5, {}, { start: () => {} }]) {
+      expect(yield* caught(hub.wait(thing as never))).toMatchObject({
+        name: "TypeError",
+        message: expect.stringContaining("an Effect, a promise, or a watcher")
+      })
+    }
+  })
+
+  program("is impossible in the hub itself", function*({ reports }) {
+    const hub = gevent.gethub()
+    hub.runCallback(() => hub.wait(hub.timer(1)))
+    hub.runCallback(() => hub.switch())
+    yield* gevent.sleep(2)
+    const refused = expect.any(gevent.BlockingSwitchOutError)
+    expect(reports.map(([, error]) => error)).toEqual([refused, refused])
+  })
+
+  program("by a switch alone gets what somebody switches to it with", function*({ body }) {
+    const hub = gevent.gethub()
+    const greenlet = gevent.spawn(body(function*() {
+      return yield* hub.switch<number>()
+    }))
+    yield* gevent.sleep()
+    hub.runCallback(() => greenlet.switch<any>(5))
+    expect(yield* greenlet.get()).toBe(5)
+  })
+
+  program("names the switch if it would be for ever", function*() {
+    const error = yield* caught(gevent.gethub().switch())
+    expect((error as gevent.LoopExit).blocked).toEqual([{ greenlet: "the main greenlet", on: "a switch" }])
+  })
+})
+
+describe("a switch to a greenlet that waits for something else", () => {
+  const long = 3
+  const event = () => new gevent.Event()
+  const waits: Record<string, () => Effect.Effect<unknown, unknown>> = {
+    "sleep": () => gevent.sleep(long),
+    "hub.wait for an Effect": () => gevent.gethub().wait(Effect.sleep("3 seconds")),
+    "hub.wait for a timer": () => gevent.gethub().wait(gevent.gethub().timer(long)),
+    "Event.wait": () => event().wait(long),
+    "AsyncResult.get": () => new gevent.AsyncResult().get({ timeout: long }),
+    "Semaphore.acquire": () => new gevent.Semaphore(0).acquire({ timeout: long }),
+    "Queue.get": () => new gevent.Queue().get({ timeout: long }),
+    "Queue.put": () => new gevent.Queue(1, [1]).put(2, { timeout: long }),
+    "Channel.put": () => new gevent.Channel().put(2, { timeout: long }),
+    "Greenlet.get": () => gevent.spawnLater(long, () => {}).get({ timeout: long }),
+    "Greenlet.join": () => gevent.spawnLater(long, () => {}).join(long)
+  }
+  for (const [name, waiting] of Object.entries(waits)) {
+    program(`throws InvalidSwitchError there: in ${name}`, function*({ body, lines, log }) {
+      const hub = gevent.gethub()
+      const greenlet = gevent.spawn(body(function*() {
+        log(yield* caught(waiting()))
+        // nothing of the wait is left that would resume it a second time
+        yield* gevent.sleep(2 * long)
+        return seconds()
+      }))
+      yield* gevent.sleep()
+      hub.runCallback(() => greenlet.switch("unexpected" as never))
+      expect(yield* greenlet.get()).toBe(2 * long)
+      expect(lines).toEqual([expect.any(gevent.InvalidSwitchError)])
+      expect(lines[0]).toBeInstanceOf(gevent.AssertionError)
+    })
+  }
+
+  program("throws it in the main greenlet, too", function*() {
+    const hub = gevent.gethub()
+    const { parent } = hub
+    hub.runCallback(() => parent!.switch("unexpected"))
+    expect(yield* caught(gevent.sleep(5))).toBeInstanceOf(gevent.InvalidSwitchError)
+    hub.runCallback(() => parent!.switch("unexpected"))
+    expect(yield* caught(hub.wait(Effect.sleep("5 seconds")))).toBeInstanceOf(gevent.InvalidSwitchError)
+    expect(seconds()).toBe(0)
+  })
+
+  softProgram("throws it out of a foreign Effect, whose finalizers run", function*({ body, lines, log }) {
+    const greenlet = gevent.spawn(body(function*() {
+      return yield* caught(Effect.onInterrupt(Effect.never, () => Effect.sync(() => log("interrupted"))))
+    }))
+    yield* gevent.sleep(1)
+    gevent.gethub().runCallback(() => greenlet.switch("unexpected" as never))
+    expect(yield* greenlet.get()).toBeInstanceOf(gevent.InvalidSwitchError)
+    expect(lines).toEqual(["interrupted"])
+  })
+
+  program("ends a sleep of no time, and nothing more", function*({ body }) {
+    const hub = gevent.gethub()
+    const greenlet = gevent.spawn(body(function*() {
+      const slept = yield* gevent.sleep()
+      yield* gevent.sleep(1)
+      return [slept, seconds()]
+    }))
+    hub.runCallback(() => greenlet.switch("unexpected" as never))
+    expect(yield* greenlet.get()).toEqual([undefined, 1])
   })
 })
 

@@ -78,6 +78,17 @@ describe("Event and AsyncResult", () => {
     expect(yield* caught(new gevent.AsyncResult().get({ timeout: 1 }))).toBeInstanceOf(gevent.Timeout)
     expect(() => new gevent.AsyncResult().getNowait()).toThrow(gevent.Timeout)
   })
+
+  program("a result that was ready is given back as it was, whatever those set who go first", function*({ body }) {
+    const result = new gevent.AsyncResult<number>()
+    gevent.spawn(body(function*() {
+      yield* result.wait()
+      result.set(2)
+    }))
+    yield* gevent.sleep()
+    result.set(1)
+    expect([yield* result.wait(), result.value]).toEqual([1, 2])
+  })
 })
 
 describe("queues", () => {

@@ -184,9 +184,14 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
   }
 
   private *waiting(timeout: number | null | undefined): Generator<Effect.Effect<any>, A | undefined, any> {
-    if (this.ready()) yield* this.letOthersGoFirst()
-    else yield* this.waitCore(timeout, this)
-    return this.value
+    if (!this.ready()) {
+      yield* this.waitCore(timeout, this)
+      return this.value
+    }
+    // those who go first may set another one
+    const { value } = this
+    yield* this.letOthersGoFirst()
+    return value
   }
 
   /** The name that `concurrent.futures` has for `get`. Mirrors `AsyncResult.result`. */

@@ -77,6 +77,17 @@ export class AssertionError extends Error {
 }
 
 /**
+ * Somebody switched to a greenlet that waits for something else. Thrown in that greenlet, and what it waited for is given
+ * up. Mirrors `gevent.exceptions.InvalidSwitchError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidSwitchError extends AssertionError {
+  override readonly name: string = "InvalidSwitchError"
+}
+
+/**
  * An `RLock` released by somebody else than its owner. Mirrors Python's `RuntimeError`.
  *
  * @category errors

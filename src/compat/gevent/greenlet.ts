@@ -15,7 +15,7 @@ import {
   type Operation
 } from "../../greenlet/index.ts"
 import type { GetOptions } from "./event.ts"
-import { Cooperative, gethub, type Hub, hubOf, HubOperation, RawGreenlet, Steps } from "./hub.ts"
+import { Cooperative, gethub, type Hub, hubOf, HubOperation, RawGreenlet, requireOwn, Steps } from "./hub.ts"
 import { Line, type Place } from "./line.ts"
 import {
   isLink,
@@ -306,7 +306,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
       const place = this.addLink(new Switch())
       const deadline = new Deadline(options?.timeout)
       try {
-        yield* this.hub.park(this)
+        requireOwn(this, this, yield* this.hub.park(this))
       } catch (error) {
         this.links.remove(place)
         throw error
@@ -328,7 +328,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
     const place = this.addLink(new Switch())
     const deadline = new Deadline(timeout)
     try {
-      yield* this.hub.park(this)
+      requireOwn(this, this, yield* this.hub.park(this))
     } catch (error) {
       this.links.remove(place)
       if (!deadline.threw(error)) throw error

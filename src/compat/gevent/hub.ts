@@ -19,7 +19,13 @@ import {
   Operation,
   type Thread
 } from "../../greenlet/index.ts"
-import { type Blocked, BlockingSwitchOutError, InvalidThreadUseError, LoopExit } from "./exceptions.ts"
+import {
+  type Blocked,
+  BlockingSwitchOutError,
+  InvalidSwitchError,
+  InvalidThreadUseError,
+  LoopExit
+} from "./exceptions.ts"
 import { Callback, Callbacks, Idle, Idles, type Runnable, Timer, Timers, type Turn } from "./loop.ts"
 
 /** How long callbacks may keep timers and the JavaScript event loop waiting, in milliseconds. Upstream's is the same. */
@@ -34,6 +40,14 @@ const BREATHE = "breathe"
 /** Where errors are written that nobody watches for. */
 export interface ExceptionStream {
   write(text: string): unknown
+}
+
+/** Something that calls back: a timer that is not started, or anything else with these two methods. */
+export interface Watcher {
+  /** Has `callback` called in the hub, once it is time: what it returns is for the hub to perform. */
+  start(callback: () => Turn): void
+  /** It is not waited for any more. */
+  stop(): void
 }
 
 /**
@@ -92,6 +106,7 @@ export class Hub extends KernelGreenlet {
     super(undefined, thread.main)
     this.clock = Context.get(Context.empty(), Clock.Clock)
     this.epoch = this.clock.currentTimeMillisUnsafe()
+    this.follow()
     const { main } = thread
     main.waits = () => this.waitsOutside(main)
     main.ready = () => this.isWoken(main)
@@ -105,6 +120,8 @@ export class Hub extends KernelGreenlet {
       this.forget(main)
       return raise(error)
     }
+    const switchTo = main.switch.bind(main)
+    main.switch = <B>(...args: any) => new SwitchTo<B>(main, switchTo(...args))
   }
 
   override toString(): string {
@@ -209,12 +226,32 @@ export class Hub extends KernelGreenlet {
   // ---- switching --------------------------------------------------------------------------------------------------
 
   /**
-   * Switches to the hub: the current greenlet waits until somebody switches to it, who must know that it waits.
+   * Switches to the hub: the current greenlet waits until somebody switches to it, and gets what that brings.
    *
    * Dies with `BlockingSwitchOutError` in the hub itself. Mirrors `hub.switch()`.
    */
-  park<A>(what?: unknown): Operation<A> {
+  override switch<A = unknown>(): Operation<A> {
+    return this.park<A>("a switch")
+  }
+
+  /** @internal the same; `what` is what a report says is waited for */
+  park<A>(what: unknown): Operation<A> {
     return new Park<A>(this, what)
+  }
+
+  /**
+   * Waits for one thing: an Effect or a promise, whose value it gives back, or a watcher, such as a timer that is not
+   * started. Stops the watcher at the end.
+   *
+   * Dies with the failure of the Effect or the promise; with `InvalidSwitchError` if somebody switches to the greenlet
+   * meanwhile; with `BlockingSwitchOutError` in the hub itself; with `TypeError` for anything else than the three. Mirrors
+   * `hub.wait(watcher)`.
+   */
+  wait(watcher: Watcher): Operation<void>
+  wait<A, E>(effect: Effect.Effect<A, E, any>): Operation<A, E>
+  wait<A>(promise: PromiseLike<A>): Operation<A>
+  wait(awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>): Operation<any, any> {
+    return new Steps(() => waiting(this, awaited))
   }
 
   /**
@@ -246,6 +283,11 @@ export class Hub extends KernelGreenlet {
     return target
   }
 
+  /** @internal does `g` wait for a foreign Effect, or has that ended and `g` not gone on yet? */
+  hasOutside(g: Microthread): boolean {
+    return this.outside.size > 0 && this.outside.has(g)
+  }
+
   // ---- waiting for foreign Effects --------------------------------------------------------------------------------
 
   /** @internal the fiber of `g` suspends */
@@ -274,7 +316,7 @@ export class Hub extends KernelGreenlet {
 
   /** @internal `g` gets an error: what it waited for must not resume it any more */
   forget(g: Microthread): void {
-    if (this.outside.size === 0 || !this.outside.has(g)) return
+    if (!this.hasOutside(g)) return
     this.outside.get(g)?.stop()
     this.outside.delete(g)
   }
@@ -543,6 +585,44 @@ function* joining(hub: Hub, timeout: number | undefined): Generator<Effect.Effec
   }
 }
 
+function* waiting(
+  hub: Hub,
+  awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>
+): Generator<Effect.Effect<any, any>, any, any> {
+  if (Effect.isEffect(awaited)) return yield* awaited as Effect.Effect<any, any>
+  if ("then" in Object(awaited)) return yield* Effect.promise(() => awaited as PromiseLike<any>)
+  const watcher = awaited as Watcher
+  if (typeof watcher?.start !== "function" || typeof watcher.stop !== "function") {
+    throw new TypeError(
+      `hub.wait takes an Effect, a promise, or a watcher with start and stop methods; got ${describe(awaited)}`
+    )
+  }
+  yield* watching(hub, watcher, watcher)
+}
+
+/** Waits for a watcher; `what` is what a report says is waited for. */
+export function* watching(hub: Hub, watcher: Watcher, what: unknown): Generator<Effect.Effect<any>, void, any> {
+  const current = getcurrent()
+  let waits = true
+  watcher.start(() => waits ? new Resume(current, watcher) : undefined)
+  try {
+    requireOwn(what, watcher, yield* hub.park(what))
+  } finally {
+    waits = false
+    watcher.stop()
+  }
+}
+
+/** Throws `InvalidSwitchError` if a greenlet that waited for `what` got anything else than what that brings. */
+export const requireOwn = (what: unknown, brought: unknown, got: unknown): void => {
+  if (got !== brought) throw invalidSwitch(what)
+}
+
+const invalidSwitch = (what: unknown): InvalidSwitchError =>
+  new InvalidSwitchError(
+    `invalid switch into a greenlet that waits for ${describe(what)}: let it be woken by that, or throw an error in it`
+  )
+
 // ---- operations -----------------------------------------------------------------------------------------------------
 
 /**
@@ -605,6 +685,34 @@ export class Resume extends Operation<void> {
   }
 }
 
+/**
+ * Switches to a greenlet that may wait without a frame that could see what it gets: in a `sleep`, or for a foreign
+ * Effect. Then that is an invalid switch.
+ */
+class SwitchTo<out A> extends Operation<A> {
+  readonly target: Microthread
+  readonly operation: Operation<unknown, any>
+  constructor(target: Microthread, operation: Operation<unknown, any>) {
+    super()
+    this.target = target
+    this.operation = operation
+  }
+  perform(current: Microthread): Microthread {
+    const { target } = this
+    const next = this.operation.perform(current)
+    if (next !== target || target === current) return next
+    const wakes = target instanceof Cooperative ? target.wakes : undefined
+    if (wakes === undefined && !hubOf(target.thread).hasOutside(target)) return next
+    if (wakes instanceof Callback) {
+      // `sleep(0)` just ends, as upstream's does
+      wakes.stop()
+      ;(target as Cooperative).wakes = undefined
+      return target.give(undefined)
+    }
+    return target.raise(invalidSwitch(target instanceof Cooperative ? target.blockedOn : "a foreign Effect"))
+  }
+}
+
 /** In the hub: throws in a greenlet, whatever that waits for. */
 export const throwing = (greenlet: Microthread, error: unknown): Operation<unknown> => new Interrupt(greenlet, error)
 
@@ -640,6 +748,10 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
   /** The hub of its thread. */
   get hub(): Hub {
     return hubOf(this.thread)
+  }
+
+  override switch<B = A>(...args: any): Operation<B, E> {
+    return new SwitchTo<B>(this, super.switch(...args)) as Operation<B, any>
   }
 
   override raise(error: unknown): this {

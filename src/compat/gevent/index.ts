@@ -13,7 +13,7 @@ export { idle, sleep, type SleepOptions } from "./sleep.ts"
 export { Timeout, withTimeout, type WithTimeoutOptions } from "./timeout.ts"
 export { iwait, wait, type Waitable, WaitIterator, type WaitOptions } from "./wait.ts"
 // gevent.hub
-export { type ExceptionStream, gethub, Hub, RawGreenlet } from "./hub.ts"
+export { type ExceptionStream, gethub, Hub, RawGreenlet, type Watcher } from "./hub.ts"
 export type { Callback, Idle, Timer, Turn } from "./loop.ts"
 export { Waiter } from "./waiter.ts"
 // gevent.exceptions, and Python's
@@ -23,6 +23,7 @@ export {
   type Blocked,
   BlockingSwitchOutError,
   ConcurrentObjectUseError,
+  InvalidSwitchError,
   InvalidThreadUseError,
   LoopExit,
   RuntimeError

@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import { call, getcurrent, type Microthread } from "../../greenlet/index.ts"
-import { gethub, type Hub, Resume } from "./hub.ts"
+import { gethub, type Hub, requireOwn, Resume } from "./hub.ts"
 import { Line, type Place } from "./line.ts"
 import type { Callback } from "./loop.ts"
 import { Deadline } from "./timeout.ts"
@@ -188,7 +188,7 @@ export abstract class AbstractLinkable {
     const { notifier } = this
     const place = link ? this.addLink(me) : notifier!.arrived.push(me)
     try {
-      yield* this.hub.park(what)
+      requireOwn(what, this, yield* this.hub.park(what))
     } catch (error) {
       if (place.line === this.links) this.removeLink(place)
       else {

@@ -6,7 +6,7 @@
 import type { Effect } from "effect"
 import { type Microthread, type Operation, ValueError } from "../../greenlet/index.ts"
 import { Event } from "./event.ts"
-import { gethub, type Hub, HubOperation, Steps } from "./hub.ts"
+import { gethub, type Hub, HubOperation, requireOwn, Steps } from "./hub.ts"
 import { Line } from "./line.ts"
 import type { Callback } from "./loop.ts"
 import { Deadline } from "./timeout.ts"
@@ -60,7 +60,7 @@ export const StopIteration: unique symbol = Symbol.for("effect-stackless/compat/
 
 /** A putter that waits. */
 interface Putter<T> {
-  readonly waiter: Waiter<void>
+  readonly waiter: Waiter
   readonly item: T
 }
 
@@ -265,12 +265,12 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /** @internal */
   *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
-    const waiter = new Waiter<void>(this.hub, this)
+    const waiter = new Waiter<unknown>(this.hub, this)
     const place = this.putters.push({ waiter, item })
     const deadline = new Deadline(options?.timeout, () => new Full("the queue is full"))
     try {
       if (this.getters.size > 0) this.scheduleUnlock()
-      yield* waiter.wait()
+      requireOwn(this, this, yield* waiter.wait())
     } finally {
       deadline.cancel()
       this.putters.remove(place)
@@ -280,12 +280,12 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
   /** @internal */
   *getting(options: QueueOptions | undefined, peek: boolean): Generator<Effect.Effect<any>, T, any> {
     if (this.closed) throw new ShutDown("the queue was shut down")
-    const waiter = new Waiter<void>(this.hub, this)
+    const waiter = new Waiter<unknown>(this.hub, this)
     const deadline = new Deadline(options?.timeout, () => new Empty("the queue is empty"))
     const place = this.getters.push(waiter)
     try {
       if (this.putters.size > 0) this.scheduleUnlock()
-      yield* waiter.wait()
+      requireOwn(this, this, yield* waiter.wait())
       return peek ? this.store.peek() : this.store.take()
     } finally {
       deadline.cancel()
@@ -305,7 +305,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
         } catch (error) {
           failed = { error }
         }
-        if (failed === undefined) yield* telling(waiter, undefined)
+        if (failed === undefined) yield* telling(waiter, this)
         else {
           const told = waiter.throw(failed.error)
           if (told !== undefined) yield* told
@@ -313,7 +313,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
       }
       if (this.getters.size > 0 && this.store.size > 0) {
         repeat = true
-        yield* telling(this.getters.shift()!.value, undefined)
+        yield* telling(this.getters.shift()!.value, this)
       }
       if (!repeat) return
     }
@@ -654,12 +654,12 @@ export class Channel<in out T = any> extends AbstractQueue<T> {
   }
 
   private *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
-    const waiter = new Waiter<void>(this.hub, this)
+    const waiter = new Waiter<unknown>(this.hub, this)
     const place = this.putters.push({ waiter, item })
     const deadline = new Deadline(secondsOf(options), () => new Full("nobody gets it"))
     try {
       if (this.getters.size > 0) this.scheduleUnlock()
-      yield* waiter.wait()
+      requireOwn(this, this, yield* waiter.wait())
     } finally {
       deadline.cancel()
       this.putters.remove(place)
@@ -684,7 +684,7 @@ export class Channel<in out T = any> extends AbstractQueue<T> {
       const getter = this.getters.shift()!.value
       const { item, waiter } = this.putters.shift()!.value
       yield* telling(getter, item)
-      yield* telling(waiter, undefined)
+      yield* telling(waiter, this)
     }
   }
 

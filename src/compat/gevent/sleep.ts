@@ -1,7 +1,7 @@
 /** Giving way: `sleep` and `idle`. Carries those of `gevent.hub`. */
 import type { Effect } from "effect"
 import type { Microthread, Operation } from "../../greenlet/index.ts"
-import { Cooperative, gethub, type Hub, hubOf, HubOperation, Steps } from "./hub.ts"
+import { Cooperative, gethub, type Hub, hubOf, HubOperation, Steps, watching } from "./hub.ts"
 import { Waiter } from "./waiter.ts"
 
 /** How to sleep. */
@@ -52,19 +52,11 @@ class Sleep extends HubOperation<void> {
 const once = new Sleep(0, true)
 
 function* sleeping(hub: Hub, seconds: number, ref: boolean): Generator<Effect.Effect<void>, void, any> {
-  const waiter = new Waiter<void>(hub, `sleep(${seconds})`)
-  if (seconds <= 0) {
-    hub.runCallback(() => waiter.switch())
-    yield* waiter.wait()
-    return
-  }
-  const timer = hub.timer(seconds, { ref })
-  timer.start(() => waiter.switch())
-  try {
-    yield* waiter.wait()
-  } finally {
-    timer.stop()
-  }
+  const what = `sleep(${seconds})`
+  if (seconds > 0) return yield* watching(hub, hub.timer(seconds, { ref }), what)
+  const waiter = new Waiter<void>(hub, what)
+  hub.runCallback(() => waiter.switch())
+  yield* waiter.wait()
 }
 
 /**
