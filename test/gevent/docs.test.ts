@@ -17,7 +17,9 @@ test("the table of names has every export, and no other", () => {
   for (const thing of Object.values(gevent)) {
     if (typeof thing !== "function") continue
     for (const name of Object.getOwnPropertyNames(thing)) members.add(name)
-    for (const name of Object.getOwnPropertyNames(thing.prototype ?? {})) members.add(name)
+    for (let of = thing.prototype; of !== undefined && of !== Object.prototype; of = Object.getPrototypeOf(of)) {
+      for (const name of Object.getOwnPropertyNames(of)) members.add(name)
+    }
   }
   const unknown = [...named].filter((name) => !(name in gevent) && !members.has(name))
   expect(unknown).toEqual(["hub", "tls"])

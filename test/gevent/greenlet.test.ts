@@ -389,6 +389,43 @@ describe("a greenlet", () => {
     expect(seen[2]).not.toBe(seen[0])
   })
 
+  program("that is raw shares them, too, and hands them on", function*({ body }) {
+    const seen: Array<unknown> = []
+    const me = () => gevent.getcurrent() as gevent.Greenlet | gevent.RawGreenlet
+    const parent = gevent.spawn(body(function*() {
+      seen.push(me().spawnTreeLocals)
+      gevent.spawnRaw(body(function*() {
+        seen.push(me().spawnTreeLocals, new gevent.Greenlet().spawnTreeLocals)
+      }))
+    }))
+    yield* parent.join()
+    yield* gevent.sleep()
+    expect(seen).toHaveLength(3)
+    for (const locals of seen) expect(locals).toBe(parent.spawnTreeLocals)
+    expect(gevent.spawnRaw(() => {}).spawnTreeLocals).not.toBe(parent.spawnTreeLocals)
+  })
+
+  program("knows who spawned it and where, if the tree of greenlets is tracked", function*({ body }) {
+    const untracked = new gevent.Greenlet()
+    gevent.config.trackGreenletTree = true
+    try {
+      const children: Array<gevent.Greenlet | gevent.RawGreenlet> = []
+      const parent = gevent.spawn(body(function* spawning() {
+        children.push(gevent.spawn(() => {}), gevent.spawnRaw(() => {}))
+      }))
+      yield* parent.join()
+      for (const child of children) {
+        expect(child.spawningGreenlet()).toBe(parent)
+        expect(child.spawningStack[0]).toMatch(/spawning .*greenlet\.test\.ts:\d+/)
+        expect(child.spawningStack.length).toBeLessThanOrEqual(gevent.Greenlet.spawningStackLimit)
+      }
+      expect(parent.spawningGreenlet()).toBe(gevent.getcurrent())
+    } finally {
+      gevent.config.trackGreenletTree = false
+    }
+    expect([untracked.spawningGreenlet(), untracked.spawningStack]).toEqual([undefined, []])
+  })
+
   program("is shown to the spawn callbacks when it is started", function*({ body }) {
     const seen: Array<gevent.Greenlet> = []
     const callback = (greenlet: gevent.Greenlet) => void seen.push(greenlet)

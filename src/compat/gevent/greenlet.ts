@@ -1,8 +1,7 @@
 /**
  * The greenlet of gevent: started by the hub, killed, linked, and waited for.
  *
- * Carries `gevent.greenlet`. Where it differs: what it runs is the method `run` of a subclass, upstream's `_run`; the stack
- * it was spawned from is not kept, nor the greenlet that spawned it.
+ * Carries `gevent.greenlet`. Where it differs: what it runs is the method `run` of a subclass, upstream's `_run`.
  */
 import type { Effect } from "effect"
 import {
@@ -66,22 +65,12 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
   private name_: string | undefined = undefined
 
   /**
-   * What the greenlets of one spawn tree share: the object of the greenlet that spawned this one, or a new one. Mirrors
-   * `Greenlet.spawn_tree_locals`.
-   */
-  spawnTreeLocals: Record<string, unknown>
-
-  /**
    * @param run what it runs; a subclass that has a `run` method leaves it out
    * @param args the arguments for that
    */
   constructor(run?: Body<any, A, E>, ...args: ReadonlyArray<unknown>) {
     super(run)
     this.args = args
-    const spawner: unknown = this.thread.current
-    if (spawner instanceof Greenlet || spawner instanceof RawGreenlet) {
-      this.spawnTreeLocals = spawner.spawnTreeLocals ??= {}
-    } else this.spawnTreeLocals = {}
   }
 
   /** Makes one and starts it. Mirrors `Greenlet.spawn`. */

@@ -19,6 +19,7 @@ import {
   Operation,
   type Thread
 } from "../../greenlet/index.ts"
+import { config } from "./config.ts"
 import {
   type Blocked,
   BlockingSwitchOutError,
@@ -27,6 +28,7 @@ import {
   LoopExit
 } from "./exceptions.ts"
 import { Callback, Callbacks, Idle, Idles, type Runnable, Timer, Timers, type Turn } from "./loop.ts"
+import { noteSpawning, spawnerOf, spawningLinesOf } from "./spawning.ts"
 
 /** How long callbacks may keep timers and the JavaScript event loop waiting, in milliseconds. Upstream's is the same. */
 const PATIENCE = 5
@@ -740,9 +742,46 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
   wakes: { stop(): void } | undefined = undefined
   /** @internal what it waits for */
   blockedOn: unknown = undefined
+  private locals: Record<string, unknown> | undefined = undefined
+
+  /** How many lines `spawningStack` has at the most. Mirrors `Greenlet.spawning_stack_limit`. */
+  static spawningStackLimit = 10
 
   constructor(run: Body<any, A, E> | undefined, hub: Hub = gethub()) {
     super(run, hub)
+    const spawner = this.thread.current
+    if (spawner instanceof Cooperative) this.locals = spawner.spawnTreeLocals
+    if (config.trackGreenletTree) {
+      noteSpawning(this, spawner, (this.constructor as typeof Cooperative).spawningStackLimit)
+    }
+  }
+
+  /**
+   * What the greenlets of one spawn tree share: the object of the greenlet that spawned this one, or a new one. Mirrors
+   * `Greenlet.spawn_tree_locals`.
+   */
+  get spawnTreeLocals(): Record<string, unknown> {
+    return this.locals ??= {}
+  }
+
+  set spawnTreeLocals(locals: Record<string, unknown>) {
+    this.locals = locals
+  }
+
+  /**
+   * The greenlet that made this one, which it does not keep from being collected; `undefined` then, and if this one was
+   * made while `config.trackGreenletTree` was not set. Mirrors `Greenlet.spawning_greenlet`.
+   */
+  spawningGreenlet(): Microthread | undefined {
+    return spawnerOf(this)
+  }
+
+  /**
+   * The lines that it was made on, the innermost first, to be read by people; none if this one was made while
+   * `config.trackGreenletTree` was not set. Mirrors `Greenlet.spawning_stack`.
+   */
+  get spawningStack(): ReadonlyArray<string> {
+    return spawningLinesOf(this)
   }
 
   /** The hub of its thread. */
@@ -785,9 +824,6 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
  * @since 0.1.0
  */
 export class RawGreenlet<out A = any, out E = any> extends Cooperative<A, E> {
-  /** @internal see Greenlet */
-  spawnTreeLocals: Record<string, unknown> | undefined = undefined
-
   override toString(): string {
     return "<RawGreenlet>"
   }

@@ -7,6 +7,7 @@
  */
 // gevent
 export { call, GreenletExit } from "../../greenlet/index.ts"
+export { type Config, config } from "./config.ts"
 export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./greenlet.ts"
 export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./greenlet.ts"
 export { idle, sleep, type SleepOptions } from "./sleep.ts"
