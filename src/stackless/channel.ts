@@ -62,7 +62,7 @@ export class Channel<in out T = any> {
    * if it would block on a closed channel. Mirrors `channel.send`.
    */
   send(value: T): Operation<void> {
-    return new Send(this, value, false)
+    return new Send(this, value)
   }
 
   /**
@@ -78,12 +78,12 @@ export class Channel<in out T = any> {
     ErrorClass: new(...args: Args) => unknown,
     ...args: Args
   ): Operation<void> {
-    return new Send(this, new ErrorClass(...args), true)
+    return new SendError(this, new ErrorClass(...args))
   }
 
   /** Sends an error: it is thrown in the receiver. Mirrors `channel.send_throw`. */
   sendThrow(error: unknown): Operation<void> {
-    return new Send(this, error, true)
+    return new SendError(this, error)
   }
 
   /** Sends the values of an iterable, one after another; gives back how many. Mirrors `channel.send_sequence`. */
@@ -249,13 +249,15 @@ function* eachOf<T>(
 /** @internal */
 export class Send<T> extends Operation<void> {
   readonly channel: Channel<T>
-  readonly value: unknown
-  readonly raising: boolean
-  constructor(channel: Channel<T>, value: unknown, raising: boolean) {
+  readonly sent: unknown
+  constructor(channel: Channel<T>, sent: unknown) {
     super()
     this.channel = channel
-    this.value = value
-    this.raising = raising
+    this.sent = sent
+  }
+  /** Is it an error that is sent? */
+  get raising(): boolean {
+    return false
   }
   perform(performer: Microthread): Microthread {
     const { channel } = this
@@ -265,15 +267,22 @@ export class Send<T> extends Operation<void> {
       if (target instanceof Tasklet && target.thread === performer.thread) {
         // the receiver runs, the sender right after it
         channel.take(target)
-        target.inbox = this.value
+        target.inbox = this.sent
         scheduler.insertNext(target)
         return scheduler.to(target)
       }
     }
-    return act(channel, performer, this.value, this.raising, 1)
+    return act(channel, performer, this.sent, this.raising, 1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
-    return actOutside(this.channel, this.value, this.raising, 1, fiber)
+    return actOutside(this.channel, this.sent, this.raising, 1, fiber)
+  }
+}
+
+/** A class of its own, so that `Send` is as small as can be: most messages are no errors. */
+class SendError<T> extends Send<T> {
+  override get raising(): boolean {
+    return true
   }
 }
 

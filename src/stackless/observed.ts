@@ -69,7 +69,7 @@ class Observed implements Frame {
     if (watch !== undefined) {
       if (watch.due(tasklet)) return { done: false, value: new Interrupt(value, raising) }
     } else if (!tasklet.traced) {
-      if (tasklet.code === this) tasklet.code = inner
+      if (tasklet.code === this) tasklet.replaceTop(inner)
     }
     if (!tasklet.traced) return raising ? inner.throw(value) : inner.next(value)
     if (!this.entered) {
@@ -103,16 +103,16 @@ export const observed = (tasklet: Tasklet, frame: Frame, entered = false): Frame
 
 /** Performed in place of a step that is one too many. */
 class Interrupt extends Operation<unknown> {
-  readonly value: unknown
+  readonly brought: unknown
   readonly raising: boolean
   constructor(value: unknown, raising: boolean) {
     super()
-    this.value = value
+    this.brought = value
     this.raising = raising
   }
   perform(current: Microthread): Microthread {
-    if (this.raising) current.raise(this.value)
-    else current.give(this.value)
+    if (this.raising) current.raise(this.brought)
+    else current.give(this.brought)
     return (current as Tasklet).preempted()
   }
 }

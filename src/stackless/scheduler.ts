@@ -32,19 +32,17 @@ export class Scheduler {
   runcount = 0
   /** The tasklets inside `run`, the innermost last: who is revived when the ring runs empty. */
   readonly watchdogs: Array<Tasklet> = []
-  /** While it is not 0, no switch takes place. */
-  switchTrap = 0
   /** How many tasklets wait for a foreign Effect. */
   outside = 0
-  /** While a callback runs, nothing may be scheduled. */
-  locked = false
   /** The tasklet in `run` that waits for other threads when nobody is runnable. */
   threadblock: Tasklet | undefined = undefined
-  /** The watchdog of the outermost `run` with a timeout. */
-  watch: Watch | undefined = undefined
-  /** Counts switches for the metrics. */
-  meter: Meter | undefined = undefined
   private readonly idle: Idle
+  private trap = 0
+  private lock = false
+  private timer: Watch | undefined = undefined
+  private counter: Meter | undefined = undefined
+  /** Is any of these four set? Asked at every switch, so it is kept: asking them each takes a tenth of `schedule`. */
+  private attentive = false
 
   constructor(thread: Thread) {
     this.thread = thread
@@ -60,10 +58,55 @@ export class Scheduler {
     outside.abandoned = () => this.abandoned()
   }
 
+  // ---- what is looked at at every switch --------------------------------------------------------------------------
+
   /** Has a switch to be looked at: is one forbidden, or somebody told of it? */
   get watched(): boolean {
-    return this.switchTrap !== 0 || this.locked || scheduleCallback !== undefined || this.watch !== undefined ||
-      this.meter !== undefined
+    return this.attentive || scheduleCallback !== undefined
+  }
+
+  /** While it is not 0, no switch takes place. */
+  get switchTrap(): number {
+    return this.trap
+  }
+
+  set switchTrap(level: number) {
+    this.trap = level
+    this.attend()
+  }
+
+  /** While a callback runs, nothing may be scheduled. */
+  get locked(): boolean {
+    return this.lock
+  }
+
+  set locked(on: boolean) {
+    this.lock = on
+    this.attend()
+  }
+
+  /** The watchdog of the outermost `run` with a timeout. */
+  get watch(): Watch | undefined {
+    return this.timer
+  }
+
+  set watch(watch: Watch | undefined) {
+    this.timer = watch
+    this.attend()
+  }
+
+  /** Counts switches for the metrics. */
+  get meter(): Meter | undefined {
+    return this.counter
+  }
+
+  set meter(meter: Meter | undefined) {
+    this.counter = meter
+    this.attend()
+  }
+
+  private attend(): void {
+    this.attentive = this.trap !== 0 || this.lock || this.timer !== undefined || this.counter !== undefined
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------

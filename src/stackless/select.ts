@@ -152,8 +152,8 @@ const possible = (channel: Channel<any>, direction: Direction): boolean =>
 
 const selectable = (key: string, operation: Operation<any, any>): Selectable => {
   if (operation instanceof Send) {
-    const { channel, raising, value } = operation
-    return { channel, value, raising, direction: 1 }
+    const { channel, raising, sent } = operation
+    return { channel, value: sent, raising, direction: 1 }
   }
   if (operation instanceof Receive) {
     return { channel: operation.channel, value: undefined, raising: false, direction: -1 }

@@ -427,7 +427,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   observe(): void {
     if (!this.active || this.isMain) return
     const { code, stack } = this
-    if (code !== undefined && !isObserved(code as Frame)) this.code = observed(this, code as Frame)
+    if (code !== undefined && !isObserved(code as Frame)) this.replaceTop(observed(this, code as Frame))
     if (stack !== undefined) this.stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
   }
 
@@ -516,12 +516,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
 
   override body(): Body {
     const body = super.body()
-    if (softswitch && !this.traced && this.thread.watch === undefined) return body
-    const f = softswitch ? body : hardened(body)
-    return (...args) => {
-      const made: unknown = f.apply(this, args)
-      return isFrame(made) ? observed(this, made) as unknown : made
-    }
+    return softswitch ? body : hardened(body)
   }
 
   /** @internal */
@@ -626,9 +621,6 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
 }
 
 Object.defineProperty(Tasklet.prototype, "name", nameProperty)
-
-const isFrame = (u: unknown): u is Frame =>
-  typeof u === "object" && u !== null && !Effect.isEffect(u) && typeof (u as Partial<Frame>).next === "function"
 
 /**
  * Binds a function; calling what comes back with its arguments makes a tasklet that is runnable. `tasklet()` makes one
