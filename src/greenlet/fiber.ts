@@ -11,7 +11,7 @@
 import { Cause, Context, Effect, Exit, type Fiber, Scheduler } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { Microthread } from "./microthread.ts"
-import { forgetYielded, type Operation } from "./operation.ts"
+import type { Operation } from "./operation.ts"
 import { RAISING, SUSPENDED, WAITING } from "./state.ts"
 import { SLICE, Thread } from "./thread.ts"
 
@@ -469,10 +469,7 @@ export const performOnFiber = (
   fiber: Fiber.Fiber<any, any>
 ): Effect.Effect<any, any, any> => {
   const gate = fiber.cache.scheduler
-  if (!(gate instanceof Gate)) {
-    forgetYielded()
-    return operation.performOutside(fiber.getRef(Thread), fiber)
-  }
+  if (!(gate instanceof Gate)) return operation.performOutside(fiber.getRef(Thread), fiber)
   return gate.open?.fiber === fiber ? performHard(operation, gate.open) : operation.performOutside(gate.thread, fiber)
 }
 

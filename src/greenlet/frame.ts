@@ -22,6 +22,15 @@ export const isFrame = (u: unknown): u is Frame =>
   typeof (u as Partial<Frame>).throw === "function" &&
   !(Symbol.asyncIterator in u)
 
+const generatorNext = Object.getPrototypeOf(function*() {}).prototype.next as Frame["next"]
+
+/** Is it a generator object whose `next` is the language's own? */
+export const isGenerator = (frame: Frame | undefined): boolean => frame?.next === generatorNext
+
+/** `frame.next(value)` of such a one, without looking `next` up: that is slow where the generators of many functions run. */
+export const resumeGenerator = (frame: Frame, value: unknown): IteratorResult<unknown, unknown> =>
+  generatorNext.call(frame, value)
+
 /**
  * Lets an error be thrown into a generator that waits in `yield* effect`. JavaScript hands it to the iterator of the
  * Effect, and without a `throw` there the body would see a `TypeError` in its place. Effect itself never throws into a

@@ -11,7 +11,7 @@ import { AttributeError, GreenletError, GreenletExit, ValueError } from "./error
 import { GreenletFrame } from "./greenlet-frame.ts"
 import { type Body, describe, Microthread, requireFunction } from "./microthread.ts"
 import { Operation } from "./operation.ts"
-import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
 import { currentThread, type Thread } from "./thread.ts"
 
 /**
@@ -282,19 +282,19 @@ export const getcurrent = (): Greenlet => {
 class Switch extends Operation<unknown> {
   readonly target: Greenlet
   /** The argument if there is one, else all of them: an array less to make and to keep for the most common switch. */
-  readonly value: unknown
+  readonly passed: unknown
   readonly count: number
   constructor(target: Greenlet, args: ReadonlyArray<unknown>) {
     super()
     this.target = target
     this.count = args.length
-    this.value = args.length === 1 ? args[0] : args
+    this.passed = args.length === 1 ? args[0] : args
   }
   perform(current: Microthread): Microthread {
     const { count, target } = this
     requireReachable(current, target)
-    const value = count === 0 ? undefined : this.value
-    if (target.state === SUSPENDED && target !== current) {
+    const value = count === 0 ? undefined : this.passed
+    if ((target.state === SOFT || target.state === SUSPENDED) && target !== current) {
       target.inbox = value
       return target
     }
@@ -302,7 +302,7 @@ class Switch extends Operation<unknown> {
     if (real instanceof Greenlet) real.requireSwitchable()
     if (real.state === UNSTARTED) {
       real.body() // throws if there is none
-      real.inbox = count === 1 ? [value] : this.value
+      real.inbox = count === 1 ? [value] : this.passed
       return real
     }
     // it was interrupted meanwhile: that is what it resumes with

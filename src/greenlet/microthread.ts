@@ -10,7 +10,19 @@ import { type Context, Effect } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { GreenletFiber } from "./fiber.ts"
 import { type Frame, isFrame } from "./frame.ts"
-import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, type State, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import {
+  DEAD,
+  DOOMED,
+  OUTSIDE,
+  OUTSIDE_RAISING,
+  RAISING,
+  SOFT,
+  type State,
+  SUSPENDED,
+  suspendedOn,
+  UNSTARTED,
+  WAITING
+} from "./state.ts"
 import { currentThread, type Thread } from "./thread.ts"
 
 /**
@@ -77,13 +89,14 @@ export abstract class Microthread {
   /** It will resume with `value`. One that has not started takes it as its only argument. Returns it. */
   give(value: unknown): this {
     switch (this.state) {
+      case SOFT:
       case SUSPENDED:
       case OUTSIDE:
       case WAITING:
         this.inbox = value
         break
       case RAISING:
-        this.state = SUSPENDED
+        this.state = suspendedOn(this.code as Frame | undefined)
         this.inbox = value
         break
       case OUTSIDE_RAISING:
@@ -106,6 +119,7 @@ export abstract class Microthread {
    */
   raise(error: unknown): this {
     switch (this.state) {
+      case SOFT:
       case SUSPENDED:
       case WAITING:
         this.state = RAISING
@@ -152,12 +166,12 @@ export abstract class Microthread {
    */
   bequeath(heir: Microthread): void {
     const { code, fiber, stack } = this
-    const kept = heir.state === SUSPENDED ? heir.inbox : undefined
+    const kept = heir.state === SUSPENDED || heir.state === SOFT ? heir.inbox : undefined
     this.fiber = undefined
     this.bury()
     heir.drop()
     heir.state = SUSPENDED
-    heir.code = kept === undefined ? code : new Inherited(code as Frame, heir, kept)
+    heir.replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
     heir.stack = stack
     heir.fiber = fiber
     for (let side = fiber; side !== undefined; side = side.above) side.greenlet = heir
@@ -234,15 +248,23 @@ export abstract class Microthread {
   push(frame: Frame): void {
     if (this.code !== undefined) (this.stack ??= []).push(this.code as Frame)
     this.code = frame
-    this.state = SUSPENDED
+    this.state = suspendedOn(frame)
     this.inbox = undefined
+  }
+
+  /** @internal puts another frame in the place of the top one */
+  replaceTop(frame: Frame | undefined): void {
+    this.code = frame
+    if (this.state === SOFT || this.state === SUSPENDED) this.state = suspendedOn(frame)
   }
 
   /** @internal takes the top frame off; false if none is left */
   pop(): boolean {
     const below = this.stack?.pop()
     this.code = below
-    return below !== undefined
+    if (below === undefined) return false
+    this.state = suspendedOn(below)
+    return true
   }
 
   /** @internal the transition to DEAD */
@@ -283,7 +305,7 @@ class Inherited implements Frame {
     return this.frame.throw(error)
   }
   private enter(): void {
-    this.heir.code = this.frame
+    this.heir.replaceTop(this.frame)
     this.heir.inbox = this.kept
   }
 }

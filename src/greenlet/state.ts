@@ -1,3 +1,5 @@
+import { type Frame, isGenerator } from "./frame.ts"
+
 /**
  * The states of a greenlet.
  *
@@ -28,6 +30,9 @@ export const OUTSIDE = 6
 /** The same with an error in the inbox. */
 export const OUTSIDE_RAISING = 7
 
+/** SUSPENDED, with a generator on top: the loop resumes it without looking `next` up. See `suspendedOn`. */
+export const SOFT = 8
+
 export type State =
   | typeof UNSTARTED
   | typeof DOOMED
@@ -37,3 +42,8 @@ export type State =
   | typeof DEAD
   | typeof OUTSIDE
   | typeof OUTSIDE_RAISING
+  | typeof SOFT
+
+/** The state of a greenlet that is suspended in `frame`, its top one. */
+export const suspendedOn = (frame: Frame | undefined): typeof SOFT | typeof SUSPENDED =>
+  isGenerator(frame) ? SOFT : SUSPENDED

@@ -9,11 +9,22 @@ import { Context, Effect, Exit, Fiber, Scheduler, type Scope } from "effect"
 import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
-import { type Frame, isFrame, letErrorsIntoBodies } from "./frame.ts"
+import { type Frame, isFrame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
 import type { Microthread } from "./microthread.ts"
-import { forgetYielded, Operation } from "./operation.ts"
-import { DEAD, DOOMED, OUTSIDE, OUTSIDE_RAISING, RAISING, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
+import { forgetFresh, Operation } from "./operation.ts"
+import {
+  DEAD,
+  DOOMED,
+  OUTSIDE,
+  OUTSIDE_RAISING,
+  RAISING,
+  SOFT,
+  SUSPENDED,
+  suspendedOn,
+  UNSTARTED,
+  WAITING
+} from "./state.ts"
 import type { TraceFunction } from "./trace.ts"
 
 /**
@@ -78,9 +89,16 @@ class ThreadState {
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
-          if (g.state === SUSPENDED) {
+          const { state } = g
+          if (state === SOFT) {
             const value = g.inbox
             g.inbox = undefined
+            forgetFresh()
+            result = resumeGenerator(g.code as Frame, value)
+          } else if (state === SUSPENDED) {
+            const value = g.inbox
+            g.inbox = undefined
+            forgetFresh()
             result = (g.code as Frame).next(value)
           } else {
             result = this.resume(g)
@@ -90,7 +108,11 @@ class ThreadState {
             }
           }
           let next: Microthread
-          if (result.done === true) {
+          if (result instanceof Operation) {
+            operation = result
+            next = operation.perform(g)
+            operation = undefined
+          } else if (result.done === true) {
             next = this.returned(g, result.value)
           } else if (result.value instanceof Operation) {
             operation = result.value as Operation<any, any, any>
@@ -147,17 +169,20 @@ class ThreadState {
         this.alive?.add(g)
         const made: unknown = body.apply(g, (inbox ?? []) as Array<unknown>)
         if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
-        else if (isFrame(made)) g.code = made
+        else if (isFrame(made)) g.push(made)
         else return { done: true, value: requireResult(made) }
-        return (g.code as Frame).next(undefined)
+        return (g.code as unknown as Frame).next(undefined)
       }
       case DOOMED:
         g.state = SUSPENDED
         throw inbox
-      case RAISING:
-        g.state = SUSPENDED
+      case RAISING: {
+        const frame = g.code as Frame
+        g.state = suspendedOn(frame)
         g.inbox = undefined
-        return (g.code as Frame).throw(inbox)
+        forgetFresh()
+        return frame.throw(inbox)
+      }
       case WAITING:
         this.parked = g
         for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
@@ -227,7 +252,6 @@ class ThreadState {
       this.loop(g)
     } finally {
       running = outer
-      forgetYielded()
     }
   }
 

@@ -340,3 +340,52 @@ test("programs on threads of their own do not disturb each other", async () => {
   )
   expect(results).toEqual([[0, 1, 2], [10, 11, 12], [20, 21, 22]])
 })
+
+test("an iterator of an operation that is asked for and dropped disturbs nobody", () =>
+  main(function*() {
+    const other = echo().switch(1)
+    let calls = 0
+    const result = yield* call(() => {
+      if (++calls === 1) other[Symbol.iterator]()
+      return calls
+    })
+    expect(result).toBe(1)
+    expect(calls).toBe(1)
+  }))
+
+test("a generator that a body steps by itself yields the operation, which the body can perform", () =>
+  main(function*() {
+    const echo: Greenlet = greenlet(function*(value: unknown) {
+      for (;;) value = yield* echo.parent!.switch(value)
+    })
+    function* asking() {
+      return [yield* echo.switch(1), yield* echo.switch(2)]
+    }
+    const steps = asking()
+    let step = steps.next()
+    let performed = 0
+    while (step.done !== true) {
+      performed++
+      step = steps.next((yield* step.value) as never)
+    }
+    expect(step.value).toEqual([1, 2])
+    expect(performed).toBe(2)
+  }))
+
+test("a body that walks like a generator is asked by its own methods", () =>
+  main(function*() {
+    const asked: Array<unknown> = []
+    const steps = (function*() {
+      return yield* getcurrent().parent!.switch("first")
+    })()
+    const counted = Object.assign(steps, {
+      next(value: never) {
+        asked.push(value)
+        return Object.getPrototypeOf(steps).next.call(steps, value)
+      }
+    })
+    const g = greenlet((_?: unknown) => counted)
+    expect(yield* g.switch()).toBe("first")
+    expect(yield* g.switch("second")).toBe("second")
+    expect(asked).toEqual([undefined, "second"])
+  }))

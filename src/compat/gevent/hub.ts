@@ -675,15 +675,15 @@ class Park<A> extends Operation<A> {
 /** In the hub: switches to a greenlet that waits in `park`. */
 export class Resume extends Operation<void> {
   readonly greenlet: Microthread
-  readonly value: unknown
-  constructor(greenlet: Microthread, value: unknown) {
+  readonly brought: unknown
+  constructor(greenlet: Microthread, brought: unknown) {
     super()
     this.greenlet = greenlet
-    this.value = value
+    this.brought = brought
   }
   perform(current: Microthread): Microthread {
     const { greenlet } = this
-    return greenlet.dead ? current.give(undefined) : hubOf(current.thread).to(greenlet.give(this.value))
+    return greenlet.dead ? current.give(undefined) : hubOf(current.thread).to(greenlet.give(this.brought))
   }
 }
 

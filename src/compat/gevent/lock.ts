@@ -189,13 +189,13 @@ export class DummySemaphore {
 
 /** An operation that has its value at once. */
 class Given<A> extends Operation<A> {
-  readonly value: A
-  constructor(value: A) {
+  readonly given: A
+  constructor(given: A) {
     super()
-    this.value = value
+    this.given = given
   }
   perform(current: Microthread): Microthread {
-    return current.give(this.value)
+    return current.give(this.given)
   }
 }
 
