@@ -86,16 +86,26 @@ export {
   type WSGIServerOptions
 } from "./pywsgi.ts"
 // gevent.subprocess
+export { ReadPipe, type TextOptions, WritePipe } from "./pipe.ts"
 export {
   CalledProcessError,
   callProcess,
   checkCall,
   checkOutput,
+  type Command,
+  CompletedProcess,
   DEVNULL,
+  getoutput,
+  getstatusoutput,
   PIPE,
   Popen,
   type PopenOptions,
+  run,
   type RunOptions,
+  type RunToEndOptions,
+  STDOUT,
+  type Stream,
+  SubprocessError,
   TimeoutExpired
 } from "./subprocess.ts"
 // gevent.signal
