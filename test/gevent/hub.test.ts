@@ -359,7 +359,9 @@ describe("errors that nobody watches for", () => {
       })
       greenlet.name = "failing"
       yield* greenlet.join()
-      expect(written.join("")).toMatch(/TypeError: printed\n(.|\n)*<Greenlet "failing"> failed with TypeError\n/)
+      expect(written.join("")).toMatch(
+        /TypeError: printed\n(.|\n)*<Greenlet "failing": failing> failed with TypeError\n/
+      )
       gevent.spawn(() => {
         throw new Fatal("fatal")
       })

@@ -97,7 +97,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
   start(): void {
     if (this.start_ !== undefined) return
     for (const callback of spawnCallbacks) callback(this)
-    this.start_ = this.hub.runCallback(() => this)
+    this.start_ = this.hub.runCallback(() => this.begins())
   }
 
   /** Has the hub start it in `seconds`. Mirrors `Greenlet.start_later`. */
@@ -106,7 +106,13 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
     for (const callback of spawnCallbacks) callback(this)
     const timer = this.hub.timer(seconds)
     this.start_ = timer
-    timer.start(() => this)
+    timer.start(() => this.begins())
+  }
+
+  /** The hub is about to switch to it for the first time. */
+  private begins(): this {
+    this.start_ = "completed"
+    return this
   }
 
   /** Has every greenlet told to `callback` that is started from now on. Mirrors `Greenlet.add_spawn_callback`. */
@@ -202,9 +208,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
 
   override toString(): string {
     const name = this.name_ === undefined && this.ident === undefined ? "" : ` "${this.name}"`
-    const { name: run } = this.entry ??
-      (this.unstarted ? this.code as { readonly name?: string } | undefined : undefined) ??
-      {} as { name?: string }
+    const run = this.origin?.name
     return `<${this.constructor.name}${name}${run ? `: ${run}` : ""}>`
   }
 
@@ -233,7 +237,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
     this.failed = true
     this.error = error
     this.notify()
-    this.hub.handleError(this, error)
+    this.hub.report(this, error)
   }
 
   /** It will never run: it ends of what it was killed with. */

@@ -208,7 +208,20 @@ export class Hub extends KernelGreenlet {
   /** @internal the same for an error that was caught in the hub: unless the hub itself is to end of it */
   handleErrorInHub(context: unknown, error: unknown): void {
     if (this.thread.ending && error instanceof GreenletExit) throw error
-    this.handleError(context, error)
+    this.report(context, error)
+  }
+
+  /** @internal has an error handled; a handler that fails itself is reported, too, and stops nothing */
+  report(context: unknown, error: unknown): void {
+    try {
+      this.handleError(context, error)
+    } catch (failure) {
+      try {
+        this.printException("the handler of errors", failure)
+      } catch {
+        // it is the stream that fails
+      }
+    }
   }
 
   /** Throws an error in the main greenlet. Mirrors `Hub.handle_system_error`. */
@@ -364,12 +377,7 @@ export class Hub extends KernelGreenlet {
 
   /** @internal an error reached its body: of what it ran, or of a greenlet that it is the parent of */
   reports(error: unknown): void {
-    const context = this.running
-    try {
-      this.handleError(context, error)
-    } catch (second) {
-      this.handleSystemError(second)
-    }
+    this.report(this.running, error)
   }
 
   private nextEvent(): Runnable | typeof BREATHE | undefined {

@@ -91,14 +91,24 @@ export class Timer implements Runnable {
   readonly seconds: number
   /** Of those that are due in one iteration, the higher runs first. */
   readonly priority: number
-  /** Does the loop wait for it? */
-  readonly ref: boolean
+  private ref_: boolean
 
   constructor(timers: Timers, seconds: number, priority = 0, ref = true) {
     this.timers = timers
     this.seconds = seconds
     this.priority = priority
-    this.ref = ref
+    this.ref_ = ref
+  }
+
+  /** Does the loop wait for it? Can be set at any time. */
+  get ref(): boolean {
+    return this.ref_
+  }
+
+  set ref(ref: boolean) {
+    if (ref === this.ref_) return
+    this.ref_ = ref
+    if (this.index >= 0) this.timers.refs += ref ? 1 : -1
   }
 
   /** Is it started and has not been run? */
