@@ -507,3 +507,428 @@ describe("a result", () => {
     expect(late.dead).toBe(true)
   })
 })
+
+describe("a semaphore", () => {
+  program("calls links that were there when it was released, once each", function*({ lines, log }) {
+    const semaphore = new gevent.Semaphore()
+    semaphore.rawlink(() => log("a"))
+    semaphore.release()
+    semaphore.rawlink(() => log("b"))
+    semaphore.release()
+    yield* gevent.sleep(1)
+    expect([lines, semaphore.counter, semaphore.linkcount()]).toEqual([["a", "b"], 3, 0])
+  })
+
+  program("serves who waits in turn, and no more of them than it is released", function*({ body, lines, log }) {
+    const semaphore = new gevent.Semaphore(0)
+    const waiting = [0, 1, 2, 3].map((n) =>
+      gevent.spawn(body(function*() {
+        yield* semaphore.acquire()
+        log(n)
+      }))
+    )
+    yield* gevent.sleep()
+    semaphore.release()
+    semaphore.release()
+    yield* gevent.sleep()
+    expect([lines, semaphore.counter]).toEqual([[0, 1], 0])
+    semaphore.release()
+    semaphore.release()
+    yield* gevent.joinall(waiting)
+    expect(lines).toEqual([0, 1, 2, 3])
+  })
+
+  program("answers false when time is over, and waits without being acquired", function*() {
+    const semaphore = new gevent.Semaphore(0)
+    expect(yield* semaphore.acquire({ timeout: 1 })).toBe(false)
+    expect(yield* semaphore.wait(1)).toBe(0)
+    semaphore.release()
+    expect([yield* semaphore.wait(), semaphore.counter]).toEqual([1, 1])
+    expect(yield* semaphore.acquire({ timeout: 0 })).toBe(true)
+    expect(yield* semaphore.acquire({ timeout: 0 })).toBe(false)
+    expect(yield* semaphore.acquire(false)).toBe(false)
+  })
+
+  program("that is bounded, and a lock that is not held, cannot be released", function*({ body }) {
+    expect(() => new gevent.BoundedSemaphore(1).release()).toThrow(gevent.ValueError)
+    const lock = new gevent.RLock()
+    expect(() => lock.release()).toThrow(gevent.RuntimeError)
+    expect([yield* lock.acquire(), yield* lock.acquire(), yield* lock.acquire(false)]).toEqual([true, 1, 1])
+    const other = gevent.spawn(body(function*() {
+      return [yield* lock.acquire(false), yield* lock.acquire({ timeout: 1 })]
+    }))
+    expect(yield* other.get()).toEqual([false, false])
+    for (let n = 0; n < 3; n++) lock.release()
+    expect(lock.locked()).toBe(false)
+  })
+})
+
+describe("a pool", () => {
+  const forever = () => gevent.sleep(1000)
+
+  program("has its room back when a greenlet is discarded, once", function*() {
+    const pool = new gevent.Pool(2)
+    const greenlet = yield* pool.spawn(forever)
+    pool.discard(greenlet)
+    yield* greenlet.kill()
+    expect([pool.length, pool.freeCount()]).toEqual([0, 2])
+    expect([yield* pool.waitAvailable(0), pool.full()]).toEqual([2, false])
+  })
+
+  program("without any room is full, and nobody gets in", function*() {
+    const pool = new gevent.Pool(0)
+    expect([pool.freeCount(), pool.full(), yield* pool.waitAvailable(1)]).toEqual([0, true, 0])
+    const timeout = new gevent.Timeout(1)
+    expect(yield* caught(timeout.within(() => pool.spawn(forever)))).toBe(timeout)
+  })
+
+  program("that is empty is joined at once", function*() {
+    expect([yield* new gevent.Pool().join(), yield* new gevent.Group().join({ timeout: 0 })]).toEqual([true, true])
+  })
+
+  program("forgets greenlets that were dead when they were added", function*() {
+    const dead = gevent.spawn(() => 1)
+    yield* dead.join()
+    for (const start of [false, true]) {
+      const pool = new gevent.Pool(1)
+      yield* start ? pool.start(dead) : pool.add(dead)
+      expect(pool.length).toBe(1)
+      yield* gevent.sleep()
+      expect([pool.length, pool.freeCount()]).toEqual([0, 1])
+    }
+    const group = new gevent.Group()
+    group.add(dead)
+    yield* gevent.sleep()
+    expect(group.length).toBe(0)
+  })
+
+  program("applies itself, in its only greenlet", function*({ body }) {
+    const pool = new gevent.Pool(1)
+    expect(
+      yield* pool.apply(
+        body(function*(n: number) {
+          return yield* pool.apply((m: number) => m + 1, [n])
+        }),
+        [5]
+      )
+    ).toBe(6)
+  })
+
+  program("calls back with values only, and not with what failed", function*({ body, lines, log }) {
+    const pool = new gevent.Pool(1)
+    const failing = body(function*() {
+      throw new Expected()
+    })
+    // the second finds the pool full
+    const [first, second] = [pool.applyAsync(failing, [], log), pool.applyAsync(failing, [], log)]
+    expect(yield* caught(first.get())).toBeInstanceOf(Expected)
+    expect(yield* caught(second.get())).toBeInstanceOf(Expected)
+    expect(yield* pool.applyAsync(() => 5, [], log).get()).toBe(5)
+    yield* gevent.sleep()
+    expect(lines).toEqual([5])
+  })
+
+  program("that is killed lets those in who wait for room", function*({ body }) {
+    const pool = new gevent.Pool(1)
+    yield* pool.spawn(forever)
+    const spawning = gevent.spawn(body(function*() {
+      yield* pool.spawn(forever)
+    }))
+    yield* gevent.sleep()
+    yield* pool.kill({ timeout: 1 })
+    yield* gevent.sleep()
+    expect([pool.length, spawning.ready()]).toEqual([1, true])
+    yield* pool.kill()
+  })
+
+  program("or group waits no longer than it is told for one that will not be killed", function*({ body }) {
+    const group = new gevent.Group()
+    group.spawn(body(function*() {
+      for (;;) {
+        try {
+          yield* gevent.sleep(2)
+          return
+        } catch {
+          // goes on
+        }
+      }
+    }))
+    yield* gevent.sleep()
+    yield* group.kill({ timeout: 1 })
+    expect(group.length).toBe(1)
+    expect(yield* group.join()).toBe(true)
+  })
+
+  program("kills none that is not in it", function*() {
+    const group = new gevent.Group()
+    const other = gevent.spawn(forever)
+    yield* gevent.sleep()
+    yield* group.killone(other)
+    expect(other.dead).toBe(false)
+    yield* other.kill()
+  })
+
+  function* failing(): Generator<number> {
+    yield 1
+    yield 2
+    throw new Expected("the items")
+  }
+
+  program("hands on an error of the items that it maps over", function*() {
+    const pool = new gevent.Pool(3)
+    const message = { message: "the items" }
+    expect(yield* caught(pool.map((n: number) => n, failing()))).toMatchObject(message)
+    const seen: Array<number> = []
+    const each = pool.imap((n: number) => n, failing()).each((n) => void seen.push(n))
+    expect(yield* caught(each)).toMatchObject(message)
+    expect(seen).toEqual([1, 2])
+    // those who work come behind it
+    expect(yield* caught(pool.imapUnordered((n: number) => n, failing()).next())).toMatchObject(message)
+  })
+
+  program("maps over what comes through a queue, until StopIteration does", function*({ body, lines, log }) {
+    const double = body(function*(n: number) {
+      return 2 * n
+    })
+    const pool = new gevent.Pool(2)
+    const queue = new gevent.Queue<number>(null, [1])
+    gevent.spawnLater(1, () => queue.putNowait(2))
+    gevent.spawnLater(2, () => queue.putNowait(gevent.StopIteration as never))
+    yield* pool.imap(double, queue).each((n) => log(n))
+    expect(lines).toEqual([2, 4])
+    const end = gevent.StopIteration as never
+    expect(yield* pool.map(double, new gevent.Queue<number>(null, [3, 4, end]))).toEqual([6, 8])
+    // two together, of which one has more
+    const sums = pool.imapUnordered((a: number, b: number) => a + b, new gevent.Queue<number>(null, [1, end]), [10, 20])
+    expect(yield* sums.next()).toEqual({ done: false, value: 11 })
+    expect(yield* sums.next()).toEqual({ done: true, value: undefined })
+    expect(yield* pool.map((letter: string) => letter.toUpperCase(), "ab")).toEqual(["A", "B"])
+    expect(yield* caught(pool.map(double, 5 as never))).toBeInstanceOf(TypeError)
+    // and what is mapped can be mapped again
+    const mapped = pool.imap(double, pool.imap(double, [1, 2]), { maxsize: 1 })
+    expect([yield* mapped.next(), yield* mapped.next()].map(({ value }) => value)).toEqual([4, 8])
+  })
+
+  program("maps over nothing", function*() {
+    const pool = new gevent.Pool(1)
+    expect(yield* pool.map((n: number) => n, [])).toEqual([])
+    for (const method of ["imap", "imapUnordered"] as const) {
+      expect(yield* pool[method]((n: number) => n, []).next()).toEqual({ done: true, value: undefined })
+    }
+  })
+
+  program("maps over more items than it has room for, in the order of their end", function*({ body, lines, log }) {
+    const sleeping = body(function*(n: number) {
+      yield* gevent.sleep(n)
+      return n
+    })
+    yield* new gevent.Pool(1).imapUnordered(sleeping, [10, 1, 2]).each((n) => log(n))
+    yield* new gevent.Pool(3).imapUnordered(sleeping, [10, 1, 2]).each((n) => log(n))
+    expect(lines).toEqual([10, 1, 2, 1, 2, 10])
+  })
+
+  program("is bounded by who reads, in whatever order", function*({ body }) {
+    for (const size of [1, 2, null]) {
+      for (const method of ["imap", "imapUnordered"] as const) {
+        let running = 0
+        const mapped = new gevent.Pool(size)[method](
+          body(function*(n: number) {
+            running++
+            return n
+          }),
+          Array.from({ length: 20 }, (_, n) => n),
+          { maxsize: 1 }
+        )
+        const read: Array<number> = []
+        yield* mapped.each(function*(n) {
+          expect(running).toBeLessThanOrEqual(read.length + 2)
+          read.push(n)
+          yield* gevent.sleep(0.01)
+        })
+        expect(read).toHaveLength(20)
+      }
+    }
+  })
+})
+
+describe("a queue", () => {
+  program("can be put to and got from by callbacks of the hub", function*({ body, lines, log }) {
+    const hub = gevent.gethub()
+    const queue = new gevent.Queue<number>(1)
+    const attempt = (f: () => unknown) => () => {
+      try {
+        log(f())
+      } catch (error) {
+        log((error as Error).name)
+      }
+    }
+    hub.runCallback(attempt(() => queue.putNowait(2)))
+    hub.runCallback(attempt(() => queue.putNowait(3)))
+    yield* gevent.sleep()
+    expect(lines.splice(0)).toEqual([undefined, "Full"])
+    // a putter that waits is let in
+    const putter = gevent.spawn(body(function*() {
+      yield* queue.put(5)
+    }))
+    yield* gevent.sleep()
+    expect(putter.ready()).toBe(false)
+    hub.runCallback(attempt(() => queue.getNowait()))
+    yield* putter.join()
+    hub.runCallback(attempt(() => queue.getNowait()))
+    hub.runCallback(attempt(() => queue.getNowait()))
+    yield* gevent.sleep()
+    expect(lines.splice(0)).toEqual([2, 5, "Empty"])
+    // a getter that waits is served
+    const getter = gevent.spawn(body(function*() {
+      return yield* queue.get()
+    }))
+    yield* gevent.sleep()
+    hub.runCallback(attempt(() => queue.putNowait(10)))
+    expect(yield* getter.get()).toBe(10)
+    expect([queue.empty(), queue.full()]).toEqual([true, false])
+  })
+
+  program("that is empty lets nobody peek, and then everybody", function*({ body }) {
+    const queue = new gevent.Queue<number>()
+    expect(yield* caught(queue.peek())).toBeInstanceOf(gevent.LoopExit)
+    expect(yield* caught(queue.peek({ timeout: 1 }))).toBeInstanceOf(gevent.Empty)
+    expect(yield* caught(queue.peek({ block: false }))).toBeInstanceOf(gevent.Empty)
+    const peeking = gevent.spawn(body(function*() {
+      return yield* queue.peek()
+    }))
+    yield* gevent.sleep()
+    yield* queue.put(1)
+    expect([yield* peeking.get(), yield* queue.peek(), queue.qsize()]).toEqual([1, 1, 1])
+  })
+
+  program("makes who puts wait for room", function*({ body, lines, log }) {
+    const queue = new gevent.Queue<string>(2)
+    const putter = gevent.spawn(body(function*() {
+      for (const item of ["a", "b", "c"]) {
+        yield* queue.put(item)
+        log(item)
+      }
+      return "OK"
+    }))
+    yield* gevent.sleep()
+    expect(lines).toEqual(["a", "b"])
+    expect(yield* queue.get()).toBe("a")
+    yield* gevent.sleep()
+    expect(lines).toEqual(["a", "b", "c"])
+    expect([yield* queue.get(), yield* queue.get()]).toEqual(["b", "c"])
+    expect(yield* putter.get({ timeout: 0 })).toBe("OK")
+  })
+
+  program("loses nothing to those who give up", function*({ body }) {
+    const queue = new gevent.Queue<string>()
+    const givingUp = body(function*() {
+      const timeout = new gevent.Timeout(0, new Expected())
+      return yield* caught(timeout.within(() => queue.get()))
+    })
+    const [one, waits, two] = [
+      gevent.spawn(givingUp),
+      gevent.spawn(body(function*() {
+        return yield* queue.get()
+      })),
+      gevent.spawn(givingUp)
+    ]
+    yield* gevent.sleep(1)
+    yield* queue.put("hi")
+    expect(yield* one.get()).toBeInstanceOf(Expected)
+    expect(yield* two.get()).toBeInstanceOf(Expected)
+    expect(yield* waits.get()).toBe("hi")
+  })
+
+  program("that is shut down at once has nothing left for anybody", function*() {
+    const queue = new gevent.JoinableQueue<string>()
+    yield* queue.put("L")
+    queue.putNowait("O")
+    queue.shutdown(true)
+    expect(yield* caught(queue.put("E"))).toBeInstanceOf(gevent.ShutDown)
+    expect(() => queue.putNowait("W")).toThrow(gevent.ShutDown)
+    for (const options of [undefined, { block: false }, { timeout: 1 }]) {
+      expect(yield* caught(queue.get(options))).toBeInstanceOf(gevent.ShutDown)
+    }
+    expect(() => queue.taskDone()).toThrow(gevent.ValueError)
+    expect(yield* queue.join()).toBe(true)
+  })
+
+  program("of tasks that nobody put any into is joined at once", function*() {
+    expect(yield* new gevent.JoinableQueue().join()).toBe(true)
+  })
+
+  program("that is a channel hands over in upstream's order", function*({ body, lines, log }) {
+    const channel = new gevent.Channel<string>()
+    const getting = gevent.spawn(body(function*() {
+      log(yield* channel.get())
+      log(yield* channel.get())
+    }))
+    log("sending")
+    yield* channel.put("hello")
+    log("sent hello")
+    yield* channel.put("world")
+    log("sent world")
+    expect(lines.splice(0)).toEqual(["sending", "hello", "sent hello", "world", "sent world"])
+    yield* getting.get()
+
+    gevent.spawn(body(function*() {
+      log("sending hello")
+      yield* channel.put("hello")
+      log("sending world")
+      yield* channel.put("world")
+      log("sent world")
+    }))
+    log("waiting")
+    log(yield* channel.get())
+    log(yield* channel.get())
+    expect(lines).toEqual(["waiting", "sending hello", "hello", "sending world", "world"])
+    yield* gevent.sleep()
+    expect(lines.at(-1)).toBe("sent world")
+  })
+
+  program("that is a channel can be iterated over", function*({ body }) {
+    const channel = new gevent.Channel<unknown>()
+    gevent.spawn(body(function*() {
+      yield* channel.put(gevent.StopIteration)
+    }))
+    expect(yield* channel.next()).toEqual({ done: true, value: undefined })
+  })
+})
+
+describe("a timeout", () => {
+  program("is thrown out of a switch to the hub, and can be started anew", function*() {
+    const hub = gevent.gethub()
+    for (const timeout of [new gevent.Timeout(1), new gevent.Timeout(1, false), new gevent.Timeout(1, "XXX")]) {
+      for (let n = 0; n < 2; n++) {
+        timeout.start()
+        expect(yield* caught(hub.switch())).toBe(timeout)
+      }
+      timeout.close()
+    }
+  })
+
+  test("says how long it was, and what for", () => {
+    expect(String(new gevent.Timeout(1, "XXX"))).toContain("1 second: XXX")
+    expect(String(new gevent.Timeout(0.5, false))).toContain("0.5 seconds (silent)")
+    expect(new gevent.Timeout(1).message).toBe("1 second")
+    expect(new gevent.Timeout().pending).toBe(false)
+  })
+
+  program("of less than no time is over when its greenlet waits for time", function*() {
+    const timeout = new gevent.Timeout(-1)
+    expect(yield* caught(timeout.within(() => gevent.sleep(1)))).toBe(timeout)
+    // but callbacks come first
+    expect(
+      yield* new gevent.Timeout(0, false).within(function*() {
+        yield* gevent.sleep()
+        return "slept"
+      })
+    ).toBe("slept")
+  })
+
+  test("throws errors, and refuses to be made with what is none", () => {
+    for (const exception of [42, true, Symbol("x"), () => {}]) {
+      expect(() => new gevent.Timeout(1, exception)).toThrow(TypeError)
+    }
+  })
+})

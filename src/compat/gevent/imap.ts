@@ -1,9 +1,9 @@
 /** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { Body, Operation } from "../../greenlet/index.ts"
 import type { Source } from "./event.ts"
 import { Greenlet } from "./greenlet.ts"
-import { Steps } from "./hub.ts"
+import { describe, Steps } from "./hub.ts"
 import type { LinkFunction } from "./linkable.ts"
 import { Semaphore } from "./lock.ts"
 import { Queue } from "./queue.ts"
@@ -16,6 +16,39 @@ interface Pending extends Source<any> {
 /** What makes the calls: a group, a pool, or a pool of threads. */
 export interface Spawner {
   spawning(f: Body, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any, any>, Pending, any>
+}
+
+/** What to call with: anything that JavaScript iterates over; or a queue, or the results of an `imap`, which can wait. */
+export type Items<T> = Iterable<T> | { next(): Operation<IteratorResult<T, undefined>, any> }
+
+const isIterable = (u: unknown): u is Iterable<unknown> =>
+  typeof (u as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === "function"
+
+/** @internal */
+export const isItems = (u: unknown): u is Items<unknown> =>
+  isIterable(u) || typeof (u as { next?: unknown } | null | undefined)?.next === "function"
+
+/** Brings the arguments of the next call; `undefined` if there is none. */
+export type NextArguments = () => Generator<Effect.Effect<any, any>, ReadonlyArray<unknown> | undefined, any>
+
+/** The first items of all, then the second ones, until one has no more. */
+export const together = (all: ReadonlyArray<Items<unknown>>): NextArguments => {
+  const sources = all.map((items) => {
+    if (!isItems(items)) {
+      throw new TypeError(`items are an iterable, a queue or the results of an imap; got ${describe(items)}`)
+    }
+    return isIterable(items) ? items[Symbol.iterator]() : items
+  })
+  return function*() {
+    const args: Array<unknown> = []
+    for (const source of sources) {
+      const next = source.next()
+      const { done, value } = Effect.isEffect(next) ? yield* next as Operation<IteratorResult<unknown>> : next
+      if (done === true) return undefined
+      args.push(value)
+    }
+    return args
+  }
 }
 
 /** What came of a call. Its index is that of its item; the end comes behind all of them. */
@@ -34,7 +67,7 @@ type Outcome<A> =
 export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
   private readonly spawner: Spawner
   private readonly f: Body
-  private readonly items: Iterable<ReadonlyArray<unknown>>
+  private readonly nextArguments: NextArguments
   private readonly results: Queue<any> = new Queue()
   private readonly room: Semaphore | undefined
   private outstanding = 0
@@ -42,11 +75,11 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
   private finished = false
   private exhausted = false
 
-  constructor(spawner: Spawner, f: Body, items: Iterable<ReadonlyArray<unknown>>, maxsize: number | undefined) {
+  constructor(spawner: Spawner, f: Body, nextArguments: NextArguments, maxsize: number | undefined) {
     super()
     this.spawner = spawner
     this.f = f
-    this.items = items
+    this.nextArguments = nextArguments
     this.room = maxsize ? new Semaphore(maxsize) : undefined
   }
 
@@ -93,7 +126,8 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
 
   override *run(): Generator<Effect.Effect<any, any>, void, any> {
     try {
-      for (const args of this.items) {
+      const { nextArguments } = this
+      for (let args = yield* nextArguments(); args !== undefined; args = yield* nextArguments()) {
         const index = ++this.highest
         if (this.room !== undefined) yield* this.room.acquire()
         this.outstanding++

@@ -49,7 +49,7 @@ export {
 // gevent.lock
 export { type AcquireOptions, BoundedSemaphore, DummySemaphore, RLock, Semaphore } from "./lock.ts"
 // gevent.pool
-export { IMap, IMapUnordered } from "./imap.ts"
+export { IMap, IMapUnordered, type Items } from "./imap.ts"
 export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Pool, PoolFull } from "./pool.ts"
 // gevent.local
 export { Local, type LocalConstructor } from "./local.ts"

@@ -16,7 +16,7 @@ import {
 import { Event } from "./event.ts"
 import { Greenlet, joinall, kill, type KillOptions, type Spawn } from "./greenlet.ts"
 import { Steps } from "./hub.ts"
-import { IMap, IMapUnordered } from "./imap.ts"
+import { IMap, IMapUnordered, isItems, type Items, type NextArguments, together } from "./imap.ts"
 import { type AcquireOptions, DummySemaphore, Semaphore } from "./lock.ts"
 import { Full } from "./queue.ts"
 import { Deadline } from "./timeout.ts"
@@ -70,25 +70,25 @@ interface ApplyAsync {
 interface Map {
   <T, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T) => Generator<Eff, A, never>,
-    items: Iterable<T>
+    items: Items<T>
   ): Operation<Array<A>, Effect.Error<Eff>>
-  <T, A, E, R>(f: (item: T) => Effect.Effect<A, E, R>, items: Iterable<T>): Operation<Array<A>, E>
-  <T, A>(f: (item: T) => A, items: Iterable<T>): Operation<Array<A>>
+  <T, A, E, R>(f: (item: T) => Effect.Effect<A, E, R>, items: Items<T>): Operation<Array<A>, E>
+  <T, A>(f: (item: T) => A, items: Items<T>): Operation<Array<A>>
 }
 
 /** The same in a greenlet that is given back. */
 interface MapAsync {
   <T, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T) => Generator<Eff, A, never>,
-    items: Iterable<T>,
+    items: Items<T>,
     callback?: (results: Array<A>) => unknown
   ): Greenlet<Array<A>, Effect.Error<Eff>>
   <T, A, E, R>(
     f: (item: T) => Effect.Effect<A, E, R>,
-    items: Iterable<T>,
+    items: Items<T>,
     callback?: (results: Array<A>) => unknown
   ): Greenlet<Array<A>, E>
-  <T, A>(f: (item: T) => A, items: Iterable<T>, callback?: (results: Array<A>) => unknown): Greenlet<Array<A>>
+  <T, A>(f: (item: T) => A, items: Items<T>, callback?: (results: Array<A>) => unknown): Greenlet<Array<A>>
 }
 
 /** How to iterate over results. */
@@ -101,25 +101,25 @@ export interface ImapOptions {
 interface Imap {
   <T, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T) => Generator<Eff, A, never>,
-    items: Iterable<T>,
+    items: Items<T>,
     options?: ImapOptions
   ): IMapUnordered<A, Effect.Error<Eff>>
   <T, A, E, R>(
     f: (item: T) => Effect.Effect<A, E, R>,
-    items: Iterable<T>,
+    items: Items<T>,
     options?: ImapOptions
   ): IMapUnordered<A, E>
-  <T, A>(f: (item: T) => A, items: Iterable<T>, options?: ImapOptions): IMapUnordered<A>
+  <T, A>(f: (item: T) => A, items: Items<T>, options?: ImapOptions): IMapUnordered<A>
   <T, U, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T, other: U) => Generator<Eff, A, never>,
-    items: Iterable<T>,
-    others: Iterable<U>,
+    items: Items<T>,
+    others: Items<U>,
     options?: ImapOptions
   ): IMapUnordered<A, Effect.Error<Eff>>
   <T, U, A>(
     f: (item: T, other: U) => A,
-    items: Iterable<T>,
-    others: Iterable<U>,
+    items: Items<T>,
+    others: Items<U>,
     options?: ImapOptions
   ): IMapUnordered<A>
 }
@@ -264,15 +264,18 @@ abstract class Gathering {
   }
 
   /** Calls `f` with each item, in greenlets of the group; gives back the results in order. Mirrors `Group.map`. */
-  readonly map: Map = (f: Body, items: Iterable<unknown>): any =>
+  readonly map: Map = (f: Body, items: Items<unknown>): any =>
     new Steps<any, any>(() => Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items)).getting(undefined))
 
   private *mapping(
     f: Body,
-    items: Iterable<unknown>
+    items: Items<unknown>
   ): Generator<Effect.Effect<any, any>, Array<unknown>, any> {
     const greenlets: Array<Greenlet> = []
-    for (const item of items) greenlets.push(yield* this.spawning(f, [item]))
+    const next = together([items])
+    for (let args = yield* next(); args !== undefined; args = yield* next()) {
+      greenlets.push(yield* this.spawning(f, args))
+    }
     const results: Array<unknown> = []
     for (const greenlet of greenlets) results.push(yield* greenlet.get())
     return results
@@ -281,13 +284,13 @@ abstract class Gathering {
   /** As `map`, in a greenlet that it returns. Mirrors `Group.map_async`. */
   readonly mapAsync: MapAsync = (
     f: Body,
-    items: Iterable<unknown>,
+    items: Items<unknown>,
     callback?: (results: any) => unknown
   ): any => Greenlet.spawn<Greenlet, [Body]>(() => this.mappingCb(f, items, callback))
 
   private *mappingCb(
     f: Body,
-    items: Iterable<unknown>,
+    items: Items<unknown>,
     callback: ((results: unknown) => unknown) | undefined
   ): Generator<Effect.Effect<any, any>, unknown, any> {
     const results = yield* (yield* this.spawnedMap(f, items)).get()
@@ -295,7 +298,7 @@ abstract class Gathering {
     return results
   }
 
-  private *spawnedMap(f: Body, items: Iterable<unknown>): Generator<Effect.Effect<any>, Greenlet, any> {
+  private *spawnedMap(f: Body, items: Items<unknown>): Generator<Effect.Effect<any>, Greenlet, any> {
     return Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items))
   }
 
@@ -333,27 +336,10 @@ const start = <G extends Greenlet>(greenlet: G): G => {
   return greenlet
 }
 
-/** @internal the arguments for each call, and the options behind the iterables */
-export const itemsOf = (rest: ReadonlyArray<any>): [Iterable<ReadonlyArray<unknown>>, ImapOptions | undefined] => {
+/** @internal the arguments for each call, and the options behind the items */
+export const itemsOf = (rest: ReadonlyArray<any>): [NextArguments, ImapOptions | undefined] => {
   const last = rest.at(-1)
-  const options = typeof last === "object" && last !== null && !(Symbol.iterator in last)
-    ? last as ImapOptions
-    : undefined
-  return [together(options === undefined ? rest : rest.slice(0, -1)), options]
-}
-
-/** The first items of all iterables, then the second ones, until one has no more. */
-function* together(iterables: ReadonlyArray<Iterable<unknown>>): Generator<ReadonlyArray<unknown>> {
-  const iterators = iterables.map((iterable) => iterable[Symbol.iterator]())
-  for (;;) {
-    const items: Array<unknown> = []
-    for (const iterator of iterators) {
-      const { done, value } = iterator.next()
-      if (done === true) return
-      items.push(value)
-    }
-    yield items
-  }
+  return isItems(last) ? [together(rest), undefined] : [together(rest.slice(0, -1)), last as ImapOptions | undefined]
 }
 
 /**

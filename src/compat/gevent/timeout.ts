@@ -6,7 +6,7 @@
 import type { Effect } from "effect"
 import { call, getcurrent, type Microthread, type Operation } from "../../greenlet/index.ts"
 import { AssertionError } from "./exceptions.ts"
-import { gethub, throwing } from "./hub.ts"
+import { describe, gethub, throwing } from "./hub.ts"
 import type { Timer } from "./loop.ts"
 
 /** A block: a generator function, a function that returns an Effect, or a plain one. */
@@ -47,10 +47,15 @@ export class Timeout extends Error {
   /**
    * @param seconds after which time; with `undefined` or `null`, never
    * @param exception what is thrown in its place: an error or an error class. `false` has `within` swallow the timeout; a
-   * string is part of the message
+   * string is part of the message. Throws `TypeError` for anything else
    */
   constructor(seconds?: number | null, exception?: unknown) {
     super(messageOf(seconds, exception))
+    if (exception === true || !(throwable.has(typeof exception) || isErrorClass(exception))) {
+      throw new TypeError(
+        `a Timeout throws an error, an error class, or itself, with false or a string; got ${describe(exception)}`
+      )
+    }
     this.seconds = seconds ?? undefined
     this.exception = exception ?? undefined
   }
@@ -173,11 +178,13 @@ const messageOf = (seconds: number | null | undefined, exception: unknown): stri
   return exception === false ? `${after} (silent)` : `${after}: ${String(exception)}`
 }
 
+/** What a `Timeout` can be made with: none, `false`, a string, an error. */
+const throwable: ReadonlySet<string> = new Set(["undefined", "boolean", "string", "object"])
+
+const isErrorClass = (u: unknown): u is new() => Error => typeof u === "function" && u.prototype instanceof Error
+
 /** An error, or one made of a class, as Python raises both. */
-export const errorOf = (exception: unknown): unknown =>
-  typeof exception === "function" && exception.prototype instanceof Error
-    ? new (exception as new() => Error)()
-    : exception
+export const errorOf = (exception: unknown): unknown => isErrorClass(exception) ? new exception() : exception
 
 /** A time limit inside an operation: the error that it throws is made when it is needed, as most are not. */
 export class Deadline {
