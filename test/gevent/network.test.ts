@@ -364,13 +364,6 @@ describe("datagrams", () => {
 })
 
 describe("a WSGI server", () => {
-  const application = function*(environ: gevent.Environ, startResponse: gevent.StartResponse): Steps<Array<string>> {
-    if (environ.PATH_INFO === "/throws") throw new TypeError("application")
-    if (environ.PATH_INFO === "/slow") yield* pause(0.05)
-    const input = environ.REQUEST_METHOD === "POST" ? String(yield* environ["wsgi.input"].read()) : ""
-    startResponse("200 OK", [["Content-Type", "text/plain"], ["X-Agent", environ.HTTP_X_NAME ?? "nobody"]])
-    return [environ.PATH_INFO, "?", environ.QUERY_STRING, input]
-  }
   const get = (port: number, path: string, init?: RequestInit) =>
     Effect.promise(async () => {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
@@ -378,6 +371,14 @@ describe("a WSGI server", () => {
     })
 
   realProgram("answers requests in greenlets, while others wait", function*({ body, reports, lines, log }) {
+    const answered = new gevent.Event()
+    const application = function*(environ: gevent.Environ, startResponse: gevent.StartResponse): Steps<Array<string>> {
+      if (environ.PATH_INFO === "/throws") throw new TypeError("application")
+      if (environ.PATH_INFO === "/slow") yield* answered.wait()
+      const input = environ.REQUEST_METHOD === "POST" ? String(yield* environ["wsgi.input"].read()) : ""
+      startResponse("200 OK", [["Content-Type", "text/plain"], ["X-Agent", environ.HTTP_X_NAME ?? "nobody"]])
+      return [environ.PATH_INFO, "?", environ.QUERY_STRING, input]
+    }
     const server = new gevent.WSGIServer(local, application)
     yield* server.start()
     const port = server.serverPort
@@ -387,6 +388,7 @@ describe("a WSGI server", () => {
     const fast = gevent.spawn(body(function*() {
       yield* pause(0.01)
       log((yield* get(port, "/a%20b?c=d", { headers: { "X-Name": "me" } })).text)
+      answered.set()
     }))
     yield* gevent.joinall([slow, fast])
     expect(lines).toEqual(["/a b?c=d", "/slow?"])

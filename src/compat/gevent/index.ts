@@ -54,23 +54,32 @@ export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Poo
 // gevent.local
 export { Local, type LocalConstructor } from "./local.ts"
 // gevent.socket
+export { DatagramSocket } from "./datagram.ts"
+export type { Address } from "./listen.ts"
+export { type EachLine, type ReadableFile, SocketFile } from "./makefile.ts"
+export { createConnection, type Data, type How, Socket } from "./socket.ts"
+export { SocketError, SocketTimeout } from "./socketerror.ts"
+// gevent.select, and Python's
 export {
-  type Address,
-  createConnection,
-  type Data,
-  DatagramSocket,
-  type How,
-  Socket,
-  SocketError,
-  SocketFile,
-  SocketTimeout
-} from "./socket.ts"
+  KeyError,
+  Poll,
+  poll,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLNVAL,
+  POLLOUT,
+  POLLPRI,
+  select,
+  type Selectable
+} from "./select.ts"
 // gevent.server
 export {
   BaseServer,
   DatagramServer,
   type Handle,
   type Listener,
+  type ListeningServer,
   type ServerOptions,
   type SpawnWith,
   StreamServer,
@@ -81,6 +90,8 @@ export {
   type Application,
   type Environ,
   type Input,
+  type Log,
+  type Parts,
   type StartResponse,
   WSGIServer,
   type WSGIServerOptions

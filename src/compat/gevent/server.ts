@@ -7,16 +7,18 @@
 import type { Effect } from "effect"
 import { createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
-import type { Operation } from "../../greenlet/index.ts"
+import { call, type Operation } from "../../greenlet/index.ts"
+import { DatagramSocket } from "./datagram.ts"
 import { Event } from "./event.ts"
 import { type Greenlet, spawn, spawnRaw } from "./greenlet.ts"
 import { gethub, type Hub, Steps } from "./hub.ts"
+import { type Address, addressOf, type Listener, listening, whereOf } from "./listen.ts"
 import { type Group, Pool } from "./pool.ts"
 import { Queue } from "./queue.ts"
-import { type Address, type Data, DatagramSocket, failing, Socket, SocketError, socketError } from "./socket.ts"
+import { type Data, Socket } from "./socket.ts"
+import { failing, SocketError } from "./socketerror.ts"
 
-/** Where to listen: a port on all interfaces, a host and port, or the path of a Unix socket. */
-export type Listener = number | Address
+export { type Listener } from "./listen.ts"
 
 /** How a handler is run: in a greenlet, a raw one, one of a pool of that size, or one of that pool or group. */
 export type SpawnWith = "default" | "raw" | number | Pool | Group
@@ -141,23 +143,31 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
 
   /** In the hub: somebody has come. */
   protected comes(...args: Args): void {
-    if (this.waiting !== undefined) this.waiting.putNowait(args)
-    else if (this.options.spawn === "raw") spawnRaw(() => this.handling(args))
-    else spawn(() => this.handling(args))
+    if (this.state !== "started") this.finished(...args)
+    else if (this.waiting !== undefined) this.waiting.putNowait(args)
+    else if (this.options.spawn === "raw") spawnRaw(this.handling, ...args)
+    else spawn(this.handling, ...args)
   }
 
   /** Gives what comes to the pool, as it has room. */
   private *feeding(waiting: Queue<Args>): Generator<Effect.Effect<any>, void, any> {
     for (;;) {
       const args = yield* waiting.get()
-      yield* this.pool!.spawning(() => this.handling(args), [])
+      try {
+        yield* this.pool!.spawning(this.handling, args)
+      } catch (error) {
+        // stopped while there was no room
+        this.finished(...args)
+        throw error
+      }
     }
   }
 
-  private *handling(args: Args): Generator<Effect.Effect<any, any>, void, any> {
+  private readonly handling = (...args: Args): Generator<Effect.Effect<any, any>, void, any> => this.runs(args)
+
+  private *runs(args: Args): Generator<Effect.Effect<any, any>, void, any> {
     try {
-      const made = this.handle(...args)
-      if (made !== undefined) yield* made as Effect.Effect<unknown, unknown>
+      yield* call(this.handle, ...args)
     } finally {
       this.finished(...args)
     }
@@ -165,6 +175,32 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
 
   toString(): string {
     return `<${this.constructor.name} ${String(this.address)}>`
+  }
+}
+
+/** A server over one of Node's, which listens on a port or a path. */
+export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends BaseServer<Args> {
+  protected node: NodeServer | undefined = undefined
+  /** Where it listens, or has listened: it will again, if it is started again. */
+  private bound: Address | undefined = undefined
+
+  /** The server of Node's, that does not listen yet. */
+  protected abstract makes(): NodeServer
+
+  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
+    const node = this.makes()
+    const backlog = this.options.backlog ?? 256
+    yield* listening(node, { ...whereOf(this.bound ?? this.listener), backlog }, this.hub, this)
+    this.node = node
+    this.bound = addressOf(node.address())
+  }
+
+  get address(): Address {
+    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
+  }
+
+  protected closes(): void {
+    this.node?.close()
   }
 }
 
@@ -182,8 +218,7 @@ export interface StreamServerOptions extends ServerOptions {
  * @category models
  * @since 0.1.0
  */
-export class StreamServer extends BaseServer<[socket: Socket, address: Address]> {
-  private node: NodeServer | undefined = undefined
+export class StreamServer extends ListeningServer<[socket: Socket, address: Address]> {
   private readonly tls: TlsOptions | undefined
 
   constructor(
@@ -195,58 +230,20 @@ export class StreamServer extends BaseServer<[socket: Socket, address: Address]>
     this.tls = options.tls
   }
 
-  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
-    const { listener, tls } = this
+  protected makes(): NodeServer {
+    const { hub, tls } = this
     const comes = (node: NodeSocket) => {
-      // an error before there is a greenlet to tell
-      node.on("error", () => {})
-      this.hub.arrives(() => {
-        const socket = new Socket(node)
-        this.comes(socket, socket.getpeername())
-      })
+      const socket = new Socket(node, hub)
+      hub.arrives(() => this.comes(socket, socket.getpeername()))
     }
-    const node = tls === undefined
-      ? createServer({ allowHalfOpen: true, pauseOnConnect: true }, comes)
-      : createTlsServer({ ...tls, allowHalfOpen: true }, comes)
-    const event = new Event(this)
-    let failure: SocketError | undefined
-    node.on("error", (error) => {
-      failure = socketError(error)
-      event.set()
-    })
-    node.listen({ ...whereOf(listener), backlog: this.options.backlog ?? 256 }, () => event.set())
-    this.hub.ref()
-    try {
-      yield* event.wait()
-    } finally {
-      this.hub.unref()
-    }
-    if (failure !== undefined) yield* failing(failure)
-    this.node = node
-  }
-
-  get address(): Address {
-    const address = this.node?.address() ?? null
-    if (address !== null) return typeof address === "string" ? address : [address.address, address.port]
-    return typeof this.listener === "number" ? ["", this.listener] : this.listener
-  }
-
-  protected closes(): void {
-    this.node?.close()
+    const options = { allowHalfOpen: true, noDelay: true }
+    return tls === undefined ? createServer(options, comes) : createTlsServer({ ...tls, ...options }, comes)
   }
 
   protected finished(socket: Socket): void {
     socket.close()
   }
 }
-
-/** @internal */
-export const whereOf = (listener: Listener): { path: string } | { host?: string; port: number } =>
-  typeof listener === "number"
-    ? { port: listener }
-    : typeof listener === "string"
-    ? { path: listener }
-    : { host: listener[0], port: listener[1] }
 
 /**
  * A UDP server: calls `handle` with the data and the sender's address of each datagram, in a greenlet. Mirrors

@@ -1,72 +1,30 @@
 /**
- * Sockets: streams over Node's `net` and `tls`, datagrams over `dgram`.
+ * Stream sockets over Node's `net` and `tls`.
  *
  * Carries the behaviour of `gevent.socket` and `gevent.ssl` as far as Node lets it: a greenlet that would block waits in the
  * hub, a timeout is thrown, an error carries the system's code. Where it differs: `bind` takes effect in `listen`;
  * `send` takes all it is given, and waits while the peer is slow; data that arrives is buffered up to 64 KB, then the peer
  * waits, too.
  */
-import { type Effect, Exit } from "effect"
-import { createSocket, type Socket as NodeDatagram } from "node:dgram"
-import {
-  type AddressInfo,
-  createServer,
-  type ListenOptions,
-  type Server as NodeServer,
-  Socket as NodeSocket
-} from "node:net"
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls"
-import { call, type Microthread, type Operation } from "../../greenlet/index.ts"
+import type { Effect } from "effect"
+import { connect as connectTcp, createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
+import { connect as connectTls, type ConnectionOptions } from "node:tls"
+import { call, type Microthread, type Operation, ValueError } from "../../greenlet/index.ts"
+import { Arrival } from "./arrival.ts"
 import { ConcurrentObjectUseError } from "./exceptions.ts"
 import { Cooperative, gethub, type Hub, HubOperation, Steps } from "./hub.ts"
+import { Line } from "./line.ts"
+import { type Address, addressOf, listening, whereOf } from "./listen.ts"
 import type { Turn } from "./loop.ts"
-import { Deadline } from "./timeout.ts"
-import { Waiter } from "./waiter.ts"
+import { nothing, SocketFile } from "./makefile.ts"
+import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, type Selectable, Watchers } from "./select.ts"
+import { failing, notOpen, SocketError, socketError, SocketTimeout } from "./socketerror.ts"
+
+export { type Address } from "./listen.ts"
+export { failing, SocketError, socketError } from "./socketerror.ts"
 
 /** How much may arrive that nobody has received yet, in bytes. */
 const HIGH = 65_536
-
-/**
- * An error of a socket. `code` is the system's, such as `ECONNRESET`. A typed failure in Effect's sense. Mirrors
- * `socket.error`, which is `OSError`.
- *
- * @category errors
- * @since 0.1.0
- */
-export class SocketError extends Error {
-  override readonly name: string = "SocketError"
-  readonly code: string
-  constructor(code: string, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.code = code
-  }
-}
-
-/**
- * A socket waited longer than its timeout. Mirrors `socket.timeout`.
- *
- * @category errors
- * @since 0.1.0
- */
-export class SocketTimeout extends SocketError {
-  override readonly name: string = "SocketTimeout"
-  constructor() {
-    super("ETIMEDOUT", "timed out")
-  }
-}
-
-/** @internal what Node reports, as an error of ours */
-export const socketError = (error: unknown): SocketError => {
-  if (error instanceof SocketError) return error
-  const { code, message } = error as NodeJS.ErrnoException
-  return new SocketError(code ?? "EIO", message, error)
-}
-
-/** Throws a typed failure in a frame. */
-export const failing = (error: SocketError): Exit.Exit<never, SocketError> => Exit.fail(error)
-
-/** Where a socket is: host and port, or the path of a Unix socket. */
-export type Address = readonly [host: string, port: number] | string
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type Data = string | Uint8Array
@@ -80,28 +38,34 @@ export type How = "read" | "write" | "both"
  * @category models
  * @since 0.1.0
  */
-export class Socket {
+export class Socket implements Selectable {
   /** How long it waits, in seconds: for ever, if `undefined`. Mirrors `settimeout`. */
   timeout: number | undefined = undefined
-  private readonly hub: Hub = gethub()
-  private node: NodeSocket | undefined
-  private server: NodeServer | undefined = undefined
-  private bound: Address | undefined = undefined
-
-  private chunks: Array<Buffer> = []
-  private size = 0
-  private ended = false
+  private readonly hub: Hub
+  private node: NodeSocket | undefined = undefined
+  private connecting_ = false
   private closed = false
   private error: SocketError | undefined = undefined
-  private reader: Waiter<void> | undefined = undefined
-  private writer: Waiter<void> | undefined = undefined
+
+  /** What has come and was not received: there is no array while there is nothing, which most of the time is so. */
+  private chunks: Array<Buffer> | undefined = undefined
+  private size = 0
+  private ended = false
+
+  private reader: Arrival | undefined = undefined
+  private writer: Arrival | undefined = undefined
   /** A greenlet that waits in `recv` without a frame of its own, and how much it takes. */
   private receiver: Cooperative | undefined = undefined
   private receives = 0
   private delivering = false
-  private readonly accepted: Array<NodeSocket> = []
+  private watchers: Watchers | undefined = undefined
 
-  constructor(/** @internal a connection of Node's */ node?: NodeSocket) {
+  private bound: Address | undefined = undefined
+  private server: NodeServer | undefined = undefined
+  private accepted: Line<Socket> | undefined = undefined
+
+  constructor(/** @internal a connection of Node's */ node?: NodeSocket, /** @internal */ hub: Hub = gethub()) {
+    this.hub = hub
     if (node !== undefined) this.adopt(node)
   }
 
@@ -116,22 +80,29 @@ export class Socket {
     address: Address,
     tls: ConnectionOptions | undefined
   ): Generator<Effect.Effect<any, any>, void, any> {
-    const where = typeof address === "string" ? { path: address } : { host: address[0], port: address[1] }
-    const connection = { made: false }
+    yield* this.requireUnused()
+    const where = { ...whereOf(address), allowHalfOpen: true, noDelay: true }
     const done = () => {
-      connection.made = true
+      this.connecting_ = false
       this.wakes("writer")
     }
-    const node = tls === undefined ? new NodeSocket() : connectTls({ ...tls, ...where }, done)
+    const node = tls === undefined ? connectTcp(where, done) : connectTls({ ...tls, ...where }, done)
+    this.connecting_ = true
     this.adopt(node)
-    if (tls === undefined) node.connect(where, done)
     try {
-      while (!connection.made && this.error === undefined) yield* this.waiting("writer")
+      while (this.connecting_ && this.error === undefined) yield* this.awaits("writer")
     } catch (error) {
       this.close()
       throw error
     }
     if (this.error !== undefined) yield* failing(this.error)
+    if (this.closed) yield* failing(notOpen())
+  }
+
+  private *requireUnused(): Generator<Effect.Effect<any, any>, void, any> {
+    if (this.closed) yield* failing(notOpen())
+    if (this.node === undefined && this.server === undefined) return
+    yield* failing(new SocketError("EISCONN", "the socket was connected, or listens, already: make a new one"))
   }
 
   /** Says where to listen. Takes effect in `listen`. Mirrors `socket.bind`. */
@@ -145,39 +116,38 @@ export class Socket {
   }
 
   private *listening(backlog: number): Generator<Effect.Effect<any, any>, void, any> {
-    const { bound = ["127.0.0.1", 0] } = this
-    const where: ListenOptions = typeof bound === "string" ? { path: bound } : { host: bound[0], port: bound[1] }
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (node) => {
-      this.accepted.push(node)
+    yield* this.requireUnused()
+    const accepted = new Line<Socket>()
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (node) => {
+      accepted.push(new Socket(node, this.hub))
       this.wakes("reader")
     })
     this.server = server
-    server.on("error", (error) => {
-      this.error = socketError(error)
-      this.wakes("reader")
-    })
-    server.listen({ ...where, backlog }, () => this.wakes("reader"))
-    while (!server.listening && this.error === undefined) yield* this.waiting("reader")
-    if (this.error !== undefined) yield* failing(this.error)
+    try {
+      yield* listening(server, { ...whereOf(this.bound ?? ["127.0.0.1", 0]), backlog }, this.hub, this)
+    } catch (error) {
+      this.server = undefined
+      throw error
+    }
+    this.accepted = accepted
+    if (this.closed) {
+      server.close()
+      yield* failing(notOpen())
+    }
   }
 
-  /** Waits for a connection: a socket, and where it comes from. Mirrors `socket.accept`. */
+  /** Waits for a connection: a socket, and where it comes from. Dies with `SocketError`. Mirrors `socket.accept`. */
   accept(): Operation<readonly [Socket, Address], SocketError> {
     return new Steps<readonly [Socket, Address], SocketError>(() => this.accepting())
   }
 
   private *accepting(): Generator<Effect.Effect<any, any>, readonly [Socket, Address], any> {
     for (;;) {
-      const node = this.accepted.shift()
-      if (node !== undefined) {
-        const socket = new Socket(node)
-        return [socket, socket.getpeername()]
-      }
-      if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed || this.server === undefined) {
-        yield* failing(new SocketError("EBADF", "the socket does not listen"))
-      }
-      yield* this.waiting("reader")
+      if (this.closed) yield* failing(notOpen())
+      if (this.accepted === undefined) yield* failing(new SocketError("EINVAL", "the socket does not listen"))
+      const socket = this.accepted!.shift()?.value
+      if (socket !== undefined) return [socket, socket.getpeername()]
+      yield* this.awaits("reader")
     }
   }
 
@@ -185,42 +155,53 @@ export class Socket {
 
   /**
    * Waits for data: as much as there is, `bufsize` bytes at the most; an empty buffer when the peer has shut its side
-   * down. Dies with `SocketError`. Mirrors `socket.recv`.
+   * down. Dies with `SocketError`, and with `ValueError` for a negative `bufsize`. Mirrors `socket.recv`.
    */
   recv(bufsize = HIGH): Operation<Buffer, SocketError> {
     return new Recv(this, bufsize)
   }
 
-  /** Receives into a buffer; gives back how many bytes. Mirrors `socket.recv_into`. */
-  recvInto(buffer: Uint8Array, nbytes = buffer.byteLength): Operation<number, SocketError> {
-    return new Steps<number, SocketError>(() => this.receivingInto(buffer, nbytes))
+  /**
+   * Receives into a buffer, as `recv` does; gives back how many bytes. Dies with `ValueError`, if the buffer is smaller
+   * than `nbytes`. Mirrors `socket.recv_into`.
+   */
+  recvInto(buffer: Uint8Array, nbytes?: number): Operation<number, SocketError> {
+    return new Steps<number, SocketError>(() => this.receivingInto(buffer, nbytes || buffer.byteLength))
   }
 
   private *receivingInto(buffer: Uint8Array, nbytes: number): Generator<Effect.Effect<any, any>, number, any> {
-    const data = yield* this.recv(nbytes || buffer.byteLength)
+    if (nbytes > buffer.byteLength) throw new ValueError("buffer too small for requested bytes")
+    const data = yield* this.recv(nbytes)
     buffer.set(data)
     return data.byteLength
   }
 
   /** @internal what can be received at once */
   take(bufsize: number): Buffer | undefined {
-    const [first] = this.chunks
-    if (first === undefined) return this.ended ? nothing : undefined
-    let data: Buffer
-    if (this.chunks.length === 1 && first.byteLength <= bufsize) {
-      data = first
-      this.chunks = []
-    } else if (first.byteLength <= bufsize) {
-      data = first
-      this.chunks.shift()
-    } else {
-      data = first.subarray(0, bufsize)
-      this.chunks[0] = first.subarray(bufsize)
-    }
+    const { chunks } = this
+    if (chunks === undefined) return this.ended && this.error === undefined ? nothing : undefined
+    let data = chunks[0]!
+    if (chunks.length === 1 && data.byteLength <= bufsize) this.chunks = undefined
+    else data = this.gather(chunks, bufsize)
     const before = this.size
     this.size -= data.byteLength
     if (before >= HIGH && this.size < HIGH) this.node?.resume()
     return data
+  }
+
+  /** Takes as many chunks as there may be, and a part of the next one. */
+  private gather(chunks: Array<Buffer>, bufsize: number): Buffer {
+    let total = 0
+    let whole = 0
+    while (whole < chunks.length && total + chunks[whole]!.byteLength <= bufsize) total += chunks[whole++]!.byteLength
+    const parts = chunks.splice(0, whole)
+    const [next] = chunks
+    if (next === undefined) this.chunks = undefined
+    else if (total < bufsize) {
+      parts.push(next.subarray(0, bufsize - total))
+      chunks[0] = next.subarray(bufsize - total)
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
 
   /** In the hub: there is something for the greenlet that waits. */
@@ -261,8 +242,9 @@ export class Socket {
       const data = this.take(bufsize)
       if (data !== undefined) return data
       if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed || this.node === undefined) yield* failing(notOpen())
-      yield* this.waiting("reader")
+      if (this.closed) yield* failing(notOpen())
+      if (this.node === undefined) yield* failing(notConnected())
+      yield* this.awaits("reader")
     }
   }
 
@@ -281,19 +263,22 @@ export class Socket {
     return new Send(this, data) as Operation<unknown, SocketError> as Operation<void, SocketError>
   }
 
-  /** @internal hands data to Node; `false` if whoever sends has to wait */
+  /** @internal hands data to Node; `false` if whoever sends has to wait, or cannot */
   write(data: Data): boolean {
-    if (this.error !== undefined || this.closed || this.node === undefined) return false
-    return this.node.write(data)
+    const { node } = this
+    return this.error === undefined && node !== undefined && node.writable && !this.closed && node.write(data)
   }
 
   /** @internal waits until what was sent has gone out */
   *draining(): Generator<Effect.Effect<any, any>, void, any> {
     for (;;) {
       if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed || this.node === undefined) yield* failing(notOpen())
-      if (!this.node!.writableNeedDrain) return
-      yield* this.waiting("writer")
+      if (this.closed) yield* failing(notOpen())
+      const { node } = this
+      if (node === undefined) yield* failing(notConnected())
+      if (!node!.writable) yield* failing(new SocketError("EPIPE", "the socket was shut down for sending"))
+      if (!node!.writableNeedDrain) return
+      yield* this.awaits("writer")
     }
   }
 
@@ -302,8 +287,7 @@ export class Socket {
   /** Says that nothing more will be sent, or received: the other direction stays open. Mirrors `socket.shutdown`. */
   shutdown(how: How): void {
     if (how !== "read") this.node?.end()
-    if (how === "write") return
-    this.ended = true
+    if (how !== "write") this.ended = true
     this.wakes("reader")
   }
 
@@ -311,21 +295,24 @@ export class Socket {
   close(): void {
     if (this.closed) return
     this.closed = true
-    this.server?.close()
-    for (const node of this.accepted) node.destroy()
-    const { node } = this
+    this.chunks = undefined
+    const { accepted, node } = this
+    if (accepted !== undefined) {
+      this.server!.close()
+      for (let place = accepted.shift(); place !== undefined; place = accepted.shift()) place.value.close()
+    }
     if (node !== undefined) {
       node.resume()
       if (node.connecting) node.destroy()
       else node.destroySoon()
     }
-    this.chunks = []
     this.wakes("reader")
     this.wakes("writer")
   }
 
-  /** Sets `timeout`. Mirrors `socket.settimeout`. */
+  /** Sets `timeout`. Throws `ValueError` for a negative one. Mirrors `socket.settimeout`. */
   settimeout(timeout: number | undefined | null): void {
+    if (timeout != null && !(timeout >= 0)) throw new ValueError(`Timeout value out of range: ${timeout}`)
     this.timeout = timeout ?? undefined
   }
 
@@ -336,19 +323,37 @@ export class Socket {
 
   /** Where the peer is. Mirrors `socket.getpeername`. */
   getpeername(): Address {
-    const { remoteAddress, remotePort } = this.node ?? {}
-    return remoteAddress === undefined ? "" : [remoteAddress, remotePort!]
+    const { node } = this
+    return node === undefined ? "" : addressOf({ address: node.remoteAddress!, port: node.remotePort! })
   }
 
   /** Where it is itself. Mirrors `socket.getsockname`. */
   getsockname(): Address {
-    const address = (this.server ?? this.node)?.address() as AddressInfo | string | null | undefined
-    return address == null ? "" : typeof address === "string" ? address : addressOf(address)
+    return addressOf((this.server ?? this.node)?.address())
   }
 
   /** Reads by lines and by numbers of bytes. Mirrors `socket.makefile`. */
   makefile(): SocketFile {
     return new SocketFile(this)
+  }
+
+  /** @internal */
+  readiness(): number {
+    const { accepted, node } = this
+    if (this.closed) return POLLNVAL
+    if (accepted !== undefined) return accepted.size > 0 ? POLLIN : 0
+    // as Linux has it of one that was not connected
+    if (node === undefined) return POLLOUT | POLLHUP
+    if (this.error !== undefined) return POLLIN | POLLOUT | POLLERR | POLLHUP
+    if (this.connecting_) return 0
+    return (this.chunks !== undefined || this.ended ? POLLIN : 0) |
+      (node.writable && node.writableNeedDrain ? 0 : POLLOUT) |
+      (this.ended && !node.writable ? POLLHUP : 0)
+  }
+
+  /** @internal */
+  watch(changed: () => void): () => void {
+    return (this.watchers ??= new Watchers()).add(changed)
   }
 
   toString(): string {
@@ -358,33 +363,51 @@ export class Socket {
 
   // ---- Node's side ------------------------------------------------------------------------------------------------
 
-  private adopt(node: NodeSocket | TLSSocket): void {
+  private adopt(node: NodeSocket): void {
     this.node = node
     node.allowHalfOpen = true
-    node.setNoDelay(true)
-    node.on("data", (data: Buffer) => {
-      this.chunks.push(data)
-      this.size += data.byteLength
-      if (this.size >= HIGH) node.pause()
-      this.wakes("reader")
-    })
-    node.on("end", () => {
-      this.ended = true
-      this.wakes("reader")
-    })
-    node.on("drain", () => this.wakes("writer"))
-    node.on("error", (error) => {
-      this.error = socketError(error)
-      this.wakes("reader")
-      this.wakes("writer")
-    })
-    node.on("close", () => {
-      this.ended = true
-      if (!this.closed && this.error === undefined && !node.readableEnded) this.error = reset()
-      this.wakes("reader")
-      this.wakes("writer")
-    })
-    if (node.isPaused()) node.resume()
+    ;(node as Owned)[owner] = this
+    node.on("data", Socket.onData)
+    node.on("end", Socket.onEnd)
+    node.on("drain", Socket.onDrain)
+    node.on("error", Socket.onError)
+    node.on("close", Socket.onClose)
+  }
+
+  // the listeners are the same functions for every connection: five closures less a connection
+
+  private static onData(this: Owned, data: Buffer): void {
+    const socket = this[owner]
+    if (socket.closed) return
+    if (socket.chunks === undefined) socket.chunks = [data]
+    else socket.chunks.push(data)
+    socket.size += data.byteLength
+    if (socket.size >= HIGH) this.pause()
+    socket.wakes("reader")
+  }
+
+  private static onEnd(this: Owned): void {
+    this[owner].ended = true
+    this[owner].wakes("reader")
+  }
+
+  private static onDrain(this: Owned): void {
+    this[owner].wakes("writer")
+  }
+
+  private static onError(this: Owned, error: Error): void {
+    const socket = this[owner]
+    socket.error = socketError(error)
+    socket.wakes("reader")
+    socket.wakes("writer")
+  }
+
+  private static onClose(this: Owned): void {
+    const socket = this[owner]
+    socket.ended = true
+    if (!socket.closed && socket.error === undefined && !this.readableEnded) socket.error = reset()
+    socket.wakes("reader")
+    socket.wakes("writer")
   }
 
   private wakes(side: "reader" | "writer"): void {
@@ -392,42 +415,38 @@ export class Socket {
       this.delivering = true
       this.hub.arrives(this.delivers)
     }
-    const waiter = this[side]
-    if (waiter !== undefined && !waiter.ready()) this.hub.arrives(() => waiter.ready() ? undefined : waiter.switch())
+    this[side]?.comes()
+    this.watchers?.tell()
   }
 
-  private *waiting(side: "reader" | "writer"): Generator<Effect.Effect<any, any>, void, any> {
+  private *awaits(side: "reader" | "writer"): Generator<Effect.Effect<any, any>, void, any> {
     if (this[side] !== undefined || (side === "reader" && this.receiver !== undefined)) {
       throw new ConcurrentObjectUseError(`This socket is already used by another greenlet: its ${side}`)
     }
-    const waiter = new Waiter<void>(this.hub, this)
-    this[side] = waiter
-    const deadline = new Deadline(this.timeout, () => new SocketTimeout())
-    this.hub.ref()
+    const arrival = new Arrival(this, this.hub)
+    this[side] = arrival
     try {
-      yield* waiter.wait()
-    } catch (error) {
-      if (deadline.threw(error)) yield* failing(error as SocketError)
-      throw error
+      if (!(yield* arrival.within(this.timeout))) yield* failing(new SocketTimeout())
     } finally {
-      this.hub.unref()
-      deadline.cancel()
       this[side] = undefined
     }
   }
 }
 
-const nothing = Buffer.alloc(0)
+/** Whose connection a connection of Node's is. */
+const owner = Symbol("owner")
 
-const notOpen = (): SocketError => new SocketError("EBADF", "the socket is not open")
+interface Owned extends NodeSocket {
+  [owner]: Socket
+}
+
+const notConnected = (): SocketError => new SocketError("ENOTCONN", "the socket is not connected")
 
 function* failingWith(error: SocketError): Generator<Effect.Effect<never, SocketError>, never, any> {
   return yield* failing(error)
 }
 
 const reset = (): SocketError => new SocketError("ECONNRESET", "the connection was closed by the peer")
-
-const addressOf = ({ address, port }: { address: string; port: number }): Address => [address, port]
 
 /**
  * A greenlet without a timeout waits in the socket itself: 10,000 echoing connections then make 0.82 of plain Node's
@@ -442,6 +461,7 @@ class Recv extends HubOperation<Buffer, SocketError> {
     this.bufsize = bufsize
   }
   perform(current: Microthread): Microthread {
+    if (!(this.bufsize >= 0)) throw new ValueError(`negative buffersize in recv: ${this.bufsize}`)
     const data = this.socket.take(this.bufsize)
     if (data !== undefined) return current.give(data)
     return this.socket.parks(current, this.bufsize) ??
@@ -484,200 +504,3 @@ export const createConnection = (
     yield* socket.connect(address, options?.tls)
     return socket
   })
-
-// ---- reading like a file --------------------------------------------------------------------------------------------
-
-/**
- * Reads a socket by lines and by numbers of bytes. Mirrors what `socket.makefile` returns.
- *
- * @category models
- * @since 0.1.0
- */
-export class SocketFile {
-  private readonly socket: Socket
-  private rest: Buffer = nothing
-  constructor(socket: Socket) {
-    this.socket = socket
-  }
-
-  /** Waits for a line, with the line feed at its end; an empty one at the end of the stream. Mirrors `readline`. */
-  readline(): Operation<Buffer, SocketError> {
-    return new Steps<Buffer, SocketError>(() => this.readingLine())
-  }
-
-  /** Waits for `size` bytes; fewer at the end of the stream, and all there are if it is left out. Mirrors `read`. */
-  read(size = Infinity): Operation<Buffer, SocketError> {
-    return new Steps<Buffer, SocketError>(() => this.reading(size))
-  }
-
-  /** Calls `body` with each line. Mirrors `for line in file`. */
-  each<E = never>(
-    body: (line: Buffer) => Generator<Effect.Effect<any, E, any>, unknown, any> | void
-  ): Operation<void, E | SocketError> {
-    return new Steps<void, E | SocketError>(() => this.looping(body))
-  }
-
-  /** Sends data. Mirrors `write`. */
-  write(data: Data): Operation<number, SocketError> {
-    return this.socket.send(data)
-  }
-
-  private *readingLine(): Generator<Effect.Effect<any, any>, Buffer, any> {
-    const parts: Array<Buffer> = []
-    for (;;) {
-      const end = this.rest.indexOf(10)
-      if (end >= 0) {
-        parts.push(this.rest.subarray(0, end + 1))
-        this.rest = this.rest.subarray(end + 1)
-        break
-      }
-      if (this.rest.byteLength > 0) parts.push(this.rest)
-      this.rest = yield* this.socket.recv()
-      if (this.rest.byteLength === 0) break
-    }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
-  }
-
-  private *reading(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
-    const parts: Array<Buffer> = []
-    let missing = size
-    while (missing > 0) {
-      if (this.rest.byteLength === 0) this.rest = yield* this.socket.recv()
-      if (this.rest.byteLength === 0) break
-      const part = this.rest.subarray(0, missing)
-      this.rest = this.rest.subarray(part.byteLength)
-      missing -= part.byteLength
-      parts.push(part)
-    }
-    return Buffer.concat(parts)
-  }
-
-  private *looping(
-    body: (line: Buffer) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-  ): Generator<Effect.Effect<any, any, any>, void, any> {
-    for (;;) {
-      const line = yield* this.readingLine()
-      if (line.byteLength === 0) return
-      const made = body(line)
-      if (made !== undefined) yield* made
-    }
-  }
-}
-
-// ---- datagrams ------------------------------------------------------------------------------------------------------
-
-/**
- * A datagram socket. Mirrors `gevent.socket.socket` of type `SOCK_DGRAM`.
- *
- * @category models
- * @since 0.1.0
- */
-export class DatagramSocket {
-  /** How long it waits, in seconds: for ever, if `undefined`. */
-  timeout: number | undefined = undefined
-  private readonly hub: Hub = gethub()
-  private readonly node: NodeDatagram = createSocket("udp4")
-  private readonly received: Array<readonly [Buffer, Address]> = []
-  private readonly waiters: Array<Waiter<void>> = []
-  private error: SocketError | undefined = undefined
-  private closed = false
-
-  constructor() {
-    this.node.on("message", (data, { address, port }) => {
-      this.received.push([data, [address, port]])
-      this.wakes()
-    })
-    this.node.on("error", (error) => {
-      this.error = socketError(error)
-      this.wakes()
-    })
-  }
-
-  /** Binds it to an address. Dies with `SocketError`. Mirrors `socket.bind`. */
-  bind([address, port]: readonly [host: string, port: number]): Operation<void, SocketError> {
-    return this.until<void>((done) => this.node.bind({ address, port }, done))
-  }
-
-  /** Sends a datagram. Dies with `SocketError`. Mirrors `socket.sendto`. */
-  sendto(data: Data, [host, port]: readonly [host: string, port: number]): Operation<void, SocketError> {
-    return this.until<void>((done, failed) =>
-      this.node.send(data, port, host, (error) => error === null ? done() : failed(error))
-    )
-  }
-
-  /** Waits for a datagram: the data, and where it comes from. Mirrors `socket.recvfrom`. */
-  recvfrom(): Operation<readonly [Buffer, Address], SocketError> {
-    return new Steps<readonly [Buffer, Address], SocketError>(() => this.receiving())
-  }
-
-  /** Where it is. Mirrors `socket.getsockname`. */
-  getsockname(): Address {
-    return addressOf(this.node.address())
-  }
-
-  /** Closes it. Who waits in it gets a `SocketError`. */
-  close(): void {
-    if (this.closed) return
-    this.closed = true
-    this.node.close()
-    this.wakes()
-  }
-
-  private *receiving(): Generator<Effect.Effect<any, any>, readonly [Buffer, Address], any> {
-    for (;;) {
-      const datagram = this.received.shift()
-      if (datagram !== undefined) return datagram
-      if (this.error !== undefined) yield* failing(this.error)
-      if (this.closed) yield* failing(notOpen())
-      const waiter = new Waiter<void>(this.hub, this)
-      this.waiters.push(waiter)
-      yield* this.waiting(waiter)
-    }
-  }
-
-  private until<A>(start: (done: () => void, failed: (error: unknown) => void) => void): Operation<A, SocketError> {
-    return new Steps<A, SocketError>(() => this.starting(start))
-  }
-
-  private *starting(
-    start: (done: () => void, failed: (error: unknown) => void) => void
-  ): Generator<Effect.Effect<any, any>, any, any> {
-    const waiter = new Waiter<void>(this.hub, this)
-    let failure: unknown
-    const over = () => this.hub.arrives(() => waiter.ready() ? undefined : waiter.switch())
-    this.waiters.push(waiter)
-    start(over, (error) => {
-      failure = error
-      over()
-    })
-    yield* this.waiting(waiter)
-    const error = failure === undefined ? this.error : socketError(failure)
-    if (error !== undefined) yield* failing(error)
-  }
-
-  private *waiting(waiter: Waiter<void>): Generator<Effect.Effect<any, any>, void, any> {
-    const deadline = new Deadline(this.timeout, () => new SocketTimeout())
-    this.hub.ref()
-    try {
-      yield* waiter.wait()
-    } catch (error) {
-      if (deadline.threw(error)) yield* failing(error as SocketError)
-      throw error
-    } finally {
-      this.hub.unref()
-      deadline.cancel()
-      const index = this.waiters.indexOf(waiter)
-      if (index >= 0) this.waiters.splice(index, 1)
-    }
-  }
-
-  private wakes(): void {
-    for (const waiter of this.waiters.splice(0)) {
-      this.hub.arrives(() => waiter.ready() ? undefined : waiter.switch())
-    }
-  }
-
-  toString(): string {
-    return "<DatagramSocket>"
-  }
-}

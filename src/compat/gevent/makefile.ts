@@ -1,0 +1,141 @@
+/**
+ * Reading like a file: by lines and by numbers of bytes, from what brings its bytes as they come.
+ *
+ * Carries what `socket.makefile` returns, and the same methods of `wsgi.input`. Where it differs: bytes only; and a loop
+ * over the lines is `each`.
+ */
+import type { Effect } from "effect"
+import { type Operation, ValueError } from "../../greenlet/index.ts"
+import { Steps } from "./hub.ts"
+import type { Data, Socket } from "./socket.ts"
+import type { SocketError } from "./socketerror.ts"
+
+/** What is done with each line: a generator function, one that returns an Effect, or a plain one. */
+export type EachLine<E> = (
+  line: Buffer
+) => Generator<Effect.Effect<any, E, any>, unknown, any> | Effect.Effect<unknown, E, any> | void
+
+/**
+ * Something that is read like a file.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export abstract class ReadableFile {
+  /** What has come and was not read yet. */
+  protected rest: Buffer = nothing
+
+  /** @internal waits for some bytes: none at the end */
+  protected abstract more(): Generator<Effect.Effect<any, any>, Buffer, any>
+
+  /**
+   * Waits for a line, with the line feed at its end, of `size` bytes at the most; an empty one at the end of the stream.
+   * Dies with `SocketError`. Mirrors `readline`.
+   */
+  readline(size?: number | null): Operation<Buffer, SocketError> {
+    return new Steps<Buffer, SocketError>(() => this.readingLine(limitOf(size)))
+  }
+
+  /**
+   * Waits for `size` bytes; fewer at the end of the stream, and all there are if it is left out. Dies with `SocketError`.
+   * Mirrors `read`.
+   */
+  read(size?: number | null): Operation<Buffer, SocketError> {
+    return new Steps<Buffer, SocketError>(() => this.reading(limitOf(size)))
+  }
+
+  /** Waits for all lines that are left. Dies with `SocketError`. Mirrors `readlines`. */
+  readlines(): Operation<Array<Buffer>, SocketError> {
+    return new Steps<Array<Buffer>, SocketError>(() => this.readingLines())
+  }
+
+  /** Calls `body` with each line. Mirrors `for line in file`. */
+  each<E = never>(body: EachLine<E>): Operation<void, E | SocketError> {
+    return new Steps<void, E | SocketError>(() => this.looping(body))
+  }
+
+  private *readingLine(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
+    const parts: Array<Buffer> = []
+    let missing = size
+    while (missing > 0) {
+      if (this.rest.byteLength === 0) this.rest = yield* this.more()
+      if (this.rest.byteLength === 0) break
+      const end = this.rest.indexOf(LINE_FEED) + 1
+      const part = this.take(Math.min(missing, end || this.rest.byteLength))
+      parts.push(part)
+      if (part.at(-1) === LINE_FEED) break
+      missing -= part.byteLength
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+
+  private *reading(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
+    const parts: Array<Buffer> = []
+    let missing = size
+    while (missing > 0) {
+      if (this.rest.byteLength === 0) this.rest = yield* this.more()
+      if (this.rest.byteLength === 0) break
+      const part = this.take(missing)
+      missing -= part.byteLength
+      parts.push(part)
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  }
+
+  private *readingLines(): Generator<Effect.Effect<any, any, any>, Array<Buffer>, any> {
+    const lines: Array<Buffer> = []
+    yield* this.looping((line) => void lines.push(line))
+    return lines
+  }
+
+  private *looping(body: EachLine<any>): Generator<Effect.Effect<any, any, any>, void, any> {
+    for (;;) {
+      const line = yield* this.readingLine(Infinity)
+      if (line.byteLength === 0) return
+      const made = body(line)
+      if (made !== undefined) yield* made as Effect.Effect<unknown, any, any>
+    }
+  }
+
+  /** Takes up to `size` bytes of the rest. */
+  private take(size: number): Buffer {
+    const part = this.rest.subarray(0, size)
+    this.rest = this.rest.subarray(part.byteLength)
+    return part
+  }
+}
+
+/** No bytes: the end of a stream. */
+export const nothing = Buffer.alloc(0)
+
+const LINE_FEED = 10
+
+/** As in Python, less than nothing means no limit. */
+const limitOf = (size: number | null | undefined): number => {
+  if (size == null || size < 0) return Infinity
+  if (Number.isNaN(size)) throw new ValueError("the size is not a number")
+  return size
+}
+
+/**
+ * Reads a socket by lines and by numbers of bytes. Mirrors what `socket.makefile` returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class SocketFile extends ReadableFile {
+  private readonly socket: Socket
+  constructor(socket: Socket) {
+    super()
+    this.socket = socket
+  }
+
+  protected *more(): Generator<Effect.Effect<any, any>, Buffer, any> {
+    return yield* this.socket.recv()
+  }
+
+  /** Sends data. Mirrors `write`. */
+  write(data: Data): Operation<number, SocketError> {
+    return this.socket.send(data)
+  }
+}
