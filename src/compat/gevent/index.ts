@@ -120,7 +120,7 @@ export {
   TimeoutExpired
 } from "./subprocess.ts"
 // gevent.signal
-export { type SignalHandler, signalHandler } from "./signal.ts"
+export { SignalHandler, signalHandler } from "./signal.ts"
 // gevent.threadpool
 export {
   type ShutdownOptions,
