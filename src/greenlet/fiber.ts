@@ -246,7 +246,7 @@ export class GreenletFiber {
     if (greenlet.state === WAITING) {
       greenlet.state = SUSPENDED
       greenlet.thread.wake(greenlet)
-      greenlet.ready()
+      greenlet.waited()
     } else if (this.resume !== undefined) {
       // parked, so only an interrupt from outside can have woken it
       this.resume = undefined

@@ -200,7 +200,7 @@ export abstract class Microthread {
   }
 
   /** Its wait is over, and it can be resumed. */
-  ready(): void {}
+  waited(): void {}
 
   /**
    * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with `GreenletExit`

@@ -52,7 +52,7 @@ export class Scheduler {
     this.insert(this.main)
     const outside = thread.main
     outside.waits = () => this.main.waits()
-    outside.ready = () => this.main.ready()
+    outside.waited = () => this.main.waited()
     outside.interrupted = () => this.main.interrupted()
     outside.reclaims = () => this.main.reclaims()
     outside.abandoned = () => this.abandoned()

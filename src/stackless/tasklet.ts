@@ -569,7 +569,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     return this.scheduler.waits(this)
   }
 
-  override ready(): void {
+  override waited(): void {
     this.scheduler.ready(this)
   }
 

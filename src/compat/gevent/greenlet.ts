@@ -165,9 +165,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
   }
 
   /** Has it ended, so that it can be got? */
-  override ready(): boolean {
-    // the kernel asks this, too, when a wait for a foreign Effect is over
-    super.ready()
+  ready(): boolean {
     return this.over || this.dead
   }
 

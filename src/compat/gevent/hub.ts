@@ -111,7 +111,7 @@ export class Hub extends KernelGreenlet {
     this.follow()
     const { main } = thread
     main.waits = () => this.waitsOutside(main)
-    main.ready = () => this.isWoken(main)
+    main.waited = () => this.isWoken(main)
     main.interrupted = () => this.interrupts(main)
     main.abandoned = () => {
       this.forget(main)
@@ -814,9 +814,8 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
     return this.hub.waitsOutside(this)
   }
 
-  override ready(): unknown {
+  override waited(): void {
     this.hub.isWoken(this)
-    return undefined
   }
 
   override interrupted(): void {
