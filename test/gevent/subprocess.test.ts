@@ -122,6 +122,10 @@ describe("what cannot be started", () => {
     expect(error).toMatchObject({ code, message: expect.stringContaining(`: '${path}'`) })
   })
 
+  test("is a TypeError where there are no arguments", () => {
+    expect(() => new gevent.Popen(undefined as never)).toThrow("args is a program, or a list of it and its arguments")
+  })
+
   test("is a ValueError where the options contradict each other", () => {
     for (
       const [args, options, message] of [
@@ -168,6 +172,8 @@ describe("run", () => {
     const fed = yield* gevent.run(["cat"], { input: "hello", stdout: PIPE })
     expectTypeOf(fed.stdout).toEqualTypeOf<Buffer>()
     expectTypeOf(fed.stderr).toEqualTypeOf<undefined>()
+    const options: gevent.RunToEndOptions = { captureOutput: true }
+    expectTypeOf((yield* gevent.run(["true"], options)).stdout).toEqualTypeOf<string | Buffer | undefined>()
     expect([fed.stdout, fed.stderr]).toEqual([Buffer.from("hello"), undefined])
     fed.checkReturncode()
   })
@@ -245,8 +251,8 @@ describe("the pipes of a process", () => {
     expect(String(yield* cat.stdout.readline())).toBe("ab\n")
     expect(String(yield* cat.stdout.read(1))).toBe("c")
     cat.stdin.close()
-    expect(String(yield* cat.stdout.read())).toBe("d\nef")
-    expect((yield* cat.stdout.read()).length).toBe(0)
+    expect(String(yield* cat.stdout.read(-1))).toBe("d\nef")
+    expect((yield* cat.stdout.read(-1)).length).toBe(0)
     expect((yield* cat.stdout.readline()).length).toBe(0)
     expect(yield* cat.wait()).toBe(0)
   })

@@ -104,6 +104,9 @@ describe("a thread pool", () => {
     // oxlint-disable-next-line typescript/unbound-method -- only its text is sent
     expect(yield* pool.apply(counter.plus, [1])).toBe(2)
     expect(yield* pool.apply(counter["plus two"], [1])).toBe(3)
+    // as esbuild writes it, to keep the name
+    const named = new Function("return (n) => { const inner = __name((n) => n + 4, 'inner'); return inner(n) }")()
+    expect(yield* pool.apply(named as (n: number) => number, [1])).toBe(5)
     expect(yield* caught(pool.apply(Math.max, [1, 2]))).toMatchObject({
       name: "TypeError",
       message: expect.stringContaining("function max cannot be sent to a thread: it is built in or bound")

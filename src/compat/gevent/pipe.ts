@@ -169,7 +169,7 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
   }
 
   /**
-   * Waits for `size` bytes, or characters; fewer at the end, and all there are if it is left out. Dies with `SocketError`,
+   * Waits for `size` bytes, or characters; fewer at the end, and all there are if it is negative or left out. Dies with `SocketError`,
    * and with `ValueError` of what is no text. Mirrors `read`.
    */
   read(size = Infinity): Operation<T, SocketError> {
@@ -201,7 +201,7 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
   private *reading(size: number): Generator<Effect.Effect<any, any>, T, any> {
     yield* this.requireOpen()
     const parts: Array<T> = []
-    let missing = size
+    let missing = size < 0 ? Infinity : size
     while (missing > 0 && (this.rest.length > 0 || (yield* this.fills()))) {
       const part = this.takes(missing)
       missing -= part.length

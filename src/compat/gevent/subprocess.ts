@@ -31,7 +31,7 @@ export const STDOUT = "stdout"
  * Where a stream of a process leads: a pipe, nowhere, a descriptor, or what another process writes. It is the parent's if
  * left out.
  */
-export type Stream = typeof PIPE | typeof DEVNULL | number | ReadPipe<any>
+export type Stream = typeof PIPE | typeof DEVNULL | number | ReadPipe<string | Buffer>
 
 /** What to run: a program and its arguments, or a program alone, or the command of a shell. */
 export type Command = string | ReadonlyArray<string>
@@ -39,8 +39,8 @@ export type Command = string | ReadonlyArray<string>
 /** How to start a process. */
 export interface PopenOptions extends TextOptions {
   readonly stdin?: Stream | undefined
-  readonly stdout?: Exclude<Stream, ReadPipe<any>> | undefined
-  readonly stderr?: Exclude<Stream, ReadPipe<any>> | typeof STDOUT | undefined
+  readonly stdout?: Exclude<Stream, ReadPipe<string | Buffer>> | undefined
+  readonly stderr?: Exclude<Stream, ReadPipe<string | Buffer>> | typeof STDOUT | undefined
   /** Where it runs. */
   readonly cwd?: string | URL | undefined
   readonly env?: NodeJS.ProcessEnv | undefined
@@ -53,8 +53,10 @@ export interface PopenOptions extends TextOptions {
 }
 
 /** What pipes carry. */
-type Content<O> = PopenOptions extends O ? Buffer
-  : O extends { readonly text: true } | { readonly encoding: string } | { readonly errors: string } ? string
+type Content<O> = O extends { readonly text: true } | { readonly encoding: string } | { readonly errors: string } ?
+  string
+  : keyof O extends never ? Buffer
+  : PopenOptions extends O ? string | Buffer
   : Buffer
 
 type PipeOf<O, Name extends "stdin" | "stdout" | "stderr", P> = PopenOptions extends O ? P | undefined
@@ -357,7 +359,10 @@ const commandOf = (
   { executable, shell, stderr, stdin, stdout }: PopenOptions
 ): { readonly file: string; readonly rest: ReadonlyArray<string> } => {
   const list = typeof args === "string" ? [args] : args
-  const [file, ...rest] = list
+  if (!Array.isArray(list)) {
+    throw new TypeError(`args is a program, or a list of it and its arguments; got ${typeof args}`)
+  }
+  const [file, ...rest]: ReadonlyArray<string> = list
   if (file === undefined) throw new ValueError("there is no program in args: name one as the first")
   if ((stdout as unknown) === STDOUT || (stdin as unknown) === STDOUT) {
     throw new ValueError("STDOUT can only be used for stderr")

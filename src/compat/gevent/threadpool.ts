@@ -428,6 +428,9 @@ const program = `
 // whether this is a module is for the arguments of the process to say
 const { parentPort } = process.getBuiltinModule("node:worker_threads")
 
+// esbuild, where it keeps names, has functions call this
+globalThis.__name ??= (f) => f
+
 const kinds = ["AggregateError", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"]
 
 const packed = (value, seen = []) => {
