@@ -1,5 +1,7 @@
 /** Threads: what they compute, what they throw, how many there are, how they end. */
+import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
+import { withThread } from "effect-stackless/greenlet"
 import { spawnSync } from "node:child_process"
 import { describe, expect, test } from "vitest"
 import { caught, realProgram, type Steps } from "./program.ts"
@@ -44,8 +46,10 @@ describe("a thread pool", () => {
     expect(yield* pool.join(1)).toBe(true)
   })
 
-  test("has a positive size", () => {
-    for (const size of [0, -1, 1.5]) expect(() => new gevent.ThreadPool(size)).toThrow(gevent.ValueError)
+  test("has a size that is a whole number", () => {
+    for (const size of [-1, 1.5, Number.NaN, "2" as never]) {
+      expect(() => new gevent.ThreadPool(size)).toThrow(gevent.ValueError)
+    }
   })
 
   realProgram(
@@ -189,6 +193,33 @@ describe("a thread pool", () => {
     expect(yield* pool.map(busy, [10, 10, 10, 10])).toEqual([10, 10, 10, 10])
     expect(pool.size).toBe(3)
     pool.kill()
+  })
+
+  realProgram("may begin without threads, and then runs nothing, as upstream", function*({ body, lines, log }) {
+    const pool = new gevent.ThreadPool(0)
+    const spawning = [1, 2].map((n) =>
+      gevent.spawn(body(function*(): Steps {
+        log(yield* pool.apply(busy, [n]))
+      }))
+    )
+    yield* gevent.sleep(0.02)
+    expect([lines, pool.size, pool.length]).toEqual([[], 0, 1])
+    pool.maxsize = 1
+    yield* gevent.joinall(spawning)
+    expect(lines).toEqual([1, 2])
+    pool.kill()
+  })
+
+  realProgram("serves the greenlets of one thread", function*() {
+    const pool = new gevent.ThreadPool(1)
+    const elsewhere = Effect.promise(() =>
+      Effect.runPromise(withThread(gevent.call(() => caught(pool.spawn(busy, 1)))))
+    )
+    expect(yield* elsewhere).toMatchObject({
+      name: "InvalidThreadUseError",
+      message: expect.stringContaining("belongs to another thread of greenlets")
+    })
+    expect(pool.length).toBe(0)
   })
 
   realProgram("ends a thread that has had nothing to do for long enough", function*() {

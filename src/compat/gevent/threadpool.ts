@@ -14,7 +14,7 @@ import { Script } from "node:vm"
 import { Worker } from "node:worker_threads"
 import { type Body, call, type Operation, ValueError } from "../../greenlet/index.ts"
 import { AsyncResult, Event } from "./event.ts"
-import { RuntimeError } from "./exceptions.ts"
+import { InvalidThreadUseError, RuntimeError } from "./exceptions.ts"
 import { Greenlet } from "./greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "./hub.ts"
 import { IMap, IMapUnordered } from "./imap.ts"
@@ -105,9 +105,8 @@ export class ThreadPool {
   private jobs = 0
   private readonly empty: Event = new Event(this)
 
-  /** @param maxsize how many threads. Throws `ValueError` if it is no positive integer. */
+  /** @param maxsize how many threads. Throws `ValueError` if it is negative or no integer. */
   constructor(maxsize: number, options?: ThreadPoolOptions) {
-    if (!Number.isInteger(maxsize) || maxsize <= 0) throw new ValueError("maxsize must be a positive integer")
     this.idleTaskTimeout = options?.idleTaskTimeout
     this.maxsize = maxsize
     this.empty.set()
@@ -163,8 +162,8 @@ export class ThreadPool {
 
   /**
    * Runs `f` on a thread; gives back the result to be. Waits while as many run as there may be threads, and one more is
-   * taken. What `f` throws is reported to the hub, too. Dies with `TypeError` if it is nothing that a thread can run.
-   * Mirrors `ThreadPool.spawn`.
+   * taken. What `f` throws is reported to the hub, too. Dies with `TypeError` if it is nothing that a thread can run, with
+   * `InvalidThreadUseError` if the pool was made on another thread of greenlets. Mirrors `ThreadPool.spawn`.
    */
   spawn<Args extends ReadonlyArray<any>, A>(f: Task<Args, A>, ...args: Args): Operation<AsyncResult<Awaited<A>>> {
     return new Steps(() => this.spawning(f, args))
@@ -173,6 +172,9 @@ export class ThreadPool {
   /** @internal */
   *spawning(f: Task<any, any>, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any>, AsyncResult<any>, any> {
     const source = sourceOf(f)
+    if (gethub() !== this.hub) {
+      throw new InvalidThreadUseError(`${this} belongs to another thread of greenlets: make it on the one that uses it`)
+    }
     yield* this.room.acquire()
     const job: Job = { id: this.jobs++, f, source, args, result: new AsyncResult<any>() }
     this.unfinished++
