@@ -302,7 +302,8 @@ class Switch extends Operation<unknown> {
     if (real instanceof Greenlet) real.requireSwitchable()
     if (real.state === UNSTARTED) {
       real.body() // throws if there is none
-      real.inbox = count === 1 ? [value] : this.passed
+      if (count === 1) return real.give(value)
+      real.inbox = value
       return real
     }
     // it was interrupted meanwhile: that is what it resumes with
@@ -373,7 +374,7 @@ const handOver = (target: Microthread, failed: boolean, value: unknown, ending: 
     if (failed) return real.raise(value)
     real.give(value)
     // upstream packs a returned value into the arguments of the start, but not a GreenletExit (g_handle_exit)
-    if (real.state === UNSTARTED && value instanceof GreenletExit) real.inbox = []
+    if (real.state === UNSTARTED && value instanceof GreenletExit) real.inbox = undefined
     return real
   }
 }

@@ -11,7 +11,7 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
-import type { Microthread } from "./microthread.ts"
+import { type Microthread, start } from "./microthread.ts"
 import { forgetFresh, Operation } from "./operation.ts"
 import {
   DEAD,
@@ -53,6 +53,8 @@ class ThreadState {
    * greenlet stops there, and its `preempted` says who runs. It costs nothing while there is none.
    */
   watch: ((greenlet: Microthread) => boolean) | undefined = undefined
+  /** @internal for the stackless layer, whose scheduler every operation asks for: a map takes a twentieth of a message */
+  scheduler: unknown = undefined
   /** @internal see trace.ts */
   tracer: TraceFunction | undefined = undefined
   /** The fiber that stands for main. */
@@ -167,7 +169,7 @@ class ThreadState {
         g.inbox = undefined
         g.state = SUSPENDED
         this.alive?.add(g)
-        const made: unknown = body.apply(g, (inbox ?? []) as Array<unknown>)
+        const made = start(body, g, inbox)
         if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
         else if (isFrame(made)) g.push(made)
         else return { done: true, value: requireResult(made) }

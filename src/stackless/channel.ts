@@ -263,9 +263,9 @@ export class Send<T> extends Operation<void> {
     const { channel } = this
     const scheduler = schedulerOf(performer.thread)
     if (channel.balance < 0 && isPlain(channel, scheduler, performer) && !this.raising) {
-      const target = channel.right
-      if (target instanceof Tasklet && target.thread === performer.thread) {
-        // the receiver runs, the sender right after it
+      const target = channel.right as Tasklet
+      if (target.thread === performer.thread) {
+        // no party, as those belong to no thread: the receiver runs, the sender right after it
         channel.take(target)
         target.inbox = this.sent
         scheduler.insertNext(target)

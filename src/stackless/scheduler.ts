@@ -462,15 +462,13 @@ class GoOn extends Operation<void> {
 
 // ---- one a thread ---------------------------------------------------------------------------------------------------
 
-const schedulers = new WeakMap<Thread, Scheduler>()
-let last: Scheduler | undefined
-
 /** The scheduler of a thread. */
-export const schedulerOf = (thread: Thread): Scheduler => {
-  if (last !== undefined && last.thread === thread) return last
-  let scheduler = schedulers.get(thread)
-  if (scheduler === undefined) schedulers.set(thread, scheduler = new Scheduler(thread))
-  return last = scheduler
+export const schedulerOf = (thread: Thread): Scheduler => (thread.scheduler as Scheduler | undefined) ?? made(thread)
+
+const made = (thread: Thread): Scheduler => {
+  const scheduler = new Scheduler(thread)
+  thread.scheduler = scheduler
+  return scheduler
 }
 
 /** One for all threads, as upstream has one an interpreter. */

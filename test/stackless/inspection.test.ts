@@ -422,7 +422,7 @@ describe("streams and queues", () => {
       const c = channel<number>()
       yield* Effect.scoped(Effect.gen(function*() {
         yield* toQueue(c)
-        yield* Effect.sleep(1)
+        while (c.balance === 0) yield* Effect.sleep(1)
         expect(c.balance).toBe(-1)
       }))
       expect(c.balance).toBe(0)
