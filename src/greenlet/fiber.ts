@@ -141,10 +141,7 @@ export class GreenletFiber {
     // What its services are is known only at run time, from the creator's context. An interrupt skips every handler of
     // an interruptible region, so the Effect has a region of its own inside the uninterruptible driver.
     const run = Effect.uninterruptible(
-      Effect.flatMap(Effect.exit(Effect.interruptible(effect as Effect.Effect<unknown, unknown>)), (exit) => {
-        this.exit = exit
-        return parkDriver
-      })
+      Effect.flatMap(Effect.exit(Effect.interruptible(effect as Effect.Effect<unknown, unknown>)), settle)
     )
     const { gate } = this
     const open = gate.open
@@ -347,6 +344,17 @@ const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
   }))),
   (exit): Effect.Effect<any, any> => Exit.isSuccess(exit) ? exit.value : parkSpent
 )
+
+/**
+ * The Effect in progress has ended: says how, and parks the fiber. It finds out of whose fiber itself; a function of each
+ * greenlet's own would take 100 bytes of it.
+ */
+const settle = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<any, any> =>
+  Effect.withFiber((fiber) => {
+    const side = (fiber.cache.scheduler as Gate).owners.get(fiber)
+    if (side !== undefined) side.exit = exit
+    return parkDriver
+  })
 
 /** Parks an interrupted fiber for good: it runs nothing more, but its children live as long as the greenlet. */
 const parkSpent: Effect.Effect<void> = Effect.withFiber((fiber) => {
