@@ -39,7 +39,7 @@ const sending = async (to: Handoff<number>, n: number): Promise<void> => {
 
 const receiving = async (from: Handoff<number>, n: number): Promise<number> => {
   let sum = 0
-  for (let i = 0; i < n; i++) sum += await from.receive()
+  for (let i = 0; i < n; i++) sum ^= await from.receive()
   return sum
 }
 

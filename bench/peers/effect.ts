@@ -16,7 +16,7 @@ const sending = (to: Queue.Queue<number>, n: number) =>
 const receiving = (from: Queue.Queue<number>, n: number) =>
   Effect.gen(function*() {
     let sum = 0
-    for (let i = 0; i < n; i++) sum += yield* Queue.take(from)
+    for (let i = 0; i < n; i++) sum ^= yield* Queue.take(from)
     return sum
   })
 

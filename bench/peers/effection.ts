@@ -9,7 +9,7 @@ export const effection: Peer = {
       const subscription = yield* channel
       const receiver = yield* spawn(function*() {
         let sum = 0
-        for (let i = 0; i < n; i++) sum += (yield* subscription.next()).value!
+        for (let i = 0; i < n; i++) sum ^= (yield* subscription.next()).value!
         return sum
       })
       yield* spawn(function*() {

@@ -8,7 +8,7 @@ function* sending(n: number): Generator<number, void, undefined> {
 
 function* receiving(): Generator<undefined, void, number> {
   let sum = 0
-  for (;;) sum += yield
+  for (;;) sum ^= yield
 }
 
 function* waiting(): Generator<undefined, number, number> {

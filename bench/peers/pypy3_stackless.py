@@ -24,7 +24,7 @@ def one_to_one(n):
     def receiving():
         total = 0
         for _ in range(n):
-            total += channel.receive()
+            total ^= channel.receive()
 
     stackless.tasklet(receiving)()
     stackless.tasklet(sending)()

@@ -23,7 +23,7 @@ def one_to_one(n):
     def receiving():
         total = 0
         for _ in range(n):
-            total += channel.get()
+            total ^= channel.get()
 
     gevent.joinall([gevent.spawn(receiving), gevent.spawn(sending)])
 
