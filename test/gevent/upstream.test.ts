@@ -387,6 +387,13 @@ describe("waiting for several", () => {
     expect(sender.ready()).toBe(true)
   })
 
+  program("of an event that is set is over at once, as often as it is waited for", function*() {
+    const event = new gevent.Event()
+    event.set()
+    expect(yield* gevent.wait([event])).toEqual([event])
+    expect(yield* gevent.wait([event])).toEqual([event])
+  })
+
   program("of a semaphore that is free is over at once", function*() {
     const semaphore = new gevent.Semaphore()
     expect(yield* gevent.wait([semaphore])).toEqual([semaphore])
@@ -893,6 +900,71 @@ describe("a queue", () => {
     }))
     expect(yield* channel.next()).toEqual({ done: true, value: undefined })
   })
+})
+
+describe("a wait that is limited", () => {
+  const sleeper = () => gevent.spawnLater(50, () => {})
+  type Waits = Record<string, (timeout: gevent.Limit) => Effect.Effect<unknown, any>>
+  /** What waits for something as long as it has time, and then fails with an error of its own, or with the timeout. */
+  const getting: Waits = {
+    "AsyncResult.get": (timeout) => new gevent.AsyncResult().get({ timeout }),
+    "Greenlet.get": (timeout) => sleeper().get({ timeout }),
+    "Queue.get": (timeout) => new gevent.Queue().get({ timeout }),
+    "LifoQueue.get": (timeout) => new gevent.LifoQueue().get({ timeout }),
+    "PriorityQueue.get": (timeout) => new gevent.PriorityQueue().get({ timeout }),
+    "Queue.put": (timeout) => new gevent.Queue(1, [1]).put(2, { timeout }),
+    "Channel.get": (timeout) => new gevent.Channel().get({ timeout }),
+    "Channel.put": (timeout) => new gevent.Channel().put(1, { timeout })
+  }
+  /** And what gives an answer then. */
+  const waiting: Waits = {
+    "Event.wait": (timeout) => new gevent.Event().wait(timeout),
+    "AsyncResult.wait": (timeout) => new gevent.AsyncResult().wait(timeout),
+    "Semaphore.acquire": (timeout) => new gevent.Semaphore(0).acquire({ timeout }),
+    "Greenlet.join": (timeout) => sleeper().join(timeout),
+    "Group.join": (timeout) => {
+      const group = new gevent.Group()
+      group.spawn(() => gevent.sleep(50))
+      return group.join({ timeout })
+    }
+  }
+  const own: Record<string, new() => unknown> = {
+    "AsyncResult.get": gevent.Timeout,
+    "Greenlet.get": gevent.Timeout,
+    "Queue.put": gevent.Full,
+    "Channel.put": gevent.Full
+  }
+
+  for (const [name, wait] of Object.entries(getting)) {
+    program(`ends with an error of its own: ${name}`, function*() {
+      const began = gevent.gethub().now()
+      expect(yield* caught(wait(1))).toBeInstanceOf(own[name] ?? gevent.Empty)
+      expect(Math.round((gevent.gethub().now() - began) / 1000)).toBe(1)
+    })
+    program(`ends with the timeout that it was given: ${name}`, function*() {
+      const timeout = new gevent.Timeout(1)
+      expect(yield* caught(wait(timeout))).toBe(timeout)
+      expect(timeout.pending).toBe(false)
+    })
+  }
+  for (const [name, wait] of Object.entries(waiting)) {
+    program(`answers when time is over: ${name}`, function*() {
+      for (const timeout of [1, new gevent.Timeout(1)]) {
+        const began = gevent.gethub().now()
+        expect((yield* wait(timeout)) ?? false).toBe(false)
+        expect(Math.round((gevent.gethub().now() - began) / 1000)).toBe(1)
+      }
+    })
+  }
+  for (const [name, wait] of Object.entries({ ...getting, ...waiting })) {
+    program(`lets an outer timeout through, and the error of its own one: ${name}`, function*() {
+      const outer = new gevent.Timeout(1)
+      expect(yield* caught(outer.within(() => wait(2)))).toBe(outer)
+      expect(yield* caught(wait(new gevent.Timeout(1, new Expected())))).toBeInstanceOf(Expected)
+      // nothing of it is left
+      yield* gevent.sleep(3)
+    })
+  }
 })
 
 describe("a timeout", () => {

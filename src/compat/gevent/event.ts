@@ -3,7 +3,7 @@ import type { Effect } from "effect"
 import type { Microthread, Operation } from "../../greenlet/index.ts"
 import { HubOperation, Steps } from "./hub.ts"
 import { AbstractLinkable } from "./linkable.ts"
-import { Deadline, Timeout } from "./timeout.ts"
+import { Deadline, type Limit, Timeout } from "./timeout.ts"
 
 /**
  * A flag that greenlets wait for. All that wait are woken when it is set. Mirrors `gevent.event.Event`.
@@ -44,7 +44,7 @@ export class Event extends AbstractLinkable {
   /**
    * Waits until the flag is set, for `timeout` seconds at the most; gives back whether it was. Mirrors `Event.wait`.
    */
-  wait(timeout?: number | null): Operation<boolean> {
+  wait(timeout?: Limit): Operation<boolean> {
     return new Wait(this, timeout)
   }
 
@@ -54,7 +54,7 @@ export class Event extends AbstractLinkable {
   }
 
   /** @internal */
-  *waiting(timeout: number | null | undefined): Generator<Effect.Effect<any>, boolean, any> {
+  *waiting(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
     if (!this.flag) return yield* this.waitCore(timeout, this.what)
     yield* this.letOthersGoFirst()
     return true
@@ -67,8 +67,8 @@ export class Event extends AbstractLinkable {
 
 class Wait extends HubOperation<boolean> {
   readonly event: Event
-  readonly timeout: number | null | undefined
-  constructor(event: Event, timeout: number | null | undefined) {
+  readonly timeout: Limit
+  constructor(event: Event, timeout: Limit) {
     super()
     this.event = event
     this.timeout = timeout
@@ -85,7 +85,7 @@ export interface GetOptions {
   /** Wait for it? `false` throws at once what a timeout would throw. */
   readonly block?: boolean
   /** How long to wait for it, in seconds. */
-  readonly timeout?: number | null | undefined
+  readonly timeout?: Limit
 }
 
 /** What has a result, such as a greenlet. */
@@ -167,7 +167,7 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
   }
 
   /** Waits until it is ready; gives back the value, `undefined` for want of one. Mirrors `AsyncResult.wait`. */
-  wait(timeout?: number | null): Operation<A | undefined> {
+  wait(timeout?: Limit): Operation<A | undefined> {
     return new Steps(() => this.waiting(timeout))
   }
 
@@ -183,7 +183,7 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
     return this.getNowait()
   }
 
-  private *waiting(timeout: number | null | undefined): Generator<Effect.Effect<any>, A | undefined, any> {
+  private *waiting(timeout: Limit): Generator<Effect.Effect<any>, A | undefined, any> {
     if (!this.ready()) {
       yield* this.waitCore(timeout, this)
       return this.value
@@ -195,7 +195,7 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
   }
 
   /** The name that `concurrent.futures` has for `get`. Mirrors `AsyncResult.result`. */
-  result(timeout?: number | null): Operation<A> {
+  result(timeout?: Limit): Operation<A> {
     return this.get({ timeout })
   }
 

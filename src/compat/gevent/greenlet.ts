@@ -26,7 +26,7 @@ import {
   Switch
 } from "./linkable.ts"
 import type { Callback, Timer } from "./loop.ts"
-import { type Block, Deadline, errorOf, Timeout } from "./timeout.ts"
+import { type Block, Deadline, errorOf, type Limit, Timeout } from "./timeout.ts"
 import { iwait, wait } from "./wait.ts"
 import { Waiter } from "./waiter.ts"
 
@@ -37,7 +37,7 @@ export interface KillOptions {
   /** Wait until the greenlet has ended? Yes, if left out. */
   readonly block?: boolean
   /** How long to wait for that, in seconds. */
-  readonly timeout?: number | null | undefined
+  readonly timeout?: Limit
 }
 
 /** How a greenlet came to be started, or that it never will be. */
@@ -310,11 +310,11 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
   }
 
   /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
-  join(timeout?: number | null): Operation<void> {
+  join(timeout?: Limit): Operation<void> {
     return new Steps(() => this.joining(timeout))
   }
 
-  private *joining(timeout: number | null | undefined): Generator<Effect.Effect<any>, void, any> {
+  private *joining(timeout: Limit): Generator<Effect.Effect<any>, void, any> {
     if (this.ready()) return
     const place = this.addLink(new Switch())
     const deadline = new Deadline(timeout)

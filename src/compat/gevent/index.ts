@@ -11,7 +11,7 @@ export { type Config, config } from "./config.ts"
 export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./greenlet.ts"
 export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./greenlet.ts"
 export { idle, sleep, type SleepOptions } from "./sleep.ts"
-export { Timeout, withTimeout, type WithTimeoutOptions } from "./timeout.ts"
+export { type Limit, Timeout, withTimeout, type WithTimeoutOptions } from "./timeout.ts"
 export { iwait, wait, type Waitable, WaitIterator, type WaitOptions } from "./wait.ts"
 // gevent.hub
 export { type ExceptionStream, gethub, Hub, RawGreenlet, type Watcher } from "./hub.ts"

@@ -10,7 +10,7 @@ import { call, getcurrent, type Microthread } from "../../greenlet/index.ts"
 import { gethub, type Hub, requireOwn, Resume } from "./hub.ts"
 import { Line, type Place } from "./line.ts"
 import type { Callback } from "./loop.ts"
-import { Deadline } from "./timeout.ts"
+import { Deadline, type Limit } from "./timeout.ts"
 
 /**
  * What is told of an event, in the hub: a function, which must not wait. It may return an operation or a generator, which
@@ -159,7 +159,7 @@ export abstract class AbstractLinkable {
   /**
    * Waits until it is ready, or time is over; gives back whether it is. `what` is what a report says is waited for.
    */
-  protected *waitCore(seconds: number | null | undefined, what: unknown): Generator<Effect.Effect<any>, boolean, any> {
+  protected *waitCore(seconds: Limit, what: unknown): Generator<Effect.Effect<any>, boolean, any> {
     const deadline = new Deadline(seconds)
     try {
       yield* this.waitToBeNotified(true, what)

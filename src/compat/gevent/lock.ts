@@ -8,14 +8,14 @@ import { call, getcurrent, type Microthread, Operation, ValueError } from "../..
 import { RuntimeError } from "./exceptions.ts"
 import { describe, HubOperation, Steps } from "./hub.ts"
 import { AbstractLinkable } from "./linkable.ts"
-import type { Block } from "./timeout.ts"
+import type { Block, Limit } from "./timeout.ts"
 
 /** How to acquire. */
 export interface AcquireOptions {
   /** Wait for it? */
   readonly blocking?: boolean
   /** How long to wait for it, in seconds. */
-  readonly timeout?: number | null | undefined
+  readonly timeout?: Limit
 }
 
 /** `acquire(false)` is short for `acquire({ blocking: false })`. */
@@ -90,7 +90,7 @@ export class Semaphore extends AbstractLinkable {
   }
 
   /** Waits until it could be acquired, without doing so; gives back the counter. Mirrors `Semaphore.wait`. */
-  wait(timeout?: number | null): Operation<number> {
+  wait(timeout?: Limit): Operation<number> {
     return new Steps(() => this.waiting(timeout))
   }
 
@@ -105,13 +105,13 @@ export class Semaphore extends AbstractLinkable {
   }
 
   /** @internal */
-  *acquiring(timeout: number | null | undefined): Generator<Effect.Effect<any>, boolean, any> {
+  *acquiring(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
     if (!(yield* this.waitCore(timeout, this))) return false
     this.count--
     return true
   }
 
-  private *waiting(timeout: number | null | undefined): Generator<Effect.Effect<any>, number, any> {
+  private *waiting(timeout: Limit): Generator<Effect.Effect<any>, number, any> {
     if (this.count <= 0) yield* this.waitCore(timeout, this)
     return this.count
   }
@@ -174,7 +174,7 @@ export class DummySemaphore {
   release(): void {}
   rawlink(_callback: unknown): void {}
   unlink(_callback: unknown): void {}
-  wait(_timeout?: number | null): Operation<number> {
+  wait(_timeout?: Limit): Operation<number> {
     return new Given(1)
   }
   acquire(_options?: AcquireOptions | boolean): Operation<boolean> {

@@ -19,12 +19,12 @@ import { Steps } from "./hub.ts"
 import { IMap, IMapUnordered, isItems, type Items, type NextArguments, together } from "./imap.ts"
 import { type AcquireOptions, DummySemaphore, Semaphore } from "./lock.ts"
 import { Full } from "./queue.ts"
-import { Deadline } from "./timeout.ts"
+import { Deadline, type Limit } from "./timeout.ts"
 
 /** How to wait for a group. */
 export interface GroupJoinOptions {
   /** How long, in seconds. */
-  readonly timeout?: number | null | undefined
+  readonly timeout?: Limit
   /** Throw the error of one that dies? */
   readonly raiseError?: boolean
 }
@@ -179,7 +179,7 @@ abstract class Gathering {
       : this.emptyEvent.wait(options?.timeout)
   }
 
-  private *joining(timeout: number | null | undefined): Generator<Effect.Effect<any>, boolean, any> {
+  private *joining(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
     const greenlets = [...this.greenlets]
     const result = yield* this.emptyEvent.wait(timeout)
     for (const greenlet of greenlets) {
@@ -442,7 +442,7 @@ export class Pool extends Gathering {
   }
 
   /** Waits until there is room, without using it. Mirrors `Pool.wait_available`. */
-  waitAvailable(timeout?: number | null): Operation<number> {
+  waitAvailable(timeout?: Limit): Operation<number> {
     return this.semaphore.wait(timeout)
   }
 

@@ -9,7 +9,7 @@ import { Event } from "./event.ts"
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "./hub.ts"
 import { Line } from "./line.ts"
 import type { Callback } from "./loop.ts"
-import { Deadline } from "./timeout.ts"
+import { Deadline, type Limit } from "./timeout.ts"
 import { Waiter } from "./waiter.ts"
 
 /**
@@ -47,7 +47,7 @@ export interface QueueOptions {
   /** Wait for it? `false` throws `Full` or `Empty` instead. */
   readonly block?: boolean
   /** How long to wait for it, in seconds. */
-  readonly timeout?: number | null | undefined
+  readonly timeout?: Limit
 }
 
 /**
@@ -569,7 +569,7 @@ export class JoinableQueue<in out T = any> extends Queue<T> {
   }
 
   /** Waits until all items are dealt with, for `timeout` seconds at the most; gives back whether they are. */
-  join(timeout?: number | null): Operation<boolean> {
+  join(timeout?: Limit): Operation<boolean> {
     return this.done.wait(timeout)
   }
 }
@@ -694,5 +694,4 @@ export class Channel<in out T = any> extends AbstractQueue<T> {
 }
 
 /** Not to wait is to wait for no time, which gives the other side a turn. */
-const secondsOf = (options: QueueOptions | undefined): number | null | undefined =>
-  options?.block === false ? 0 : options?.timeout
+const secondsOf = (options: QueueOptions | undefined): Limit => options?.block === false ? 0 : options?.timeout

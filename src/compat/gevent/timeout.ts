@@ -127,6 +127,12 @@ function* runningWithin(timeout: Timeout, block: Block<any, any>): Generator<Eff
   }
 }
 
+/**
+ * How long to wait: in seconds, or, if there is none, as long as it takes; or a timeout of one's own, which is started then,
+ * unless it has been, and is what the wait ends with.
+ */
+export type Limit = number | Timeout | null | undefined
+
 /** What `withTimeout` can be told. */
 export interface WithTimeoutOptions<B> {
   /** What to give back when time is over, instead of the timeout being thrown. */
@@ -142,21 +148,21 @@ export interface WithTimeoutOptions<B> {
  */
 export const withTimeout: {
   <Eff extends Effect.Effect<any, any, any>, A, B = never>(
-    seconds: number | null | undefined,
+    seconds: Limit,
     f: () => Generator<Eff, A, never>,
     options?: WithTimeoutOptions<B>
   ): Operation<A | B, Effect.Error<Eff>>
   <A, E, R, B = never>(
-    seconds: number | null | undefined,
+    seconds: Limit,
     f: () => Effect.Effect<A, E, R>,
     options?: WithTimeoutOptions<B>
   ): Operation<A | B, E>
-  <A, B = never>(seconds: number | null | undefined, f: () => A, options?: WithTimeoutOptions<B>): Operation<A | B>
-} = (seconds: number | null | undefined, f: Block<any, any>, options?: WithTimeoutOptions<any>): any =>
+  <A, B = never>(seconds: Limit, f: () => A, options?: WithTimeoutOptions<B>): Operation<A | B>
+} = (seconds: Limit, f: Block<any, any>, options?: WithTimeoutOptions<any>): any =>
   call(runningWithTimeout, seconds, f, options)
 
 function* runningWithTimeout(
-  seconds: number | null | undefined,
+  seconds: Limit,
   f: Block<any, any>,
   options: WithTimeoutOptions<any> | undefined
 ): Generator<Effect.Effect<any, any>, any, any> {
@@ -190,13 +196,18 @@ export const errorOf = (exception: unknown): unknown => isErrorClass(exception) 
 export class Deadline {
   /** What was thrown, if time was over. */
   error: unknown = undefined
-  private readonly timer: Timer | undefined
+  private readonly timer: Timer | Timeout | undefined
 
-  constructor(seconds: number | null | undefined, makeError: () => unknown = () => new Timeout(seconds)) {
+  constructor(seconds: Limit, makeError?: () => unknown) {
     if (seconds == null) return
+    if (seconds instanceof Timeout) {
+      this.error = this.timer = Timeout.startNew(seconds)
+      return
+    }
     const greenlet: Microthread = getcurrent()
-    this.timer = gethub().timer(seconds, { priority: -1 })
-    this.timer.start(() => throwing(greenlet, this.error = makeError()))
+    const timer = gethub().timer(seconds, { priority: -1 })
+    timer.start(() => throwing(greenlet, this.error = makeError === undefined ? new Timeout(seconds) : makeError()))
+    this.timer = timer
   }
 
   /** Is that the error it threw? */
@@ -205,6 +216,8 @@ export class Deadline {
   }
 
   cancel(): void {
-    this.timer?.stop()
+    const { timer } = this
+    if (timer instanceof Timeout) timer.close()
+    else timer?.stop()
   }
 }
