@@ -35,7 +35,7 @@ export const run = async (job: Job): Promise<Run> => {
   if (trace === undefined || first.failure !== undefined || isDeepStrictEqual(first.trace, trace)) return first
   const began = Date.now()
   const attempts = layers[job.layer]?.attempts ?? 1
-  for (let attempt = 1; attempt < attempts && Date.now() - began < limit / 2; attempt++) {
+  for (let attempt = 1; attempt < attempts && Date.now() - began < 0.9 * limit; attempt++) {
     const another = await runOnce(job, attempt, "virtual")
     if (isDeepStrictEqual(another.trace, trace)) return another
   }
