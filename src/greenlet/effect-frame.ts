@@ -32,9 +32,9 @@ class Pause extends Operation<unknown> {
   }
 }
 
-const jump: IteratorResult<unknown, unknown> = { done: false, value: new Jump() }
-const wait: IteratorResult<unknown, unknown> = { done: false, value: new Wait() }
-const pause: IteratorResult<unknown, unknown> = { done: false, value: new Pause() }
+const jump = new Jump()
+const wait = new Wait()
+const pause = new Pause()
 
 export class EffectFrame implements Frame {
   private readonly side: GreenletFiber

@@ -91,17 +91,11 @@ class ThreadState {
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
-          const { state } = g
-          if (state === SOFT) {
+          if (g.state === SOFT) {
             const value = g.inbox
             g.inbox = undefined
             forgetFresh()
             result = resumeGenerator(g.code as Frame, value)
-          } else if (state === SUSPENDED) {
-            const value = g.inbox
-            g.inbox = undefined
-            forgetFresh()
-            result = (g.code as Frame).next(value)
           } else {
             result = this.resume(g)
             if (result === undefined) {
@@ -114,14 +108,8 @@ class ThreadState {
             operation = result
             next = operation.perform(g)
             operation = undefined
-          } else if (result.done === true) {
-            next = this.returned(g, result.value)
-          } else if (result.value instanceof Operation) {
-            operation = result.value as Operation<any, any, any>
-            next = operation.perform(g)
-            operation = undefined
           } else {
-            next = this.yielded(g, result.value)
+            next = result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
           }
           if (next !== g) {
             if (--budget <= 0) {
@@ -159,10 +147,14 @@ class ThreadState {
     }
   }
 
-  /** Resumes a greenlet that is not simply suspended. `undefined`: the loop has to stop here. */
+  /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */
   private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
     const inbox = g.inbox
     switch (g.state) {
+      case SUSPENDED:
+        g.inbox = undefined
+        forgetFresh()
+        return (g.code as Frame).next(inbox)
       case UNSTARTED: {
         const body = g.body()
         g.code = undefined
@@ -227,8 +219,15 @@ class ThreadState {
     }
   }
 
-  /** A body yielded something that is not an operation. */
+  /** A body yielded something by itself, without `yield*`, or an Effect. */
   private yielded(g: Microthread, value: unknown): Microthread {
+    if (value instanceof Operation) {
+      try {
+        return value.perform(g)
+      } catch (error) {
+        return g.raise(error)
+      }
+    }
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause))
     g.push(new EffectFrame(g, value))
