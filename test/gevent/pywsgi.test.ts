@@ -41,6 +41,12 @@ const request = (method: string, path: string, body = "", headers = `Content-Len
 
 const bodyOf = (answer: string): string => answer.slice(answer.indexOf("\r\n\r\n") + 4)
 
+/** What comes in chunks, of which there are as many as Node likes; with its end. */
+const chunksOf = (answer: string): string => {
+  expect(answer).toMatch(/Transfer-Encoding: chunked\r\n/)
+  return bodyOf(answer).replace(/([\da-f]+)\r\n([^]*?)\r\n/g, (_, size, part) => size === "0" ? "|" : part)
+}
+
 const ok: ReadonlyArray<readonly [string, string]> = [["Content-Type", "text/plain"]]
 
 describe("the environment of a request", () => {
@@ -265,8 +271,8 @@ describe("a response", () => {
       expect(yield* get("/text")).toMatch(/Set-Cookie: a\r\nSet-Cookie: b\r\n/)
       expect(yield* get("/text", "HEAD")).toMatch(/Content-Length: 5\r\n[^]*\r\n\r\n$/)
       expect(yield* get("/parts")).toMatch(/Content-Length: 3\r\n[^]*\r\n\r\nabc$/)
-      expect(yield* get("/iterable")).toMatch(/Transfer-Encoding: chunked\r\n[^]*1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/)
-      expect(yield* get("/written")).toMatch(/Transfer-Encoding: chunked\r\n[^]*1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/)
+      expect(chunksOf(yield* get("/iterable"))).toBe("ab|")
+      expect(chunksOf(yield* get("/written"))).toBe("ab|")
       expect(yield* get("/empty")).toMatch(/Content-Length: 0\r\n/)
       expect(yield* get("/204")).not.toMatch(/Content-Length|Transfer-Encoding/)
     })
@@ -389,9 +395,7 @@ describe("a response", () => {
       yield* write("the first half")
       throw new Error("the second half")
     }, function*(address) {
-      const answer = yield* said(address, request("GET", "/"))
-      expect(answer).toMatch(/the first half/)
-      expect(answer).not.toMatch(/0\r\n\r\n$/)
+      expect(chunksOf(yield* said(address, request("GET", "/")))).toBe("the first half")
     })
     expect(program.reports).toHaveLength(1)
   })

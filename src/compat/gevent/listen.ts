@@ -57,6 +57,8 @@ export function* listening(
   try {
     yield* arrival.wait()
   } catch (error) {
+    // it may be on its way still: to look a host name up, for example
+    server.on("listening", () => server.close())
     server.close()
     throw error
   }

@@ -119,7 +119,11 @@ export class WSGIServer
   private readonly log: Log | undefined
   private readonly base: Readonly<Record<string, unknown>>
 
+  /** Throws `TypeError` if `application` is no function. */
   constructor(listener: Listener, application: Application, options: WSGIServerOptions = {}) {
+    if (typeof application !== "function") {
+      throw new TypeError(`an application is a function; got ${String(application)}`)
+    }
     super(listener, (request, response, expects) => this.responding(request, response, expects), options)
     this.application = application
     this.tls = options.tls
@@ -424,7 +428,11 @@ class Reply {
     if (!(error instanceof GreenletExit)) yield* input.discarding()
     if (!begun) response.end()
     else if (response.socket === null) response.destroy()
-    else response.socket.destroySoon()
+    else {
+      // what was sent goes out
+      while (response.writableCorked > 0) response.uncork()
+      response.socket.destroySoon()
+    }
   }
 
   /** Waits until the response is that far; fails if the client goes away before. */

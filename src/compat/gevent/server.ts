@@ -49,7 +49,9 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   private feeder: Greenlet | undefined = undefined
   private state: "new" | "started" | "stopped" = "new"
 
+  /** Throws `TypeError` if `handle` is no function. */
   constructor(listener: Listener, handle: Handle<Args>, options: ServerOptions = {}) {
+    if (typeof handle !== "function") throw new TypeError(`a server's handler is a function; got ${String(handle)}`)
     this.listener = listener
     this.handle = handle
     this.options = options
@@ -279,14 +281,17 @@ export class StreamServer extends ListeningServer<[socket: Socket, address: Addr
  * @since 0.1.0
  */
 export class DatagramServer extends BaseServer<[data: Buffer, address: Address]> {
-  /** Its socket: answers are sent through it. */
+  /** Its socket: answers are sent through it. There is a new one when it is started again. */
   socket: DatagramSocket = new DatagramSocket()
+  private bound: Address | undefined = undefined
   private receiver: Greenlet | undefined = undefined
 
   protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
-    const where = whereOf(this.listener)
+    const where = whereOf(this.bound ?? this.listener)
     if ("path" in where) return yield* failing(new SocketError("EINVAL", "a datagram server listens on a port"))
+    if (this.bound !== undefined) this.socket = new DatagramSocket()
     yield* this.socket.bind([where.host ?? "0.0.0.0", where.port])
+    this.bound = this.socket.getsockname()
     this.receiver = spawn(() => this.receiving())
   }
 
@@ -297,7 +302,8 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
         this.comes(data, address)
       } catch (error) {
         if (this.receiver === undefined) return
-        throw error
+        if (!(error instanceof SocketError) || error.code === "EBADF") throw error
+        this.hub.handleError(this, error)
       }
     }
   }
@@ -308,11 +314,7 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
   }
 
   get address(): Address {
-    return this.started
-      ? this.socket.getsockname()
-      : typeof this.listener === "number"
-      ? ["", this.listener]
-      : this.listener
+    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
   }
 
   protected closes(): void {
