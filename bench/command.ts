@@ -1,13 +1,13 @@
 /** The command `bench`: which figures to take, and how to print them. */
 import { parseArgs } from "node:util"
 import { median } from "./clock.ts"
-import { fresh, ratio, rounds } from "./fresh.ts"
+import { fresh, parseRounds, ratio, rounds, roundsOption } from "./fresh.ts"
 import type { Figure, Measurement } from "./measurement.ts"
 import { measurements } from "./measurements/index.ts"
 import { inUnit, rounded, table } from "./print.ts"
 
 const usage =
-  "usage: npm run bench -- [--json] [NAME…], or one of the other benches: -- peers [--json], -- scale [--json] [--plot FILE] [SERIES…]"
+  "usage: npm run bench -- [--json] [--rounds N] [NAME…], or one of the other benches: -- peers [--json] [--rounds N], -- scale [--json] [--plot FILE] [SERIES…]"
 
 const figures: ReadonlyArray<Figure> = Object.values(measurements).flatMap(({ figures }) => figures)
 
@@ -17,27 +17,29 @@ const yardstick = figures.find(({ name }) => name === "raw.generator")!
 /**
  * Takes the named figures, by default all, and prints a table, or with `--json` one object of name → number. A name that
  * is no figure's stands for all whose names start with it. Rates come with their ratio to `raw.generator`, which is
- * taken with them.
+ * taken with them. `--rounds` says how often each is taken.
  *
  * Returns the exit code: 0, or 2 if the arguments cannot be understood.
  */
 export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
   let json: boolean
+  let times: number
   let chosen: ReadonlyArray<Figure>
   try {
     const { positionals, values } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: "boolean", default: false } }
+      options: { json: { type: "boolean", default: false }, rounds: roundsOption }
     })
     json = values.json
+    times = parseRounds(values.rounds)
     chosen = choose(positionals)
   } catch (error) {
     console.error(`${(error as Error).message}\n${usage}`)
     return 2
   }
 
-  const taken = await take(covering(chosen))
+  const taken = await take(covering(chosen), times)
   const rows = chosen.map((figure): Row => {
     const numbers = taken.get(figure)!
     return {
@@ -51,8 +53,11 @@ export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
 }
 
 /** The numbers of each figure, one a round. */
-const take = async (measurements: Readonly<Record<string, Measurement>>): Promise<Map<Figure, Array<number>>> => {
-  const taken = await rounds(Object.keys(measurements), (name) => fresh("child.js", [name]))
+const take = async (
+  measurements: Readonly<Record<string, Measurement>>,
+  times: number
+): Promise<Map<Figure, Array<number>>> => {
+  const taken = await rounds(Object.keys(measurements), (name) => fresh("child.js", [name]), times)
   return new Map(
     [...taken].flatMap(([name, numbers]) =>
       measurements[name]!.figures.map((figure, i) => [figure, numbers.map((round) => round[i]!)])

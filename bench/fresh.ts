@@ -41,6 +41,16 @@ export const send = (numbers: Numbers): void => {
 /** How often each measurement is taken by default. */
 const ROUNDS = 5
 
+/** The option of a command that says how often instead: an odd number has a middle one. */
+export const roundsOption = { type: "string", default: String(ROUNDS) } as const
+
+/** What was given for it. Throws if that is no such number. */
+export const parseRounds = (text: string): number => {
+  const times = Number(text)
+  if (Number.isInteger(times) && times > 0) return times
+  throw new Error(`--rounds takes how often each measurement is taken, at least 1; got ${text}`)
+}
+
 /**
  * Takes each of the measurements once a round, `times` rounds. So what is compared within a round was measured on the same machine in
  * the same mood. Gives the numbers of each by rounds.

@@ -4,8 +4,11 @@ import { type Channel, channel, run, schedule, tasklet } from "effect-stackless/
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 
-const SWITCHES = 2_000_000
-const MESSAGES = 1_000_000
+const SWITCHES = 5_000_000
+const MESSAGES = 2_000_000
+/** Effects take longer. */
+const SWITCHES_HARD = 2_000_000
+const MESSAGES_HARD = 1_000_000
 const RING = 10_000
 const HOPS = 1_000_000
 
@@ -121,7 +124,7 @@ export const stackless: Record<string, Measurement> = {
   "stackless.schedule.hard": rateOf(
     "stackless.schedule.hard",
     "the same as Effects",
-    SWITCHES,
+    SWITCHES_HARD,
     twoSchedulingHard
   ),
   "stackless.channel": rateOf(
@@ -130,7 +133,7 @@ export const stackless: Record<string, Measurement> = {
     MESSAGES,
     oneToOne
   ),
-  "stackless.channel.hard": rateOf("stackless.channel.hard", "the same as Effects", MESSAGES, oneToOneHard),
+  "stackless.channel.hard": rateOf("stackless.channel.hard", "the same as Effects", MESSAGES_HARD, oneToOneHard),
   "stackless.ring": {
     figures: [{ name: "stackless.ring", unit: "/s", about: "hops of a token round a ring of 10,000 tasklets" }],
     take: async () => [await rate(ring(RING), HOPS)]

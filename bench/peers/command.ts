@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { median } from "../clock.ts"
-import { fresh, type Numbers, ratio, rounds } from "../fresh.ts"
+import { fresh, type Numbers, parseRounds, ratio, rounds, roundsOption } from "../fresh.ts"
 import type { Unit } from "../measurement.ts"
 import { inUnit, rounded, table } from "../print.ts"
 import { root } from "../root.ts"
@@ -11,7 +11,7 @@ import { peers as scripts } from "./index.ts"
 import { type WorkName, workNames } from "./peer.ts"
 import { find, pythonPeers, takePython } from "./python.ts"
 
-const usage = "usage: npm run bench -- peers [--json]"
+const usage = "usage: npm run bench -- peers [--json] [--rounds N]"
 
 /** One peer's part in one piece of work. */
 interface Entry {
@@ -35,14 +35,20 @@ const about: Readonly<Record<WorkName, string>> = {
  */
 export const peers = async (args: ReadonlyArray<string>): Promise<number> => {
   let json: boolean
+  let times: number
   try {
-    json = parseArgs({ args: [...args], options: { json: { type: "boolean", default: false } } }).values.json
+    const { values } = parseArgs({
+      args: [...args],
+      options: { json: { type: "boolean", default: false }, rounds: roundsOption }
+    })
+    json = values.json
+    times = parseRounds(values.rounds)
   } catch (error) {
     console.error(`${(error as Error).message}\n${usage}`)
     return 2
   }
   const { entries, skipped, versions } = available()
-  const taken = await rounds(entries, (entry) => entry.take())
+  const taken = await rounds(entries, (entry) => entry.take(), times)
   const rows = workNames.flatMap((work) => compare(work, entries.filter((entry) => entry.work === work), taken))
   for (const line of skipped) console.error(line)
   console.log(json ? asJson(rows) : [...workNames.map((work) => asTable(work, rows)), versions.join(", ")].join("\n\n"))
