@@ -286,3 +286,53 @@ describe("poll", () => {
     expect(yield* caught(gevent.poll().poll("x" as never))).toBeInstanceOf(TypeError)
   })
 })
+
+describe("the pipes of a process", () => {
+  const cat = () => new gevent.Popen(["cat"], { stdin: gevent.PIPE, stdout: gevent.PIPE })
+
+  realProgram("are waited for like sockets, together with them", function*() {
+    const [first, second] = [cat(), cat()]
+    const [here, there] = yield* pair()
+    const reading = [first.stdout!, second.stdout!, there]
+    expect(yield* gevent.select(reading, [], [], 0)).toEqual([[], [], []])
+    yield* second.stdin!.write("from a process\n")
+    expect((yield* gevent.select(reading, [], []))[0]).toEqual([second.stdout])
+    expect(String(yield* second.stdout!.readline())).toBe("from a process\n")
+    yield* here.sendall("from a socket")
+    expect((yield* gevent.select(reading, [], []))[0]).toEqual([there])
+    first.stdin!.close()
+    expect((yield* gevent.select([first.stdout!], [], []))[0]).toEqual([first.stdout])
+    expect(yield* first.stdout!.read()).toHaveLength(0)
+    second.stdin!.close()
+    expect([yield* first.wait(), yield* second.wait()]).toEqual([0, 0])
+    expect(reading.map(watchersOf)).toEqual([0, 0, 0])
+    for (const socket of [here, there]) socket.close()
+  })
+
+  realProgram("can be written to while the process reads, and are full when it does not", function*({ body }) {
+    const sleeping = new gevent.Popen(["sleep", "60"], { stdin: gevent.PIPE })
+    const stdin = sleeping.stdin!
+    expect(stdin.readiness()).toBe(POLLOUT)
+    const writing = gevent.spawn(body(function*() {
+      yield* stdin.write(Buffer.alloc(4_000_000))
+    }))
+    yield* gevent.sleep(0)
+    expect(stdin.readiness()).toBe(0)
+    expect(yield* gevent.select([], [stdin], [], 0.02)).toEqual([[], [], []])
+    sleeping.kill()
+    expect((yield* gevent.select([], [stdin], []))[1]).toEqual([stdin])
+    expect(yield* caught(writing.get())).toMatchObject({ code: "EPIPE" })
+    expect(yield* sleeping.wait()).toBe(-9)
+  })
+
+  realProgram("once closed are no files any more", function*() {
+    const process = cat()
+    const poll = gevent.poll()
+    poll.register(process.stdout!, POLLIN)
+    process.stdout!.close()
+    expect(yield* poll.poll()).toEqual([[process.stdout, POLLNVAL]])
+    expect(yield* caught(gevent.select([process.stdout!], [], []))).toBeInstanceOf(gevent.ValueError)
+    process.stdin!.close()
+    yield* process.wait()
+  })
+})

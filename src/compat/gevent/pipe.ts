@@ -3,7 +3,7 @@
  *
  * Carries what `gevent.subprocess` takes of `gevent.fileobject`: `read(size)` waits for all it is to bring, a line ends with
  * its line feed, text has universal newlines. Where it differs: what is written is on its way at once, so `flush` only waits;
- * and `close` never waits.
+ * and `close` never waits. `select` and `poll` take pipes as they take sockets.
  *
  * Backpressure is the pipe's own: as much is read ahead as Node's streams buffer, 64 KB, then the process waits.
  */
@@ -11,11 +11,12 @@ import type { Effect } from "effect"
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { type Operation, ValueError } from "../../greenlet/index.ts"
+import { Arrival } from "./arrival.ts"
 import { Event } from "./event.ts"
 import { ConcurrentObjectUseError } from "./exceptions.ts"
 import { gethub, type Hub, Steps } from "./hub.ts"
+import { POLLERR, POLLIN, POLLNVAL, POLLOUT, type Selectable, Watchers } from "./select.ts"
 import { type Data, failing, SocketError, socketError } from "./socket.ts"
-import { Waiter } from "./waiter.ts"
 
 /** How text is made of bytes. */
 export interface TextOptions {
@@ -73,10 +74,11 @@ const ref = (stream: Readable | Writable): void => (stream as { ref?: () => void
 const closedError = (): SocketError => new SocketError("EBADF", "Bad file descriptor (the pipe was closed)")
 
 /** One end of a pipe. */
-abstract class Pipe {
+abstract class Pipe implements Selectable {
   protected readonly hub: Hub = gethub()
   protected error: SocketError | undefined = undefined
-  private waiter: Waiter<void> | undefined = undefined
+  private arrival: Arrival | undefined = undefined
+  private readonly watchers = new Watchers()
   private closed_ = false
   /** @internal */
   readonly stream: Readable | Writable
@@ -111,22 +113,38 @@ abstract class Pipe {
   }
 
   protected wakes(): void {
-    const { waiter } = this
-    if (waiter !== undefined && !waiter.ready()) this.hub.arrives(() => waiter.ready() ? undefined : waiter.switch())
+    this.arrival?.comes()
+    this.watchers.tell()
   }
 
   /** Waits until something has happened. */
   protected *waiting(): Generator<Effect.Effect<any, any>, void, any> {
-    if (this.waiter !== undefined) throw new ConcurrentObjectUseError(`${this} is already used by another greenlet`)
-    this.waiter = new Waiter<void>(this.hub, this)
-    this.hub.ref()
+    if (this.arrival !== undefined) throw new ConcurrentObjectUseError(`${this} is already used by another greenlet`)
+    this.arrival = new Arrival(this, this.hub)
     ref(this.stream)
     try {
-      yield* this.waiter.wait()
+      yield* this.arrival.wait()
     } finally {
       unref(this.stream)
-      this.hub.unref()
-      this.waiter = undefined
+      this.arrival = undefined
+    }
+  }
+
+  /** For `select` and `poll`: what it is ready for. */
+  readiness(): number {
+    if (this.closed_) return POLLNVAL
+    return this.error === undefined ? this.ready() : this.ready() | POLLERR
+  }
+
+  protected abstract ready(): number
+
+  /** For `select` and `poll`: has `changed` called when that may have changed, until what comes back is called. */
+  watch(changed: () => void): () => void {
+    ref(this.stream)
+    const stop = this.watchers.add(changed)
+    return () => {
+      stop()
+      if (this.arrival === undefined) unref(this.stream)
     }
   }
 
@@ -305,6 +323,11 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
     })
   }
 
+  protected ready(): number {
+    this.attach()
+    return this.rest.length > 0 || this.stream.readableLength > 0 || this.ended ? POLLIN : 0
+  }
+
   private ends(): void {
     this.ended = true
     if (this.collecting) this.collects()
@@ -434,6 +457,10 @@ export class WritePipe extends Pipe {
     if (this.error !== undefined) yield* failing(this.error)
     // Node closes it when the process has ended
     if (this.stream.destroyed) yield* failing(new SocketError("EPIPE", "Broken pipe (the process has ended)"))
+  }
+
+  protected ready(): number {
+    return this.stream.destroyed ? POLLOUT | POLLERR : this.stream.writableNeedDrain ? 0 : POLLOUT
   }
 
   /** What was written still goes out. */

@@ -25,7 +25,7 @@ export const POLLHUP = 16
 /** It is closed: always reported. */
 export const POLLNVAL = 32
 
-/** Something that `select` and `poll` can wait for: a `Socket`, a `DatagramSocket`, or one of your own. */
+/** Something that `select` and `poll` can wait for: a socket, a pipe of a process, or one of your own. */
 export interface Selectable {
   /** What it is ready for now: `POLLIN`, `POLLOUT` and the others, added up. */
   readiness(): number
