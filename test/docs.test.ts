@@ -1,11 +1,11 @@
 /**
- * The sessions of the README and of docs/*.md run, and give what they say.
+ * The sessions of the README and of docs/*.md run, and so do the examples of the docstrings, and give what they say.
  *
  * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
  * anew. A comment `// => text` at the end of a line tells what the line's expression is; `// => text` on lines of its own
  * after a call tells what was printed by `console.log` up to there, a line each, as does a block of no language. What is told is compared as text:
- * strings as they are, the rest as `util.inspect` prints it. `// throws text` tells what an expression throws. A block
- * marked `ts no-run` is only to be read.
+ * strings as they are, the rest as `util.inspect` prints it, or as JavaScript writes it. An expression of several lines is told
+ * of behind its last one. `// throws text` tells what an expression throws. A block marked `ts no-run` is only to be read.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -36,9 +36,30 @@ const sessionsOf = (page: string): Array<Session> => {
   return [...sessions].map(([heading, code]) => ({ heading, code }))
 }
 
+/** The examples of the docstrings of a source file, each a module. */
+const examplesOf = (source: string): Array<Session> =>
+  [...source.matchAll(/^( *)\* @example\n \*? ?[^]*?\*\//gm)].flatMap(([comment], i) => {
+    const code = /```ts\n([^]*?)```/.exec(comment.replace(/^ *\* ?/gm, ""))
+    return code === null ? [] : [{ heading: `example ${i + 1}`, code: code[1]! }]
+  })
+
+/** An expression of several lines that is told of behind its last one gets a name. */
+const named = (code: string): string => {
+  const lines = code.split("\n")
+  for (const [end, line] of lines.entries()) {
+    const told = /^(\}\S*)\s+\/\/ => (.*)$/.exec(line)
+    if (!told) continue
+    let start = end - 1
+    while (!/^[^\s}]/.test(lines[start]!)) start--
+    lines[start] = `const __result${end} = ${lines[start]}`
+    lines[end] = `${told[1]}\n__told(__result${end}, ${JSON.stringify(told[2])})`
+  }
+  return lines.join("\n")
+}
+
 /** The module with its comments turned into checks. */
 const checked = (code: string): string =>
-  code.split("\n").map((line) => {
+  named(code).split("\n").map((line) => {
     const printed = /^\s*\/\/ => (.*)$/.exec(line)
     if (printed) return `__printed(${JSON.stringify(printed[1])})`
     const told = /^(\s*)(.*?);?\s+\/\/ (=>|throws) (.*)$/.exec(line)
@@ -57,7 +78,10 @@ import { inspect as __inspect } from "node:util"
 const __out = []
 console.log = (...args) => __out.push(args.map((a) => typeof a === "string" ? a : __inspect(a)).join(" "))
 const __same = (got, text) => { if (got !== text) throw new Error("the page says: " + text + "\\nbut it is:     " + got) }
-const __told = (value, text) => __same(typeof value === "string" && !text.startsWith("\\"") ? value : typeof value === "string" ? JSON.stringify(value) : __inspect(value), text)
+const __literally = (value, text) => {
+  try { return __inspect((0, eval)("(" + text + ")")) === __inspect(value) } catch { return false }
+}
+const __told = (value, text) => __literally(value, text) || __same(typeof value === "string" && !text.startsWith("\\"") ? value : typeof value === "string" ? JSON.stringify(value) : __inspect(value), text)
 const __printed = (text) => __same(String(__out.shift()), text)
 const __throws = async (f, text) => {
   let message = "nothing is thrown"
@@ -82,8 +106,23 @@ const pages = [
   ...readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file))
 ].filter((file) => file.endsWith(".md"))
 
-describe.each(pages.filter((page) => sessionsOf(readFileSync(page, "utf8")).length > 0))("%s", (page) => {
-  test.each(sessionsOf(readFileSync(page, "utf8")))("$heading", async ({ code, heading }) => {
+const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => join("src", file))
+
+const all = [
+  ...pages.map((page) => ({ page, sessions: sessionsOf(readFileSync(page, "utf8")) })),
+  ...sources.map((page) => ({ page, sessions: examplesOf(readFileSync(page, "utf8")) }))
+]
+
+test("every example of a docstring is found", () => {
+  const examples = all.filter(({ page }) => page.startsWith("src")).flatMap(({ sessions }) => sessions)
+  const written = sources.flatMap((file) => readFileSync(file, "utf8").match(/^ *\* @example$/gm) ?? [])
+  expect(examples).toHaveLength(written.length)
+})
+
+describe.each(all.filter(({ sessions }) => sessions.length > 0))("$page", ({ page, sessions }) => {
+  test.each(sessions)("$heading", async ({ code, heading }) => {
     const name = heading.replace(/\W+/g, "-").toLowerCase()
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
     const { code: javascript } = await transformWithOxc(`${checked(code)}`, "session.ts", { lang: "ts" })

@@ -56,7 +56,8 @@ let leave: (() => void) | undefined
  * const g = greenlet(function*() {
  *   void getcurrent().parent!.switch("forgotten")
  * })
- * await Effect.runPromise(g.switch()) // prints: an operation was made but not performed
+ * await Effect.runPromise(g.switch())
+ * // => an operation was made but not performed
  * off()
  * ```
  *

@@ -49,6 +49,9 @@ export const forgetFresh = (): void => {
  *
  * @example
  * ```ts
+ * import { Effect } from "effect"
+ * import { getcurrent, greenlet, type Microthread, Operation } from "effect-stackless/greenlet"
+ *
  * // hands over to another greenlet with a value, as `target.switch(value)` does
  * class HandOver extends Operation<unknown> {
  *   constructor(readonly target: Microthread, readonly message: unknown) {
@@ -58,6 +61,11 @@ export const forgetFresh = (): void => {
  *     return this.target.give(this.message)
  *   }
  * }
+ *
+ * const g = greenlet(function*() {
+ *   yield* new HandOver(getcurrent().parent!, "from the greenlet")
+ * })
+ * await Effect.runPromise(g.switch()) // => from the greenlet
  * ```
  *
  * @category models
