@@ -137,8 +137,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * Dies with `GreenletError` if it belongs to another thread, with `AttributeError` if it has no body. Mirrors
    * `greenlet.switch`.
    */
-  switch<B = A>(...args: Args | []): Operation<B, E> {
-    return new Switch(this, args) as Operation<B, any>
+  switch<B = A>(...args: Args | []): Operation<B, E>
+  switch(..._: ReadonlyArray<any>): Operation<any, any> {
+    // not of an array of them: none is made for one argument or none, which is a tenth of a switch
+    const count = arguments.length
+    return new Switch(this, count, count === 1 ? arguments[0] : count === 0 ? undefined : [...arguments])
   }
 
   /**
@@ -281,34 +284,34 @@ export const getcurrent = (): Greenlet => {
 
 class Switch extends Operation<unknown> {
   readonly target: Greenlet
-  /** The argument if there is one, else all of them: an array less to make and to keep for the most common switch. */
-  readonly passed: unknown
+  /** How many arguments there are. */
   readonly count: number
-  constructor(target: Greenlet, args: ReadonlyArray<unknown>) {
+  /** What they bring: nothing, the only one, or an array of all. */
+  readonly passed: unknown
+  constructor(target: Greenlet, count: number, passed: unknown) {
     super()
     this.target = target
-    this.count = args.length
-    this.passed = args.length === 1 ? args[0] : args
+    this.count = count
+    this.passed = passed
   }
   perform(current: Microthread): Microthread {
-    const { count, target } = this
+    const { passed, target } = this
     requireReachable(current, target)
-    const value = count === 0 ? undefined : this.passed
     if ((target.state === SOFT || target.state === SUSPENDED) && target !== current) {
-      target.inbox = value
+      target.inbox = passed
       return target
     }
     const real = standIn(target)
     if (real instanceof Greenlet) real.requireSwitchable()
     if (real.state === UNSTARTED) {
       real.body() // throws if there is none
-      if (count === 1) return real.give(value)
-      real.inbox = value
+      if (this.count === 1) return real.give(passed)
+      real.inbox = passed
       return real
     }
     // it was interrupted meanwhile: that is what it resumes with
     if (real.state === RAISING) return arrived(current, real)
-    return arrived(current, real.give(value))
+    return arrived(current, real.give(passed))
   }
 }
 

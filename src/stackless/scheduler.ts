@@ -38,11 +38,12 @@ export class Scheduler {
   threadblock: Tasklet | undefined = undefined
   private readonly idle: Idle
   private trap = 0
-  private lock = false
   private timer: Watch | undefined = undefined
   private counter: Meter | undefined = undefined
-  /** Is any of these four set? Asked at every switch, so it is kept: asking them each takes a tenth of `schedule`. */
+  /** Is any of these three set? Asked at every switch, so it is kept: asking them each takes a tenth of `schedule`. */
   private attentive = false
+  /** While a callback runs, nothing may be scheduled. */
+  locked = false
 
   constructor(thread: Thread) {
     this.thread = thread
@@ -62,7 +63,7 @@ export class Scheduler {
 
   /** Has a switch to be looked at: is one forbidden, or somebody told of it? */
   get watched(): boolean {
-    return this.attentive || scheduleCallback !== undefined
+    return this.attentive || this.locked || scheduleCallback !== undefined
   }
 
   /** While it is not 0, no switch takes place. */
@@ -72,16 +73,6 @@ export class Scheduler {
 
   set switchTrap(level: number) {
     this.trap = level
-    this.attend()
-  }
-
-  /** While a callback runs, nothing may be scheduled. */
-  get locked(): boolean {
-    return this.lock
-  }
-
-  set locked(on: boolean) {
-    this.lock = on
     this.attend()
   }
 
@@ -106,7 +97,7 @@ export class Scheduler {
   }
 
   private attend(): void {
-    this.attentive = this.trap !== 0 || this.lock || this.timer !== undefined || this.counter !== undefined
+    this.attentive = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
