@@ -16,7 +16,7 @@ export default defineConfig({
     // Processes, not threads: tests measure the heap and set V8's flags, which are the process's.
     pool: "forks",
     execArgv: ["--expose-gc"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 })

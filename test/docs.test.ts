@@ -127,7 +127,7 @@ describe.each(all.filter(({ sessions }) => sessions.length > 0))("$page", ({ pag
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
     const { code: javascript } = await transformWithOxc(`${checked(code)}`, "session.ts", { lang: "ts" })
     writeFileSync(file, `${prelude}${javascript}\n${postlude}\n`)
-    const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", timeout: 20_000 })
+    const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", timeout: 60_000 })
     expect(`${status} ${stderr}`.trim()).toBe("0")
   })
 })

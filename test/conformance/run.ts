@@ -28,14 +28,22 @@ export const limit = 5000
 
 export const didNotEnd = `did not end within ${limit / 1000} s`
 
-/** A program that waits for ever is given up; one that never comes back takes its whole JavaScript thread with it. */
-export const run = async (job: Job): Promise<Run> => {
+/** How long its trace may be searched for, where it has several: a busy machine makes few attempts a second. */
+const searchLimit = 4 * limit
+
+/**
+ * A program that waits for ever is given up; one that never comes back takes its whole JavaScript thread with it.
+ *
+ * @param goesOn told whenever one run of it is over and another one begins
+ */
+export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run> => {
   const first = await runOnce(job, 0, "virtual")
   const { trace } = job.program
   if (trace === undefined || first.failure !== undefined || isDeepStrictEqual(first.trace, trace)) return first
   const began = Date.now()
   const attempts = layers[job.layer]?.attempts ?? 1
-  for (let attempt = 1; attempt < attempts && Date.now() - began < 0.9 * limit; attempt++) {
+  for (let attempt = 1; attempt < attempts && Date.now() - began < searchLimit; attempt++) {
+    goesOn()
     const another = await runOnce(job, attempt, "virtual")
     if (isDeepStrictEqual(another.trace, trace)) return another
   }

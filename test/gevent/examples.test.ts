@@ -23,7 +23,7 @@ afterAll(() => void vi.restoreAllMocks())
 
 /** Says some lines to an echo server, and gives back what it answers. */
 function* conversation(address: gevent.Address, ...said: ReadonlyArray<string>): Steps<Array<string>> {
-  const socket = yield* gevent.createConnection(address, { timeout: 5 })
+  const socket = yield* gevent.createConnection(address, { timeout: 30 })
   const lines = socket.makefile()
   const heard = [String(yield* lines.readline())]
   for (const line of said) {
@@ -169,7 +169,7 @@ describe("in processes of their own", () => {
       }))`
     const began = Date.now()
     const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
-      timeout: 10_000,
+      timeout: 60_000,
       encoding: "utf8"
     })
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" })

@@ -186,7 +186,7 @@ describe("TLS", () => {
     yield* serving(
       echo,
       function*(address) {
-        const socket = yield* gevent.createConnection(address, { tls: { ca: cert }, timeout: 5 })
+        const socket = yield* gevent.createConnection(address, { tls: { ca: cert }, timeout: 30 })
         yield* socket.sendall("secret")
         expect(String(yield* socket.recv())).toBe("secret")
         socket.shutdown("write")

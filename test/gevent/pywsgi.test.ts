@@ -28,7 +28,7 @@ function* serving(
 
 /** Says something to a server, and gives back all that it answers until it closes. */
 function* said(address: gevent.Address, text: gevent.Data): Steps<string> {
-  const socket = yield* gevent.createConnection(address, { timeout: 5 })
+  const socket = yield* gevent.createConnection(address, { timeout: 30 })
   yield* socket.sendall(text)
   const answer = String(yield* socket.makefile().read())
   socket.close()
@@ -204,7 +204,7 @@ describe("the body of a request", () => {
     }, function*(address) {
       const expecting = (path: string) =>
         `POST ${path} HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`
-      const socket = yield* gevent.createConnection(address, { timeout: 5 })
+      const socket = yield* gevent.createConnection(address, { timeout: 30 })
       const file = socket.makefile()
       yield* socket.sendall(expecting("/reads"))
       expect(String(yield* file.readline())).toBe("HTTP/1.1 100 Continue\r\n")
@@ -224,7 +224,7 @@ describe("the body of a request", () => {
       startResponse("200 OK", ok)
       return [environ.PATH_INFO]
     }, function*(address) {
-      const socket = yield* gevent.createConnection(address, { timeout: 5 })
+      const socket = yield* gevent.createConnection(address, { timeout: 30 })
       const file = socket.makefile()
       for (const path of ["/none", "/some", "/none"]) {
         for (const size of [5, 300_000]) {
@@ -434,7 +434,7 @@ describe("a web server", () => {
     }))
     yield* gevent.sleep(0.02)
     yield* server.stop()
-    expect(yield* slow.get({ timeout: 5 })).toMatch(/Connection: close\r\n[^]*\/slow$/)
+    expect(yield* slow.get({ timeout: 30 })).toMatch(/Connection: close\r\n[^]*\/slow$/)
     expect(yield* caught(gevent.createConnection(address))).toMatchObject({ code: "ECONNREFUSED" })
 
     yield* server.start()
@@ -444,7 +444,7 @@ describe("a web server", () => {
     }))
     yield* gevent.sleep(0.02)
     yield* server.stop(0.02)
-    expect(yield* endless.get({ timeout: 5 })).toMatch(/^HTTP\/1\.1 500 /)
+    expect(yield* endless.get({ timeout: 30 })).toMatch(/^HTTP\/1\.1 500 /)
     expect(program.reports).toEqual([])
   })
 

@@ -121,7 +121,7 @@ describe("a signal", () => {
         console.log(yield* event.wait())
       }))`
     const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
-      timeout: 20_000,
+      timeout: 60_000,
       encoding: "utf8"
     })
     expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: "", stdout: "true\n" })

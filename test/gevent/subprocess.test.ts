@@ -406,7 +406,7 @@ describe("in a program of its own", () => {
       await Effect.runPromise(gevent.call(function*() { ${main} }))`
     const began = Date.now()
     const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
-      timeout: 20_000,
+      timeout: 60_000,
       encoding: "utf8"
     })
     return { status, stderr, stdout, milliseconds: Date.now() - began }

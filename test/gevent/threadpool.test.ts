@@ -284,7 +284,7 @@ describe("a thread pool", () => {
         console.log(yield* new gevent.ThreadPool(2).apply(joined, ["a", "b"]))
       }))`
     const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
-      timeout: 10_000,
+      timeout: 60_000,
       encoding: "utf8"
     })
     expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: "", stdout: "a/b\n" })

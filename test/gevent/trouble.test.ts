@@ -30,7 +30,7 @@ function* pair(): Steps<[gevent.Socket, gevent.Socket]> {
 
 /** Says something to an echo server, which must answer. */
 function* answers(address: gevent.Address): Steps {
-  const socket = yield* gevent.createConnection(address, { timeout: 5 })
+  const socket = yield* gevent.createConnection(address, { timeout: 30 })
   yield* socket.sendall("are you there?")
   expect(String(yield* socket.recv())).toBe("are you there?")
   socket.close()
@@ -133,7 +133,7 @@ describe("a peer that resets the connection", () => {
     expect([sending.ready(), receiving.ready()]).toEqual([false, false])
     peer.resetAndDestroy()
     for (const greenlet of [sending, receiving]) {
-      const error = yield* caught(greenlet.get({ timeout: 5 }))
+      const error = yield* caught(greenlet.get({ timeout: 30 }))
       expect(error).toBeInstanceOf(gevent.SocketError)
       expect(["ECONNRESET", "EPIPE"]).toContain((error as gevent.SocketError).code)
     }
@@ -197,10 +197,10 @@ describe("a handler", () => {
     }, { spawn: pool })
     const serving = gevent.spawn(() => server.serveForever())
     yield* gevent.sleep(0.01)
-    const socket = yield* gevent.createConnection(server.address, { timeout: 5 })
+    const socket = yield* gevent.createConnection(server.address, { timeout: 30 })
     expect(String(yield* socket.makefile().read())).toBe("bye")
     socket.close()
-    yield* serving.get({ timeout: 5 })
+    yield* serving.get({ timeout: 30 })
     expect(pool.length).toBe(0)
   })
 
@@ -218,7 +218,7 @@ describe("a server", () => {
     }, { spawn: 1 })
     yield* server.start()
     const sockets: Array<gevent.Socket> = []
-    for (let n = 0; n < 4; n++) sockets.push(yield* gevent.createConnection(server.address, { timeout: 5 }))
+    for (let n = 0; n < 4; n++) sockets.push(yield* gevent.createConnection(server.address, { timeout: 30 }))
     yield* gevent.sleep(0.01)
     yield* server.stop(0.01)
     for (const socket of sockets) {
@@ -311,7 +311,7 @@ describe("a socket", () => {
     yield* there.sendall("still")
     expect(String(yield* here.recv())).toBe("still")
     const reading = gevent.spawn(body(() => there.makefile().read()[Symbol.iterator]() as never))
-    yield* reading.get({ timeout: 5 })
+    yield* reading.get({ timeout: 30 })
     here.close()
     there.close()
     listening.close()
