@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -15,6 +16,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Processes, not threads: tests measure the heap and set V8's flags, which are the process's.
     pool: "forks",
+    // By default one core is left free, which of two is half of the machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     execArgv: ["--expose-gc"],
     testTimeout: 60_000,
     hookTimeout: 60_000
