@@ -2,27 +2,10 @@
 import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
 import { describe, expect, test } from "vitest"
-import { caught, program, realProgram, type Steps } from "./program.ts"
+import { caught, program, realProgram } from "./program.ts"
+import { listener, local, pair } from "./sockets.ts"
 
-const local = ["127.0.0.1", 0] as const
 const { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } = gevent
-
-/** A socket that listens. */
-function* listener(): Steps<gevent.Socket> {
-  const socket = new gevent.Socket()
-  socket.bind(local)
-  yield* socket.listen()
-  return socket
-}
-
-/** Two sockets that are connected with each other. */
-function* pair(): Steps<[gevent.Socket, gevent.Socket]> {
-  const listening = yield* listener()
-  const here = yield* gevent.createConnection(listening.getsockname())
-  const [there] = yield* listening.accept()
-  listening.close()
-  return [here, there]
-}
 
 /** How many want to be told of changes: none must be left behind. */
 const watchersOf = (socket: object): number => {

@@ -8,25 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { caught, realProgram, type Steps } from "./program.ts"
-
-const local = ["127.0.0.1", 0] as const
-
-/** A socket that listens. */
-function* listener(): Steps<gevent.Socket> {
-  const socket = new gevent.Socket()
-  socket.bind(local)
-  yield* socket.listen()
-  return socket
-}
-
-/** Two sockets that are connected with each other. */
-function* pair(): Steps<[gevent.Socket, gevent.Socket]> {
-  const listening = yield* listener()
-  const here = yield* gevent.createConnection(listening.getsockname())
-  const [there] = yield* listening.accept()
-  listening.close()
-  return [here, there]
-}
+import { listener, local, pair } from "./sockets.ts"
 
 /** Says something to an echo server, which must answer. */
 function* answers(address: gevent.Address): Steps {

@@ -54,30 +54,22 @@ export abstract class ReadableFile {
     return new Steps<void, E | SocketError>(() => this.looping(body))
   }
 
-  private *readingLine(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
-    const parts: Array<Buffer> = []
-    let missing = size
-    while (missing > 0) {
-      if (this.rest.byteLength === 0) this.rest = yield* this.more()
-      if (this.rest.byteLength === 0) break
-      const end = this.rest.indexOf(LINE_FEED) + 1
-      const part = this.take(Math.min(missing, end || this.rest.byteLength))
-      parts.push(part)
-      if (part.at(-1) === LINE_FEED) break
-      missing -= part.byteLength
-    }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  private readingLine(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
+    return this.reading(size, true)
   }
 
-  private *reading(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
+  /** Up to `size` bytes, or to the end of a line if that comes first. */
+  private *reading(size: number, toLine = false): Generator<Effect.Effect<any, any>, Buffer, any> {
     const parts: Array<Buffer> = []
     let missing = size
     while (missing > 0) {
       if (this.rest.byteLength === 0) this.rest = yield* this.more()
       if (this.rest.byteLength === 0) break
-      const part = this.take(missing)
-      missing -= part.byteLength
+      const end = toLine ? this.rest.indexOf(LINE_FEED) + 1 : 0
+      const part = this.take(Math.min(missing, end || this.rest.byteLength))
       parts.push(part)
+      if (toLine && part.at(-1) === LINE_FEED) break
+      missing -= part.byteLength
     }
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
