@@ -7,7 +7,16 @@
  *     node .build/examples/gevent/sqlitePool.js [FILE]
  */
 import { Effect } from "effect"
-import { call, gethub, joinall, LifoQueue, sleep, spawn, ThreadPool } from "effect-stackless/compat/gevent"
+import {
+  BoundedSemaphore,
+  call,
+  gethub,
+  joinall,
+  LifoQueue,
+  sleep,
+  spawn,
+  ThreadPool
+} from "effect-stackless/compat/gevent"
 import type Libsql from "libsql"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -204,6 +213,8 @@ export class ConnectionPool {
   private readonly file: string
   private readonly free = new LifoQueue<Connection | undefined>()
   private readonly connections = new Set<Connection>()
+  /** SQLite has one writer at a time, and who waits for its lock only looks again and again: some would wait for ever. */
+  private readonly writing = new BoundedSemaphore(1)
 
   constructor(file: string, maxsize = 100) {
     if (!Number.isInteger(maxsize) || maxsize < 1) {
@@ -250,11 +261,20 @@ export class ConnectionPool {
     }
   }
 
-  /** Runs a block with a connection: commits at its end, or rolls back if it throws. `with pool.connection() as c:` */
+  /**
+   * Runs a block with a connection: commits at its end, or rolls back if it throws. `with pool.connection() as c:`
+   *
+   * One that is not deferred means to write, and comes when the ones before it are done.
+   */
   *connection<A>(
     block: (connection: Connection) => Steps<A>,
     isolationLevel: IsolationLevel = "deferred"
   ): Steps<A> {
+    if (isolationLevel === "deferred") return yield* this.transaction(block, isolationLevel)
+    return yield* this.writing.within(() => this.transaction(block, isolationLevel))
+  }
+
+  private *transaction<A>(block: (connection: Connection) => Steps<A>, isolationLevel: IsolationLevel): Steps<A> {
     const connection = yield* this.get()
     connection.isolationLevel = isolationLevel
     try {
@@ -351,7 +371,10 @@ export function* overlap(pool: ConnectionPool, size = 1_000_000) {
   return { counted, most, turns, alone, together: Date.now() - began - alone }
 }
 
-/** Greenlets that move money between accounts; every tenth transfer fails in the middle, and is rolled back. */
+/**
+ * Greenlets that move money between accounts, once they have seen that it is there, which waits for no writer. Every
+ * tenth transfer fails in the middle, and is rolled back.
+ */
 export function* transfers(pool: ConnectionPool, greenlets: number, each: number) {
   const accounts = 10
   yield* pool.execute("create table account (id integer primary key, balance integer not null)")
@@ -371,6 +394,8 @@ export function* transfers(pool: ConnectionPool, greenlets: number, each: number
   const customer = function*(first: number) {
     for (let n = first; n < first + each; n++) {
       try {
+        const { balance } = (yield* pool.fetchone("select balance from account where id = ?", [n % accounts]))!
+        if (balance === 0) continue
         yield* transfer(n % accounts, (n + 1) % accounts, n % 10 === 0)
       } catch (error) {
         if (!(error instanceof RangeError)) throw error

@@ -71,6 +71,29 @@ realProgram(
 )
 
 realProgram(
+  "those that mean to write have their turns in order, while readers go on",
+  withPool(3, function*(pool) {
+    yield* pool.execute("create table item (id integer primary key, name integer)")
+    const read: Array<number> = []
+    const writers = Array.from({ length: 12 }, (_, name) =>
+      gevent.spawn(() =>
+        pool.cursor(function*(cursor) {
+          yield* cursor.execute("insert into item (name) values (?)", [name])
+          yield* gevent.sleep(0.005)
+          // another connection sees what was committed before, and does not wait
+          const { count } = (yield* pool.fetchone("select count(*) as count from item"))!
+          read.push(count as number)
+        }, "immediate")
+      ))
+    yield* gevent.joinall(writers, { raiseError: true })
+    const names = Array.from({ length: 12 }, (_, name) => name)
+    expect((yield* pool.fetchall("select name from item order by id")).map(({ name }) => name)).toEqual(names)
+    expect(read).toEqual(names)
+    expect(pool.size).toBe(2)
+  })
+)
+
+realProgram(
   "cursors give rows one by one and all at once, and say how many",
   withPool(1, function*(pool) {
     yield* pool.execute("create table item (id integer primary key, name text, data blob)")
