@@ -1,7 +1,7 @@
 /** The hub: waiting for the outside, and having nothing left to wait for. */
 import { Deferred, Effect, Fiber } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
-import { call, withThread } from "effect-stackless/greenlet"
+import { call, getcurrent, greenlet, withThread } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { caught, program, realProgram, softProgram } from "./program.ts"
 
@@ -56,6 +56,23 @@ describe("a main greenlet that waits for nothing that can come", () => {
       hub.unref()
     })
     expect(yield* result.get()).toBe(5)
+  })
+
+  // every so often the thread lets the event loop have a turn: what comes just then, just before the hub rests, counts
+  realProgram("is woken whenever something comes", function*({ body }) {
+    const hub = gevent.gethub()
+    const other = greenlet(body(function*() {
+      for (;;) yield* getcurrent().parent!.switch()
+    }))
+    yield* other.switch()
+    for (let n = 0; n < 20_000; n++) {
+      const result = new gevent.AsyncResult<number>()
+      hub.ref()
+      setImmediate(() => result.set(n))
+      for (let turns = n % 5; turns > 0; turns--) yield* other.switch()
+      expect(yield* result.get()).toBe(n)
+      hub.unref()
+    }
   })
 
   program("gets it from wait without objects, and from Hub.join, as an answer", function*({ body }) {

@@ -423,13 +423,20 @@ export class Hub extends KernelGreenlet {
 
   /** There is nothing to run: waits, or gives up. */
   private rests(): Effect.Effect<any> {
-    if (this.timers.refs > 0 || this.outside.size > 0 || this.refs > 0) return this.rest
+    if (this.expectant) return this.rest
     this.running = undefined
     destination = this.to(this.up!.raise(new LoopExit(this.blocked())))
     return jump
   }
 
+  /** Is there anything to wait for? */
+  private get expectant(): boolean {
+    return this.timers.refs > 0 || this.outside.size > 0 || this.refs > 0
+  }
+
   private readonly rest: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    // the thread may have let the event loop have a turn on the way here
+    if (!this.callbacks.empty || !this.expectant) return resume(Exit.void)
     this.wakeUp = () => {
       this.wakeUp = undefined
       this.rested = true
