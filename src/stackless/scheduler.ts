@@ -411,6 +411,8 @@ class Idle extends Microthread {
   constructor(scheduler: Scheduler) {
     const goOn = new GoOn(scheduler)
     const work = Effect.callback<void>((resume) => {
+      // the thread may have let the event loop have a turn on the way here
+      if (scheduler.head !== undefined) return resume(Exit.void)
       this.resume = () => resume(Exit.void)
     })
     super(function*() {

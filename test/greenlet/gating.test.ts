@@ -93,7 +93,7 @@ test("a long program lets timers fire if its fiber can wait", async () => {
       for (;;) yield* parent().switch()
     })
     const start = performance.now()
-    while (performance.now() - start < 100) yield* g.switch()
+    while (fired < 2 && performance.now() - start < 30_000) yield* g.switch()
   }))
   clearInterval(timer)
   expect(fired).toBeGreaterThan(1)

@@ -13,7 +13,7 @@ import {
 } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { check } from "./invariants.ts"
-import { errorOf, inBothGears, main, onThread } from "./program.ts"
+import { errorOf, inBothGears, main, mainOnVirtualClock, onThread } from "./program.ts"
 
 inBothGears("a tasklet that waits for a foreign Effect", () => {
   test("leaves the ring, and the others go on", () =>
@@ -31,8 +31,25 @@ inBothGears("a tasklet that waits for a foreign Effect", () => {
       expect(said).toEqual(["sleeps", "true false true 1", "slept"])
     }))
 
-  test("run comes back when nothing is runnable and nothing waits outside", () =>
+  // every so often the thread lets the event loop have a turn: a wait may be over just then, before it idles
+  test("goes on whenever its wait is over", () =>
     main(function*() {
+      const tick = Effect.callback<void>((resume) => {
+        setImmediate(() => resume(Effect.void))
+      })
+      let ticks = 0
+      tasklet(function*() {
+        for (; ticks < 20_000; ticks++) {
+          for (let turns = (ticks * ticks) % 11; turns > 0; turns--) yield* schedule()
+          yield* tick
+        }
+      })()
+      yield* run()
+      expect(ticks).toBe(20_000)
+    }))
+
+  test("run comes back when nothing is runnable and nothing waits outside", () =>
+    mainOnVirtualClock(function*() {
       const ended: Array<number> = []
       for (const ms of [9, 3, 6]) {
         tasklet(function*() {

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { call, enableSoftswitch, withThread } from "effect-stackless/stackless"
 import { afterEach, beforeEach, describe } from "vitest"
+import { onVirtualClock } from "../conformance/run.ts"
 import { check } from "./invariants.ts"
 
 export type Steps<A = unknown> = Generator<Effect.Effect<any, any, any>, A, any>
@@ -10,13 +11,18 @@ export type Steps<A = unknown> = Generator<Effect.Effect<any, any, any>, A, any>
 export const onThread = <A, E>(effect: Effect.Effect<A, E, any>): Promise<A> =>
   Effect.runPromise(withThread(effect as Effect.Effect<A, E>))
 
-/** Runs a program as main. When it is over, the scheduler has to be in order. */
-export const main = <A>(program: () => Steps<A>): Promise<A> =>
-  onThread(call(function*() {
+const asMain = <A>(program: () => Steps<A>) =>
+  call(function*() {
     const result = yield* program()
     check()
     return result
-  }))
+  })
+
+/** Runs a program as main. When it is over, the scheduler has to be in order. */
+export const main = <A>(program: () => Steps<A>): Promise<A> => onThread(asMain(program))
+
+/** The same where time goes on only while everything waits. */
+export const mainOnVirtualClock = <A>(program: () => Steps<A>): Promise<A> => onThread(onVirtualClock(asMain(program)))
 
 /** The same tests with soft tasklets and with hard ones. */
 export const inBothGears = (name: string, tests: () => void): void => {
