@@ -175,12 +175,17 @@ test("a sample of the programs that tell the time do on the real clock what the 
     if (!attempts.includes(true)) programs.push(program)
   }
   expect(programs.length).toBeGreaterThan(10)
-  // a machine that is busy may be late once
-  const late = async (program: Program) =>
-    await differs(program, 0, "real") && await differs(program, 1, "real") && differs(program, 2, "real")
-  const lates = await Promise.all(programs.map(late))
-  expect(programs.filter((_, index) => lates[index]).map(({ name }) => name)).toEqual([])
-}, 60_000)
+  const onTime = async (program: Program) => !await differs(program, 0, "real")
+  const together = await Promise.all(programs.map(onTime))
+  // on a machine that is busy some are late: they have another chance, each by itself
+  const late: Array<string> = []
+  for (const program of programs.filter((_, index) => !together[index])) {
+    let chances = 10
+    while (chances > 0 && !await onTime(program)) chances--
+    if (chances === 0) late.push(program.name)
+  }
+  expect(late).toEqual([])
+}, 120_000)
 
 test.each([
   ["is no JSON", "greenlet-1.jsonl:2: is no JSON", [program, "{"]],
