@@ -273,7 +273,8 @@ class ThreadState {
 
   private yieldToEventLoop(g: Microthread): boolean {
     const host = this.host!
-    if (this.ending || host.cache.scheduler.executionMode === "sync") return false
+    // a greenlet that waits stops the loop, which is a turn as well
+    if (g.state === WAITING || this.ending || host.cache.scheduler.executionMode === "sync") return false
     this.parked = g
     this.budget = SLICE
     host.currentDispatcher.scheduleTask(() => this.pump(), 0)
