@@ -129,6 +129,11 @@ export class GreenletFiber {
     return this.task !== undefined && this.proxy?.performed === true
   }
 
+  /** Has it said how its Effect ended, or where its operation leads? */
+  get settled(): boolean {
+    return this.exit !== undefined || this.jump !== undefined
+  }
+
   /** Begins a foreign Effect. */
   begin(effect: Effect.Effect<unknown, unknown, any>): Outcome {
     this.busy = true
@@ -270,7 +275,7 @@ export class GreenletFiber {
     if (this.waiters !== undefined && this.task === undefined) this.tellResumed()
     for (;;) {
       const { proxy } = this
-      if (this.exit !== undefined || this.jump !== undefined) {
+      if (this.settled) {
         // nobody waits for that child on the spot
         if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
         return this.exit !== undefined ? "ended" : "performed"
@@ -421,6 +426,8 @@ export class Gate implements Scheduler.Scheduler {
     const { open } = this
     if (open !== undefined && open.fiber === fiber) {
       const { watch } = this.thread
+      // it has told what comes next, and is about to park
+      if (open.settled) return false
       if (watch !== undefined && watch(open.greenlet)) open.preempted = true
       // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
       else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {

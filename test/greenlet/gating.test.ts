@@ -1,6 +1,6 @@
 /** A timer, a Deferred or a callback never runs a greenlet behind the loop's back: it makes it ready, no more. */
 import { Deferred, Effect, Fiber } from "effect"
-import { call, getcurrent, Greenlet, greenlet, type Microthread } from "effect-stackless/greenlet"
+import { call, getcurrent, Greenlet, greenlet, type Microthread, Operation } from "effect-stackless/greenlet"
 import { TestClock } from "effect/testing"
 import { describe, expect, test } from "vitest"
 import { as, kinds, main, run } from "./bodies.ts"
@@ -113,6 +113,58 @@ test("a long program of Effect.runSync is not sliced", () => {
   }))
   clearInterval(timer)
   expect([n, fired]).toEqual([200_000, 0])
+})
+
+// Every 16,384 operations, or operators of one Effect, the event loop has a turn. Wherever that falls, nothing is lost.
+describe.each(kinds)("a turn of the event loop in the middle of %s bodies", (kind) => {
+  const slice = 16_384
+
+  class Nothing extends Operation<unknown> {
+    perform(current: Microthread): Microthread {
+      return current
+    }
+  }
+
+  const nothing = new Nothing()
+
+  test("does not forget a race that was decided", async () => {
+    for (let short = 0; short < 40; short++) {
+      await main(function*() {
+        for (let n = slice - short; n > 0; n--) yield* nothing
+        const deferred = Deferred.makeUnsafe<string>()
+        const other: Greenlet = greenlet(function*() {
+          yield* Deferred.succeed(deferred, "decided")
+          yield* Effect.never
+        })
+        const g = greenlet(as(kind, function*() {
+          return yield* Effect.race(Deferred.await(deferred), other.switch())
+        }))
+        expect(yield* g.switch()).toBe("decided")
+      })
+    }
+  })
+
+  test("finds an Effect at its end, or switching", async () => {
+    // a step is two operators
+    const step = Effect.suspend(() => Effect.void)
+    for (let steps = slice / 2 - 20; steps < slice / 2 + 5; steps++) {
+      const long = Effect.gen(function*() {
+        for (let n = steps; n > 0; n--) yield* step
+        return steps
+      })
+      const switching = Effect.gen(function*() {
+        yield* long
+        return yield* parent().switch(steps)
+      })
+      await main(function*() {
+        const g = greenlet(as(kind, function*() {
+          yield* parent().switch(yield* long)
+          return yield* switching
+        }))
+        expect([yield* g.switch(), yield* g.switch(), yield* g.switch("end")]).toEqual([steps, steps, "end"])
+      })
+    }
+  })
 })
 
 describe("with TestClock", () => {

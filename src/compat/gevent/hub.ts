@@ -266,6 +266,8 @@ export class Hub extends KernelGreenlet {
   wait<A, E>(effect: Effect.Effect<A, E, any>): Operation<A, E>
   wait<A>(promise: PromiseLike<A>): Operation<A>
   wait(awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>): Operation<any, any> {
+    // it may fail before its turn to be waited for comes, which is no reason to end the process
+    if (isPromise(awaited)) awaited.then(undefined, () => {})
     return new Steps(() => waiting(this, awaited))
   }
 
@@ -541,6 +543,8 @@ interface Holder {
 
 const isHolder = (u: unknown): u is Holder => typeof (u as Partial<Holder> | null)?.holders === "function"
 
+const isPromise = (u: unknown): u is PromiseLike<any> => typeof (u as { then?: unknown } | null)?.then === "function"
+
 const isGenerator = (u: unknown): boolean =>
   typeof (u as { next?: unknown } | null)?.next === "function" &&
   typeof (u as { throw?: unknown } | null)?.throw === "function"
@@ -607,7 +611,7 @@ function* waiting(
   awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>
 ): Generator<Effect.Effect<any, any>, any, any> {
   if (Effect.isEffect(awaited)) return yield* awaited as Effect.Effect<any, any>
-  if ("then" in Object(awaited)) return yield* Effect.promise(() => awaited as PromiseLike<any>)
+  if (isPromise(awaited)) return yield* Effect.promise(() => awaited)
   const watcher = awaited as Watcher
   if (typeof watcher?.start !== "function" || typeof watcher.stop !== "function") {
     throw new TypeError(
