@@ -124,6 +124,11 @@ export class GreenletFiber {
     return this.below?.fiber?.context ?? this.greenlet.thread.contextOf(this.greenlet)
   }
 
+  /** Has it been woken, and not gone on yet, or paused while it did? */
+  get woken(): boolean {
+    return this.task !== undefined || this.pause !== undefined
+  }
+
   /** Is it suspended in a switch of a child fiber, which is no longer waited for? */
   get givenUp(): boolean {
     return this.task !== undefined && this.proxy?.performed === true
@@ -184,7 +189,7 @@ export class GreenletFiber {
 
   /** Throws into it: at once where it performed an operation, else after interrupting the Effect in progress. */
   throw(error: unknown): Outcome {
-    if (this.task === undefined && (this.resume !== undefined || this.proxy !== undefined)) {
+    if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
       return this.continue(failureOf(error))
     }
     this.thrown = { error }
@@ -272,7 +277,7 @@ export class GreenletFiber {
   }
 
   private outcome(): Outcome {
-    if (this.waiters !== undefined && this.task === undefined) this.tellResumed()
+    if (this.waiters !== undefined && !this.woken) this.tellResumed()
     for (;;) {
       const { proxy } = this
       if (this.settled) {

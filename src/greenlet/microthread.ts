@@ -221,7 +221,7 @@ export abstract class Microthread {
    * carried out before it does, so a child of it may be about to lose what it waits for.
    */
   get woken(): boolean {
-    return this.fiber?.top.task !== undefined
+    return this.fiber?.top.woken === true
   }
 
   /** For schedulers: calls `f` as soon as its fiber has gone on. */

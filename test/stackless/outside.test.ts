@@ -392,6 +392,30 @@ inBothGears("a fiber that is no tasklet", () => {
     })))
 })
 
+// an Effect of more than 16,384 operators lets the event loop have a turn in the middle
+test("what a tasklet is about to give up is not served while it pauses", () =>
+  main(function*() {
+    const c = channel<number>()
+    const decided = Deferred.makeUnsafe<void>()
+    const long = Effect.forEach(Array.from({ length: 20_000 }), () => Effect.void, { discard: true })
+    tasklet(function*() {
+      const child = yield* Effect.forkChild(c.receive(), { startImmediately: true })
+      yield* Deferred.await(decided).pipe(Effect.andThen(long), Effect.andThen(Fiber.interrupt(child)))
+    })()
+    tasklet(function*() {
+      yield* Deferred.succeed(decided, undefined)
+      yield* c.send(1)
+    })()
+    let got: unknown
+    tasklet(function*() {
+      yield* Effect.sleep(20)
+      got = yield* c.receive()
+    })()
+    yield* run()
+    expect(got).toBe(1)
+    check([c])
+  }))
+
 test("a fiber forked by a tasklet uses channels as any other, and lives as long as its tasklet", () =>
   main(function*() {
     const c = channel<number>()
