@@ -31,6 +31,17 @@ describe.each(["greenlet", "stackless", "gevent"] as const)("the recorded progra
     const report = [`${passed} of ${programs.length} passed`, ...differences.slice(0, 3)].join("\n\n")
     expect(passed < floors[layer][gear] ? report : "").toBe("")
   }, 120_000)
+
+  test.each(gears)("do it with a turn of the event loop anywhere in between, in the %s gear", async (gear) => {
+    const programs = recorded[layer].flatMap(readPrograms).filter((_, index) => index % 9 === 0)
+    const different: Array<string> = []
+    for (const [index, program] of programs.entries()) {
+      const turnAfter = 1 + index % 100
+      const found = difference(program, layers[layer]!.probe, await run({ layer, program, gear, turnAfter }))
+      if (found !== undefined) different.push(`${program.name} after ${turnAfter} at line ${found.line}`)
+    }
+    expect(different).toEqual([])
+  }, 120_000)
 })
 
 // ---- the command ----------------------------------------------------------------------------------------------------

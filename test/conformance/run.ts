@@ -1,6 +1,6 @@
 /** Runs one program on a thread of its own. */
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
-import { call, withThread } from "effect-stackless/greenlet"
+import { call, type Microthread, Operation, withThread } from "effect-stackless/greenlet"
 import { TestClock } from "effect/testing"
 import { isDeepStrictEqual } from "node:util"
 import { type Gear, inGear } from "./gear.ts"
@@ -12,6 +12,8 @@ export interface Job {
   readonly layer: LayerName
   readonly program: Program
   readonly gear: Gear
+  /** After how many operations the JavaScript event loop has a turn; it has none in programs so short, if left out. */
+  readonly turnAfter?: number
 }
 
 /** What came of it. */
@@ -22,6 +24,17 @@ export interface Run {
   /** Why the program has not come to its end. */
   readonly failure?: string
 }
+
+/** After how many operations a thread lets the JavaScript event loop have a turn. */
+const turnEvery = 16_384
+
+class Nothing extends Operation<unknown> {
+  perform(current: Microthread): Microthread {
+    return current
+  }
+}
+
+const nothing = new Nothing()
 
 /** How long a program may take, in milliseconds. They take about one. */
 export const limit = 5000
@@ -52,7 +65,7 @@ export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run>
 
 /** Runs it once; the clock matters only to programs that tell the time. */
 export const runOnce = async (
-  { gear, layer: name, program }: Job,
+  { gear, layer: name, program, turnAfter }: Job,
   attempt: number,
   clock: "virtual" | "real"
 ): Promise<Run> => {
@@ -76,7 +89,12 @@ export const runOnce = async (
     result = { trace: upToEnd, probe: [...probe] }
   })
 
-  const running = withThread(call(main))
+  const running = withThread(call(
+    turnAfter === undefined ? main : function*() {
+      for (let n = turnEvery - turnAfter; n > 0; n--) yield* nothing
+      yield* main()
+    }
+  ))
   const giveUp = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<undefined>((resolve) => {
