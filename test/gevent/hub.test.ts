@@ -211,6 +211,13 @@ describe("waiting in the hub", () => {
     expect(calls).toEqual(["start", "stop"])
   })
 
+  program("for a promise that has failed before is no unhandled rejection", function*() {
+    const error = new Error("early")
+    const waiting = gevent.gethub().wait(Promise.reject(error))
+    yield* gevent.sleep(1)
+    expect(yield* caught(waiting)).toBe(error)
+  })
+
   program("for an Effect or a promise brings its value, or its failure", function*() {
     const hub = gevent.gethub()
     const error = new Error("x")
