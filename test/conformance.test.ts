@@ -36,9 +36,9 @@ describe.each(["greenlet", "stackless", "gevent"] as const)("the recorded progra
     const programs = recorded[layer].flatMap(readPrograms).filter((_, index) => index % 9 === 0)
     const different: Array<string> = []
     for (const [index, program] of programs.entries()) {
-      const turnAfter = 1 + index % 100
-      const found = difference(program, layers[layer]!.probe, await run({ layer, program, gear, turnAfter }))
-      if (found !== undefined) different.push(`${program.name} after ${turnAfter} at line ${found.line}`)
+      const turn = 1 + index % 100
+      const found = difference(program, layers[layer]!.probe, await run({ layer, program, gear, turn }))
+      if (found !== undefined) different.push(`${program.name} after ${turn} at line ${found.line}`)
     }
     expect(different).toEqual([])
   }, 120_000)

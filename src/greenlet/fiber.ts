@@ -430,9 +430,9 @@ export class Gate implements Scheduler.Scheduler {
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     const { open } = this
     if (open !== undefined && open.fiber === fiber) {
-      const { watch } = this.thread
       // it has told what comes next, and is about to park
       if (open.settled) return false
+      const { watch } = this.thread
       if (watch !== undefined && watch(open.greenlet)) open.preempted = true
       // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
       else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {

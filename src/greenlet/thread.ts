@@ -5,7 +5,7 @@
  * a reference in Effect's context, so that a program or a test can have its own. The main greenlet is the program
  * outside: a fiber that is no greenlet and performs a `switch` stands for it until that returns, and drives the loop.
  */
-import { Context, Effect, Exit, Fiber, Scheduler, type Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Predicate, Scheduler, type Scope } from "effect"
 import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
@@ -590,7 +590,7 @@ export const requireResult = (value: unknown): unknown => {
       "an async generator cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
     )
   }
-  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+  if (Predicate.isPromiseLike(value)) {
     throw new TypeError(
       "an async function cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
     )
@@ -600,7 +600,7 @@ export const requireResult = (value: unknown): unknown => {
 
 const notYieldable = (value: unknown): string => {
   const rule = "a body yields operations and Effects"
-  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+  if (Predicate.isPromiseLike(value)) {
     return `${rule}; got a promise: write yield* Effect.promise(() => …)`
   }
   if (isFrame(value)) {

@@ -1,8 +1,9 @@
 /** Runs one program on a thread of its own. */
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
-import { call, type Microthread, Operation, withThread } from "effect-stackless/greenlet"
+import { call, withThread } from "effect-stackless/greenlet"
 import { TestClock } from "effect/testing"
 import { isDeepStrictEqual } from "node:util"
+import { turnAfter } from "../turn.ts"
 import { type Gear, inGear } from "./gear.ts"
 import { type LayerName, layers } from "./layer.ts"
 import type { Program } from "./program.ts"
@@ -13,7 +14,7 @@ export interface Job {
   readonly program: Program
   readonly gear: Gear
   /** After how many operations the JavaScript event loop has a turn; it has none in programs so short, if left out. */
-  readonly turnAfter?: number
+  readonly turn?: number
 }
 
 /** What came of it. */
@@ -24,17 +25,6 @@ export interface Run {
   /** Why the program has not come to its end. */
   readonly failure?: string
 }
-
-/** After how many operations a thread lets the JavaScript event loop have a turn. */
-const turnEvery = 16_384
-
-class Nothing extends Operation<unknown> {
-  perform(current: Microthread): Microthread {
-    return current
-  }
-}
-
-const nothing = new Nothing()
 
 /** How long a program may take, in milliseconds. They take about one. */
 export const limit = 5000
@@ -65,7 +55,7 @@ export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run>
 
 /** Runs it once; the clock matters only to programs that tell the time. */
 export const runOnce = async (
-  { gear, layer: name, program, turnAfter }: Job,
+  { gear, layer: name, program, turn }: Job,
   attempt: number,
   clock: "virtual" | "real"
 ): Promise<Run> => {
@@ -90,8 +80,8 @@ export const runOnce = async (
   })
 
   const running = withThread(call(
-    turnAfter === undefined ? main : function*() {
-      for (let n = turnEvery - turnAfter; n > 0; n--) yield* nothing
+    turn === undefined ? main : function*() {
+      yield* turnAfter(turn)
       yield* main()
     }
   ))

@@ -3,8 +3,8 @@
  * fiber already, because of a foreign Effect that suspended. Hard: a function that returns an Effect, which runs the same
  * generator.
  */
-import { Effect } from "effect"
-import { call, withThread } from "effect-stackless/greenlet"
+import { Deferred, Effect } from "effect"
+import { call, type Greenlet, greenlet, withThread } from "effect-stackless/greenlet"
 import { inGear, type Steps } from "../conformance/gear.ts"
 
 export type Kind = "soft" | "gone hard" | "hard"
@@ -30,3 +30,16 @@ export const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.run
 /** Runs a body as the main greenlet of a thread of its own. */
 export const main = <A>(body: () => Generator<Effect.Effect<any, any, any>, A, any>): Promise<A> =>
   run(Effect.orDie(call(body)))
+
+/** What comes of a race between a Deferred and a switch to a greenlet that completes the Deferred, and then stops. */
+export function* decidedMeanwhile(kind: Kind): Steps<unknown> {
+  const deferred = Deferred.makeUnsafe<string>()
+  const other: Greenlet = greenlet(function*() {
+    yield* Deferred.succeed(deferred, "decided")
+    yield* Effect.never
+  })
+  const racing = greenlet(as(kind, function*() {
+    return yield* Effect.race(Deferred.await(deferred), other.switch())
+  }))
+  return yield* racing.switch()
+}

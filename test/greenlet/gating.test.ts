@@ -1,9 +1,10 @@
 /** A timer, a Deferred or a callback never runs a greenlet behind the loop's back: it makes it ready, no more. */
 import { Deferred, Effect, Fiber } from "effect"
-import { call, getcurrent, Greenlet, greenlet, type Microthread, Operation } from "effect-stackless/greenlet"
+import { call, getcurrent, Greenlet, greenlet, type Microthread } from "effect-stackless/greenlet"
 import { TestClock } from "effect/testing"
 import { describe, expect, test } from "vitest"
-import { as, kinds, main, run } from "./bodies.ts"
+import { turnAfter, turnEvery } from "../turn.ts"
+import { as, decidedMeanwhile, kinds, main, run } from "./bodies.ts"
 
 const parent = () => getcurrent().parent!
 
@@ -117,29 +118,11 @@ test("a long program of Effect.runSync is not sliced", () => {
 
 // Every 16,384 operations, or operators of one Effect, the event loop has a turn. Wherever that falls, nothing is lost.
 describe.each(kinds)("a turn of the event loop in the middle of %s bodies", (kind) => {
-  const slice = 16_384
-
-  class Nothing extends Operation<unknown> {
-    perform(current: Microthread): Microthread {
-      return current
-    }
-  }
-
-  const nothing = new Nothing()
-
   test("does not forget a race that was decided", async () => {
-    for (let short = 0; short < 40; short++) {
+    for (let operations = 0; operations < 40; operations++) {
       await main(function*() {
-        for (let n = slice - short; n > 0; n--) yield* nothing
-        const deferred = Deferred.makeUnsafe<string>()
-        const other: Greenlet = greenlet(function*() {
-          yield* Deferred.succeed(deferred, "decided")
-          yield* Effect.never
-        })
-        const g = greenlet(as(kind, function*() {
-          return yield* Effect.race(Deferred.await(deferred), other.switch())
-        }))
-        expect(yield* g.switch()).toBe("decided")
+        yield* turnAfter(operations)
+        expect(yield* decidedMeanwhile(kind)).toBe("decided")
       })
     }
   })
@@ -147,7 +130,7 @@ describe.each(kinds)("a turn of the event loop in the middle of %s bodies", (kin
   test("finds an Effect at its end, or switching", async () => {
     // a step is two operators
     const step = Effect.suspend(() => Effect.void)
-    for (let steps = slice / 2 - 20; steps < slice / 2 + 5; steps++) {
+    for (let steps = turnEvery / 2 - 20; steps < turnEvery / 2 + 5; steps++) {
       const long = Effect.gen(function*() {
         for (let n = steps; n > 0; n--) yield* step
         return steps

@@ -11,7 +11,7 @@ import {
   withThread
 } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
-import { as, kinds, main, run } from "./bodies.ts"
+import { as, decidedMeanwhile, kinds, main, run } from "./bodies.ts"
 
 const echo = () =>
   greenlet(function*(value: unknown) {
@@ -176,15 +176,7 @@ describe.each(kinds)("in a %s body", (kind) => {
 
   test("a race that is decided while others run is over when they stop", () =>
     main(function*() {
-      const deferred = Deferred.makeUnsafe<string>()
-      const other: Greenlet = greenlet(function*() {
-        yield* Deferred.succeed(deferred, "decided")
-        yield* Effect.never
-      })
-      const g = greenlet(as(kind, function*() {
-        return yield* Effect.race(Deferred.await(deferred), other.switch())
-      }))
-      expect(yield* g.switch()).toBe("decided")
+      expect(yield* decidedMeanwhile(kind)).toBe("decided")
     }))
 
   test("a race that is decided while others run is over when the greenlet is switched to: what that brings is dropped", () =>

@@ -7,7 +7,7 @@
  * is what upstream needs monkey-patching for; and the hub itself waits for nothing but an Effect of its own, so that the
  * JavaScript event loop goes on beside it.
  */
-import { Clock, Context, Duration, Effect, Exit, type Fiber, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, Exit, type Fiber, Predicate, Scheduler } from "effect"
 import {
   type Body,
   call,
@@ -267,7 +267,7 @@ export class Hub extends KernelGreenlet {
   wait<A>(promise: PromiseLike<A>): Operation<A>
   wait(awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>): Operation<any, any> {
     // it may fail before its turn to be waited for comes, which is no reason to end the process
-    if (isPromise(awaited)) awaited.then(undefined, () => {})
+    if (Predicate.isPromiseLike(awaited)) awaited.then(undefined, () => {})
     return new Steps(() => waiting(this, awaited))
   }
 
@@ -543,8 +543,6 @@ interface Holder {
 
 const isHolder = (u: unknown): u is Holder => typeof (u as Partial<Holder> | null)?.holders === "function"
 
-const isPromise = (u: unknown): u is PromiseLike<any> => typeof (u as { then?: unknown } | null)?.then === "function"
-
 const isGenerator = (u: unknown): boolean =>
   typeof (u as { next?: unknown } | null)?.next === "function" &&
   typeof (u as { throw?: unknown } | null)?.throw === "function"
@@ -611,7 +609,7 @@ function* waiting(
   awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>
 ): Generator<Effect.Effect<any, any>, any, any> {
   if (Effect.isEffect(awaited)) return yield* awaited as Effect.Effect<any, any>
-  if (isPromise(awaited)) return yield* Effect.promise(() => awaited)
+  if (Predicate.isPromiseLike(awaited)) return yield* Effect.promise(() => awaited)
   const watcher = awaited as Watcher
   if (typeof watcher?.start !== "function" || typeof watcher.stop !== "function") {
     throw new TypeError(
