@@ -31,15 +31,27 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
 
 /**
  * Has an operation been asked for its iterator that has not been stepped yet? `yield* op` asks and steps in one breath,
- * so a module variable tells the first step from the second, and an operation can be its own iterator: it needs no
- * state, and one object serves any number of bodies.
+ * so one flag tells the first step from the second, and an operation can be its own iterator: it needs no state, and one
+ * object serves any number of bodies. In an object, as a variable of the module would be checked at each use for being
+ * initialized.
  */
-let fresh = false
+const iteration = { fresh: false }
 
 /** @internal before a frame is resumed: whatever iterator was asked for and never stepped is none that it is in */
 export const forgetFresh = (): void => {
-  fresh = false
+  iteration.fresh = false
 }
+
+/** What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it. */
+class Ended implements IteratorReturnResult<unknown> {
+  declare readonly done: true
+  readonly value: unknown
+  constructor(value: unknown) {
+    this.value = value
+  }
+}
+
+Object.assign(Ended.prototype, { done: true })
 
 /**
  * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
@@ -88,7 +100,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
   }
 
   override [Symbol.iterator](): Effect.EffectIterator<Effect.Effect<A, E, R>> {
-    fresh = true
+    iteration.fresh = true
     return this as unknown as Effect.EffectIterator<Effect.Effect<A, E, R>>
   }
 
@@ -97,11 +109,11 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
    * well, so that nothing has to be made or remembered for it: a greenlet switches 1.2 times as often.
    */
   next(value: unknown): IteratorResult<unknown, unknown> {
-    if (fresh) {
-      fresh = false
+    if (iteration.fresh === true) {
+      iteration.fresh = false
       return this
     }
-    return { done: true, value }
+    return new Ended(value)
   }
 
   /** @internal what the iterator's first step says: it is not done. A subclass must not have a field of that name. */

@@ -33,6 +33,12 @@ import type { TraceFunction } from "./trace.ts"
  */
 export const SLICE = 16_384
 
+// The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
+const soft = SOFT
+const forget = forgetFresh
+const resume = resumeGenerator
+const Performed = Operation
+
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
 const PATIENCE = 100
 
@@ -85,17 +91,17 @@ class ThreadState {
    * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
   private loop(g: Microthread): void {
-    let budget = this.budget
+    let budget = this.budget | 0
     for (;;) {
       let operation: Operation<any, any, any> | undefined
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
-          if (g.state === SOFT) {
+          if (g.state === soft) {
             const value = g.inbox
             g.inbox = undefined
-            forgetFresh()
-            result = resumeGenerator(g.code as Frame, value)
+            forget()
+            result = resume(g.code as Frame, value)
           } else {
             result = this.resume(g)
             if (result === undefined) {
@@ -104,7 +110,7 @@ class ThreadState {
             }
           }
           let next: Microthread
-          if (result instanceof Operation) {
+          if (result instanceof Performed) {
             operation = result
             next = operation.perform(g)
             operation = undefined
@@ -112,7 +118,7 @@ class ThreadState {
             next = result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
           }
           if (next !== g) {
-            if (--budget <= 0) {
+            if ((budget = budget - 1 | 0) <= 0) {
               budget = SLICE
               if (this.ending) {
                 budget = 1
