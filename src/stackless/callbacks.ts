@@ -1,12 +1,7 @@
 /** Who wants to be told of switches and of what happens on channels. One callback of each kind, for all threads. */
-import { type ChannelCallback, channelCallbackNow, replaceChannelCallback } from "./channel.ts"
-import {
-  type ErrorHandler,
-  replaceErrorHandler,
-  replaceScheduleCallback,
-  type ScheduleCallback,
-  scheduleCallbackNow
-} from "./scheduler.ts"
+import type { ChannelCallback } from "./channel.ts"
+import { callbacks, type ErrorHandler, type ScheduleCallback } from "./scheduler.ts"
+import { eachScheduler } from "./threads.ts"
 
 /**
  * Sets the channel callback, or removes it; returns the one before. Throws `TypeError` if it is no function. Mirrors
@@ -16,7 +11,7 @@ import {
  * @since 0.1.0
  */
 export const setChannelCallback = (callback: ChannelCallback | null | undefined): ChannelCallback | undefined =>
-  replaceChannelCallback(functionOrNone("channel", callback))
+  replace("channel", callback)
 
 /**
  * The channel callback. Mirrors `stackless.get_channel_callback`.
@@ -24,7 +19,7 @@ export const setChannelCallback = (callback: ChannelCallback | null | undefined)
  * @category callbacks
  * @since 0.1.0
  */
-export const getChannelCallback = (): ChannelCallback | undefined => channelCallbackNow()
+export const getChannelCallback = (): ChannelCallback | undefined => callbacks.channel
 
 /**
  * Sets the schedule callback, or removes it; returns the one before. Throws `TypeError` if it is no function. Mirrors
@@ -34,7 +29,7 @@ export const getChannelCallback = (): ChannelCallback | undefined => channelCall
  * @since 0.1.0
  */
 export const setScheduleCallback = (callback: ScheduleCallback | null | undefined): ScheduleCallback | undefined =>
-  replaceScheduleCallback(functionOrNone("schedule", callback))
+  replace("schedule", callback)
 
 /**
  * The schedule callback. Mirrors `stackless.get_schedule_callback`.
@@ -42,7 +37,7 @@ export const setScheduleCallback = (callback: ScheduleCallback | null | undefine
  * @category callbacks
  * @since 0.1.0
  */
-export const getScheduleCallback = (): ScheduleCallback | undefined => scheduleCallbackNow()
+export const getScheduleCallback = (): ScheduleCallback | undefined => callbacks.schedule
 
 /**
  * Sets what is called with each error that a tasklet did not catch, in place of throwing it at whoever is in `run`; or
@@ -54,11 +49,17 @@ export const getScheduleCallback = (): ScheduleCallback | undefined => scheduleC
  * @category callbacks
  * @since 0.1.0
  */
-export const setErrorHandler = (handler?: ErrorHandler | null): ErrorHandler | undefined =>
-  replaceErrorHandler(functionOrNone("error", handler))
+export const setErrorHandler = (handler?: ErrorHandler | null): ErrorHandler | undefined => replace("error", handler)
 
-const functionOrNone = <F>(what: string, callback: F | null | undefined): F | undefined => {
-  if (callback == null) return undefined
-  if (typeof callback === "function") return callback
-  throw new TypeError(`a ${what} callback is a function, or undefined for none; got ${typeof callback}`)
+const replace = <Kind extends keyof typeof callbacks>(
+  kind: Kind,
+  callback: (typeof callbacks)[Kind] | null
+): (typeof callbacks)[Kind] => {
+  if (callback != null && typeof callback !== "function") {
+    throw new TypeError(`a ${kind} callback is a function, or undefined for none; got ${typeof callback}`)
+  }
+  const before = callbacks[kind]
+  callbacks[kind] = callback ?? undefined
+  eachScheduler((scheduler) => scheduler.attend())
+  return before
 }

@@ -166,11 +166,10 @@ class Schedule extends Operation<unknown> {
 /** `schedule()`, the same for everybody: the short way through `Schedule`, a twentieth faster, when nobody watches. */
 class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
-    const scheduler = schedulerOf(performer.thread)
-    const { head } = scheduler
-    if (head !== performer || scheduler.watched) return long.perform(performer)
+    const scheduler = performer.thread.scheduler as Scheduler | undefined
+    if (scheduler === undefined || scheduler.head !== performer || scheduler.watched) return long.perform(performer)
     performer.inbox = performer
-    return scheduler.to((head as Tasklet).right as Tasklet)
+    return scheduler.to((performer as Tasklet).right as Tasklet)
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { Effect, Exit } from "effect"
 import { GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import type { ChannelCallback } from "./channel.ts"
 import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
 import type { Meter } from "./metrics.ts"
 import { Tasklet } from "./tasklet.ts"
@@ -40,10 +41,12 @@ export class Scheduler {
   private trap = 0
   private timer: Watch | undefined = undefined
   private counter: Meter | undefined = undefined
-  /** Is any of these three set? Asked at every switch, so it is kept: asking them each takes a tenth of `schedule`. */
-  private attentive = false
-  /** While a callback runs, nothing may be scheduled. */
-  locked = false
+  private lock = false
+  /**
+   * Has a switch to be looked at: is one forbidden, or somebody told of it, or of what happens on channels? Asked at every
+   * switch, so it is kept: asking after each takes a tenth of `schedule`.
+   */
+  watched = false
 
   constructor(thread: Thread) {
     this.thread = thread
@@ -51,6 +54,7 @@ export class Scheduler {
     this.main = new MainTasklet(thread)
     this.idle = new Idle(this)
     this.insert(this.main)
+    this.attend()
     const outside = thread.main
     outside.waits = () => this.main.waits()
     outside.waited = () => this.main.waited()
@@ -60,11 +64,6 @@ export class Scheduler {
   }
 
   // ---- what is looked at at every switch --------------------------------------------------------------------------
-
-  /** Has a switch to be looked at: is one forbidden, or somebody told of it? */
-  get watched(): boolean {
-    return this.attentive || this.locked || scheduleCallback !== undefined
-  }
 
   /** While it is not 0, no switch takes place. */
   get switchTrap(): number {
@@ -96,8 +95,20 @@ export class Scheduler {
     this.attend()
   }
 
-  private attend(): void {
-    this.attentive = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined
+  /** While a callback runs, nothing may be scheduled. */
+  get locked(): boolean {
+    return this.lock
+  }
+
+  set locked(locked: boolean) {
+    this.lock = locked
+    this.attend()
+  }
+
+  /** Something that has to be looked at has changed. */
+  attend(): void {
+    this.watched = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
+      callbacks.schedule !== undefined || callbacks.channel !== undefined
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -152,6 +163,24 @@ export class Scheduler {
     this.runcount--
   }
 
+  /** Takes the current tasklet out of the ring, for the queue of a channel: its links are not cleared. `next` is who runs. */
+  leave(current: Tasklet, next: Tasklet): void {
+    const left = current.left as Tasklet
+    left.right = next
+    next.left = left
+    this.runcount--
+  }
+
+  /** Has `t`, which is in no ring, run instead of the current tasklet, which is the last to run from then on. */
+  hand(current: Tasklet, t: Tasklet): Microthread {
+    const right = current.right as Tasklet
+    t.left = current
+    t.right = right
+    current.right = right.left = t
+    this.runcount++
+    return this.to(t)
+  }
+
   /** Puts a tasklet back where it was when it ran: at the head. */
   restore(t: Tasklet): void {
     this.insert(t)
@@ -204,7 +233,7 @@ export class Scheduler {
     if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
     if (prev !== next) {
       this.meter?.count(prev)
-      if (scheduleCallback !== undefined) this.notify(prev, next)
+      if (callbacks.schedule !== undefined) this.notify(prev, next)
     }
     return next
   }
@@ -238,9 +267,9 @@ export class Scheduler {
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
     if (failed && (error instanceof TaskletExit || error instanceof GreenletExit)) failed = false
-    if (failed && errorHandler !== undefined) {
+    if (failed && callbacks.error !== undefined) {
       try {
-        errorHandler(error, t)
+        callbacks.error(error, t)
         failed = false
       } catch (another) {
         error = another
@@ -358,7 +387,7 @@ export class Scheduler {
     this.locked = true
     this.head = prev ?? head
     try {
-      scheduleCallback!(prev, next)
+      callbacks.schedule!(prev, next)
     } catch (error) {
       // oxlint-disable-next-line no-console -- upstream prints it and goes on
       console.error("Error in scheduling callback:", error)
@@ -456,26 +485,16 @@ class GoOn extends Operation<void> {
 // ---- one a thread ---------------------------------------------------------------------------------------------------
 
 /** The scheduler of a thread. */
-export const schedulerOf = (thread: Thread): Scheduler => (thread.scheduler as Scheduler | undefined) ?? made(thread)
+export const schedulerOf = (thread: Thread): Scheduler => {
+  const scheduler = thread.scheduler as Scheduler | undefined
+  return scheduler === undefined ? made(thread) : scheduler
+}
 
 const made = (thread: Thread): Scheduler => {
   const scheduler = new Scheduler(thread)
   thread.scheduler = scheduler
   return scheduler
 }
-
-/** One for all threads, as upstream has one an interpreter. */
-let scheduleCallback: ScheduleCallback | undefined
-
-/** @internal for callbacks.ts */
-export const replaceScheduleCallback = (callback: ScheduleCallback | undefined): ScheduleCallback | undefined => {
-  const before = scheduleCallback
-  scheduleCallback = callback
-  return before
-}
-
-/** @internal for callbacks.ts */
-export const scheduleCallbackNow = (): ScheduleCallback | undefined => scheduleCallback
 
 /**
  * Told of an error that a tasklet did not catch, and of the tasklet, which is the current one still.
@@ -485,11 +504,9 @@ export const scheduleCallbackNow = (): ScheduleCallback | undefined => scheduleC
  */
 export type ErrorHandler = (error: unknown, tasklet: Tasklet) => void
 
-let errorHandler: ErrorHandler | undefined
-
-/** @internal for callbacks.ts */
-export const replaceErrorHandler = (handler: ErrorHandler | undefined): ErrorHandler | undefined => {
-  const before = errorHandler
-  errorHandler = handler
-  return before
-}
+/** Who is told: one of each kind for all threads, as upstream has one an interpreter. */
+export const callbacks: {
+  schedule: ScheduleCallback | undefined
+  channel: ChannelCallback | undefined
+  error: ErrorHandler | undefined
+} = { schedule: undefined, channel: undefined, error: undefined }

@@ -13,23 +13,12 @@
  */
 import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
 import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
-import {
-  carry,
-  Channel,
-  channelCallbackNow,
-  type Direction,
-  exchangeAsParty,
-  meetsOn,
-  notify,
-  Receive,
-  Send,
-  wait
-} from "./channel.ts"
+import { carry, Channel, type Direction, exchangeAsParty, meetsOn, notify, Receive, Send, wait } from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
 import { Party } from "./party.ts"
-import { schedulerOf } from "./scheduler.ts"
+import { callbacks, schedulerOf } from "./scheduler.ts"
 import type { Link, Tasklet, Waiter } from "./tasklet.ts"
 
 /**
@@ -259,7 +248,7 @@ class Select extends Operation<unknown, any> {
   perform(performer: Microthread): Microthread {
     const source = schedulerOf(performer.thread).current(performer)
     const selection = new Selection(this.cases, undefined)
-    if (channelCallbackNow() !== undefined) {
+    if (callbacks.channel !== undefined) {
       for (const { direction, target } of selection.offers) notify(target, source, direction, true)
     }
     selection.offer()

@@ -4,7 +4,7 @@
  */
 import { currentThread, type Thread, ValueError } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
-import { schedulerOf } from "./scheduler.ts"
+import { type Scheduler, schedulerOf } from "./scheduler.ts"
 import type { Tasklet } from "./tasklet.ts"
 
 const ids = new WeakMap<Thread, number>()
@@ -25,6 +25,14 @@ export const threadOf = (thread: Thread | number): Thread => {
   if (found === undefined || found.ended) throw new ValueError("bad thread: it has ended, or never was")
   schedulerOf(found)
   return found
+}
+
+/** Calls `f` with the scheduler of each thread that has one. */
+export const eachScheduler = (f: (scheduler: Scheduler) => void): void => {
+  for (const ref of threadsById.values()) {
+    const scheduler = ref.deref()?.scheduler
+    if (scheduler !== undefined) f(scheduler as Scheduler)
+  }
 }
 
 /**
