@@ -28,6 +28,8 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   up: Microthread | undefined
   /** @internal what it runs, for people to read */
   origin: Body | undefined = undefined
+  /** A switch without arguments, which is always the same: it takes a tenth fewer steps than one that is made. */
+  private switching: Operation<unknown> | undefined = undefined
 
   /**
    * @param run the body; a subclass that has a `run` method leaves it out
@@ -141,7 +143,8 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   switch(..._: ReadonlyArray<any>): Operation<any, any> {
     // not of an array of them: none is made for one argument or none, which is a tenth of a switch
     const count = arguments.length
-    return new Switch(this, count, count === 1 ? arguments[0] : count === 0 ? undefined : [...arguments])
+    if (count === 0) return (this.switching ??= new Switch(this, 0, undefined)) as Operation<any, any>
+    return new Switch(this, count, count === 1 ? arguments[0] : [...arguments])
   }
 
   /**
@@ -280,9 +283,12 @@ export const getcurrent = (): Greenlet => {
   throw new GreenletError("what runs is a tasklet, not a greenlet: ask stackless.getcurrent()")
 }
 
+// see thread.ts
+const soft = SOFT
+
 // ---- switching ------------------------------------------------------------------------------------------------------
 
-class Switch extends Operation<unknown> {
+const Switch = class extends Operation<unknown> {
   readonly target: Greenlet
   /** How many arguments there are. */
   readonly count: number
@@ -297,7 +303,7 @@ class Switch extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { passed, target } = this
     requireReachable(current, target)
-    if ((target.state === SOFT || target.state === SUSPENDED) && target !== current) {
+    if ((target.state === soft || target.state === SUSPENDED) && target !== current) {
       target.inbox = passed
       return target
     }

@@ -42,8 +42,11 @@ export const forgetFresh = (): void => {
   iteration.fresh = false
 }
 
-/** What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it. */
-class Ended implements IteratorReturnResult<unknown> {
+/**
+ * What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it; and the
+ * class is a constant, since the name of a declared one could come to mean another.
+ */
+const Ended = class implements IteratorReturnResult<unknown> {
   declare readonly done: true
   readonly value: unknown
   constructor(value: unknown) {

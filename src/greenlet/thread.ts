@@ -117,40 +117,35 @@ class ThreadState {
           } else {
             next = result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
           }
-          if (next !== g) {
-            if ((budget = budget - 1 | 0) <= 0) {
-              budget = SLICE
-              if (this.ending) {
-                budget = 1
-                next = this.refuse(g, next)
-              }
-              this.current = next
-              if (this.tracer !== undefined) this.trace(g, next)
-              g = next
-              if (this.yieldToEventLoop(g)) return
-            } else {
-              this.current = next
-              if (this.tracer !== undefined) this.trace(g, next)
-              g = next
-            }
-          } else if (--budget <= 0) {
-            budget = this.ending ? 1 : SLICE
-            if (this.yieldToEventLoop(g)) return
+          if (--budget > 0 && this.tracer === undefined) {
+            this.current = g = next
+            continue
           }
+          const over = budget <= 0
+          if (over) {
+            budget = this.ending ? 1 : SLICE
+            if (this.ending && next !== g) next = this.refuse(g, next)
+          }
+          g = this.switchTo(g, next)
+          if (over && this.yieldToEventLoop(g)) return
         }
       } catch (error) {
         if (operation !== undefined) {
           g.raise(error)
         } else {
-          const next = this.threw(g, error)
-          if (next !== g) {
-            this.current = next
-            if (this.tracer !== undefined) this.trace(g, next)
-            g = next
-          }
+          g = this.switchTo(g, this.threw(g, error))
         }
       }
     }
+  }
+
+  /** From `g` to `next`, which is told to who traces. */
+  private switchTo(g: Microthread, next: Microthread): Microthread {
+    if (next !== g) {
+      this.current = next
+      if (this.tracer !== undefined) this.trace(g, next)
+    }
+    return next
   }
 
   /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */

@@ -62,7 +62,7 @@ export class Channel<in out T = any> {
    * if it would block on a closed channel. Mirrors `channel.send`.
    */
   send(value: T): Operation<void> {
-    return new Send(this, value)
+    return new Sending(this, value)
   }
 
   /**
@@ -317,6 +317,9 @@ export class Send<T> extends Operation<void> {
     return actOutside(this.channel, this.sent, this.raising, 1, fiber)
   }
 }
+
+/** The same as a constant, see thread.ts. */
+const Sending = Send
 
 /** A class of its own, so that `Send` is as small as can be: most messages are no errors. */
 class SendError<T> extends Send<T> {
