@@ -12,7 +12,7 @@ import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
 import { type Microthread, start } from "./microthread.ts"
-import { forgetFresh, Operation } from "./operation.ts"
+import { forgetAsked, Operation, renewAsked } from "./operation.ts"
 import {
   DEAD,
   DOOMED,
@@ -35,7 +35,7 @@ export const SLICE = 16_384
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
-const forget = forgetFresh
+const forget = forgetAsked
 const resume = resumeGenerator
 const Performed = Operation
 
@@ -123,6 +123,7 @@ class ThreadState {
           }
           const over = budget <= 0
           if (over) {
+            renewAsked()
             budget = this.ending ? 1 : SLICE
             if (this.ending && next !== g) next = this.refuse(g, next)
           }
@@ -154,7 +155,7 @@ class ThreadState {
     switch (g.state) {
       case SUSPENDED:
         g.inbox = undefined
-        forgetFresh()
+        forgetAsked()
         return (g.code as Frame).next(inbox)
       case UNSTARTED: {
         const body = g.body()
@@ -175,7 +176,7 @@ class ThreadState {
         const frame = g.code as Frame
         g.state = suspendedOn(frame)
         g.inbox = undefined
-        forgetFresh()
+        forgetAsked()
         return frame.throw(inbox)
       }
       case WAITING:
