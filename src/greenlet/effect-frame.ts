@@ -1,5 +1,5 @@
 /** A foreign Effect as a frame: it runs on the greenlet's fiber, and what it performs there it yields to the loop. */
-import { type Effect, Exit } from "effect"
+import type { Effect } from "effect"
 import { GreenletFiber, type Outcome } from "./fiber.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./microthread.ts"
@@ -47,7 +47,7 @@ export class EffectFrame implements Frame {
 
   next(value: unknown): IteratorResult<unknown, unknown> {
     const { effect, side } = this
-    if (effect === undefined) return this.result(side.continue(Exit.succeed(value)))
+    if (effect === undefined) return this.result(side.continue(side.exitWith(value)))
     this.effect = undefined
     return this.result(side.begin(effect))
   }

@@ -174,7 +174,7 @@ export abstract class Microthread {
     heir.replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
     heir.stack = stack
     heir.fiber = fiber
-    for (let side = fiber; side !== undefined; side = side.above) side.greenlet = heir
+    for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
     heir.thread.started(heir)
   }
 
