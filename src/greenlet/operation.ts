@@ -55,7 +55,7 @@ export const renewAsked = (): void => {
  */
 const Ended = class implements IteratorReturnResult<unknown> {
   declare readonly done: true
-  readonly value: unknown
+  declare readonly value: unknown
   constructor(value: unknown) {
     this.value = value
   }

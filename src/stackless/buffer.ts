@@ -36,7 +36,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
 
   override store(value: unknown, raising: boolean): void {
     const party = new Party(value, raising, this.taken, undefined)
-    this.line(party, 1, this.last === undefined ? this.right : this.last.right)
+    this.line(party, 1, this.last === undefined ? this.right : this.last.right as Waiter | null)
     this.last = party
     this.stored++
   }

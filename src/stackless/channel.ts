@@ -15,6 +15,13 @@ import { Party } from "./party.ts"
 import { callbacks, type Scheduler, schedulerOf } from "./scheduler.ts"
 import { type Link, Tasklet, type Waiter } from "./tasklet.ts"
 
+// what is set of a channel
+const PREFERS_SENDER = 1
+const PREFERS_NOBODY = 2
+const SCHEDULE_ALL = 4
+/** `close` was called. */
+const CLOSING = 8
+
 /** Which way an action goes: 1 sends, -1 receives. */
 export type Direction = 1 | -1
 
@@ -39,17 +46,14 @@ export type ChannelCallback = (
  * @since 0.1.0
  */
 export class Channel<in out T = any> {
-  /** @internal the first in the queue, or the channel itself */
-  right: Link = this
-  /** @internal the last in the queue, or the channel itself */
-  left: Link = this
+  /** @internal the first in the queue */
+  right: Waiter | null = null
+  /** @internal the last in the queue */
+  left: Waiter | null = null
   /** How many wait to send (> 0) or to receive (< 0). */
   balance = 0
-  private preferred: -1 | 0 | 1 = -1
-  private all = false
-  private closes = false
-  /** @internal is any of this set, so that an action has to take the long way? */
-  tuned = false
+  /** @internal what is set of it; where that is nothing, an action can take the short way */
+  mode = 0
   private readonly receiving = new Receive<T>(this)
   /** A name, to be seen in errors and when it is printed. Without one it costs nothing. */
   declare name: string | undefined
@@ -124,19 +128,17 @@ export class Channel<in out T = any> {
 
   /** Lets nobody into the queue any more; who waits can still be served. Mirrors `channel.close`. */
   close(): void {
-    this.closes = true
-    this.attend()
+    this.mode |= CLOSING
   }
 
   /** Opens it again. Mirrors `channel.open`. */
   open(): void {
-    this.closes = false
-    this.attend()
+    this.mode &= ~CLOSING
   }
 
   /** @internal was `close` called? It takes nobody into its queue any more. */
   get closing(): boolean {
-    return this.closes
+    return (this.mode & CLOSING) !== 0
   }
 
   /** Is it closed, and its queue empty? */
@@ -146,27 +148,22 @@ export class Channel<in out T = any> {
 
   /** -1 prefers the receiver (the default), 1 the sender, 0 whoever acts. Any other number counts by its sign. */
   get preference(): number {
-    return this.preferred
+    return (this.mode & PREFERS_SENDER) !== 0 ? 1 : (this.mode & PREFERS_NOBODY) !== 0 ? 0 : -1
   }
 
   set preference(preference: number) {
     if (typeof preference !== "number") throw new TypeError(`a preference is a number; got ${typeof preference}`)
-    this.preferred = preference > 0 ? 1 : preference < 0 ? -1 : 0
-    this.attend()
+    this.mode = this.mode & ~(PREFERS_SENDER | PREFERS_NOBODY) |
+      (preference > 0 ? PREFERS_SENDER : preference < 0 ? 0 : PREFERS_NOBODY)
   }
 
   /** Whether every action schedules to the next runnable tasklet. Overrides `preference`. */
   get scheduleAll(): boolean {
-    return this.all
+    return (this.mode & SCHEDULE_ALL) !== 0
   }
 
   set scheduleAll(all: boolean) {
-    this.all = all
-    this.attend()
-  }
-
-  private attend(): void {
-    this.tuned = this.preferred !== -1 || this.all || this.closes
+    this.mode = all ? this.mode | SCHEDULE_ALL : this.mode & ~SCHEDULE_ALL
   }
 
   /**
@@ -174,7 +171,7 @@ export class Channel<in out T = any> {
    * over: fibers that are no tasklets, selections, and values in the queue of a channel with a capacity.
    */
   get queue(): Tasklet | undefined {
-    let link = this.right
+    let link: Link = this.right
     while (link instanceof Party) link = link.right
     return link instanceof Tasklet ? link : undefined
   }
@@ -187,30 +184,38 @@ export class Channel<in out T = any> {
   // ---- the queue --------------------------------------------------------------------------------------------------
 
   /** @internal lines a waiter up, before another one that waits, or last */
-  line(waiter: Waiter, direction: Direction, before: Link = this): void {
-    const { left } = before as Waiter
+  line(waiter: Waiter, direction: Direction, before: Waiter | null = null): void {
+    const left = before === null ? this.left : before.left as Waiter | null
     waiter.left = left
     waiter.right = before
-    ;(left as Waiter).right = waiter
-    ;(before as Waiter).left = waiter
+    if (left === null) this.right = waiter
+    else left.right = waiter
+    if (before === null) this.left = waiter
+    else before.left = waiter
     waiter.channel = this
     this.balance += direction
   }
 
   /** @internal takes the first receiver out, which goes into a ring at once: its links are not cleared */
   shift(receiver: Waiter): void {
-    const right = receiver.right as Waiter
-    this.right = right
-    right.left = this
+    const right = receiver.right as Waiter | null
+    if (right === null) {
+      this.right = this.left = null
+    } else {
+      this.right = right
+      right.left = null
+    }
     receiver.channel = undefined
     this.balance++
   }
 
   /** @internal takes a waiter out; returns who stood behind it */
-  take(waiter: Waiter): Link {
-    const { left, right } = waiter as { left: Waiter; right: Waiter }
-    left.right = right
-    right.left = left
+  take(waiter: Waiter): Waiter | null {
+    const { left, right } = waiter as { left: Waiter | null; right: Waiter | null }
+    if (left === null) this.right = right
+    else left.right = right
+    if (right === null) this.left = left
+    else right.left = left
     waiter.left = waiter.right = waiter.channel = undefined
     this.balance -= this.balance > 0 ? 1 : -1
     return right
@@ -300,7 +305,7 @@ export class Send<T> extends Operation<void> {
     const { thread } = performer
     const scheduler = thread.scheduler as Scheduler | undefined
     if (
-      !channel.tuned && channel.balance < 0 && scheduler !== undefined && scheduler.head === performer &&
+      channel.mode === 0 && channel.balance < 0 && scheduler !== undefined && scheduler.head === performer &&
       !scheduler.watched
     ) {
       const target = channel.right as Tasklet
@@ -346,13 +351,12 @@ export class Receive<T> extends Operation<T> {
     const { channel } = this
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (
-      !channel.tuned && channel.balance <= 0 && scheduler !== undefined && scheduler.head === performer &&
+      channel.mode === 0 && channel.balance <= 0 && scheduler !== undefined && scheduler.head === performer &&
       !scheduler.watched
     ) {
       const source = performer as Tasklet
-      const next = source.right as Tasklet
-      if (next !== source && !source.blockTrap) {
-        scheduler.leave(source, next)
+      if (scheduler.runcount > 1 && !source.blockTrap) {
+        const next = scheduler.leave(source)
         channel.line(source, -1)
         return scheduler.to(next)
       }

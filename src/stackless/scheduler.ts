@@ -163,12 +163,13 @@ export class Scheduler {
     this.runcount--
   }
 
-  /** Takes the current tasklet out of the ring, for the queue of a channel: its links are not cleared. `next` is who runs. */
-  leave(current: Tasklet, next: Tasklet): void {
-    const left = current.left as Tasklet
-    left.right = next
-    next.left = left
+  /** Takes the current tasklet out of the ring, for the queue of a channel: its links are not cleared. Gives back the next. */
+  leave(current: Tasklet): Tasklet {
+    const { left, right } = current as { left: Tasklet; right: Tasklet }
+    left.right = right
+    right.left = left
     this.runcount--
+    return right
   }
 
   /** Has `t`, which is in no ring, run instead of the current tasklet, which is the last to run from then on. */

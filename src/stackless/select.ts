@@ -19,7 +19,7 @@ import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
 import { Party } from "./party.ts"
 import { callbacks, schedulerOf } from "./scheduler.ts"
-import type { Link, Tasklet, Waiter } from "./tasklet.ts"
+import type { Tasklet, Waiter } from "./tasklet.ts"
 
 /**
  * The cases of a selection: operations of channels, by names of one's own.
@@ -187,7 +187,7 @@ class Selection extends Channel<any> {
     for (const offer of this.offers) offer.leave()
   }
 
-  override take(waiter: Waiter): Link {
+  override take(waiter: Waiter): Waiter | null {
     this.withdraw()
     return super.take(waiter)
   }

@@ -31,8 +31,8 @@ import { threadIdOf, threadOf } from "./threads.ts"
 /** Who can stand in a channel's queue. */
 export type Waiter = Tasklet | Party
 
-/** What a tasklet's links hold: its neighbours in the ring, or in the queue of a channel that both ends lead to. */
-export type Link = Waiter | Channel<any> | undefined
+/** What a waiter's links hold: its neighbours in the ring or in a queue, null at the ends of a queue; nothing if in neither. */
+export type Link = Waiter | null | undefined
 
 // the flags
 const BOUND = 1

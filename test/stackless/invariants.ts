@@ -5,7 +5,7 @@
 import { type Channel, getThreadInfo, stackless, Tasklet } from "effect-stackless/stackless"
 import { expect } from "vitest"
 
-type Link = { right: unknown; left: unknown; channel: unknown }
+type Link = { right: Link | null; left: Link | null; channel: unknown }
 
 export const check = (channels: Iterable<Channel> = [], tasklets: Iterable<Tasklet> = []): void => {
   const ring = ringOf()
@@ -76,18 +76,17 @@ const ringOf = (): Array<Tasklet> => {
 }
 
 const queueOf = (channel: Channel): Array<unknown> => {
+  const ends = channel as unknown as { right: Link | null; left: Link | null }
   const forwards: Array<Link> = []
-  for (let w = (channel as unknown as Link).right as Link; w as unknown !== channel; w = w.right as Link) {
+  for (let w = ends.right; w !== null; w = w.right) {
     expect(w.channel, "a waiter knows its channel").toBe(channel)
-    expect((w.right as Link).left, "the links are symmetric").toBe(w)
-    expect((w.left as Link).right, "the links are symmetric").toBe(w)
+    expect(w.right === null ? ends.left : w.right.left, "the links are symmetric").toBe(w)
+    expect(w.left === null ? ends.right : w.left.right, "the links are symmetric").toBe(w)
     forwards.push(w)
     expect(forwards.length).toBeLessThan(10_000)
   }
   const backwards: Array<Link> = []
-  for (let w = (channel as unknown as Link).left as Link; w as unknown !== channel; w = w.left as Link) {
-    backwards.push(w)
-  }
+  for (let w = ends.left; w !== null; w = w.left) backwards.push(w)
   expect(backwards.reverse().every((w, i) => w === forwards[i]), "it is the same queue backwards").toBe(true)
   return forwards
 }
