@@ -39,15 +39,16 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   /** @internal */
   constructor(run: undefined, parent: MainOf)
   constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf | null) {
-    if (parent instanceof MainOf) {
-      super(undefined, parent.thread)
+    const outside = parent instanceof MainOf
+    if (parent != null && !outside) requireGreenlet(parent)
+    super(outside ? undefined : run, parent?.thread)
+    if (outside) {
+      this.up = undefined
       this.state = OUTSIDE
-      return
+    } else {
+      this.up = parent ?? this.thread.current
+      this.origin = run ?? undefined
     }
-    if (parent != null) requireGreenlet(parent)
-    super(run, parent?.thread)
-    this.origin = run ?? undefined
-    this.up = parent ?? this.thread.current
   }
 
   /**
