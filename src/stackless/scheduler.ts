@@ -47,6 +47,8 @@ export class Scheduler {
    * switch, so it is kept: asking after each takes a tenth of `schedule`.
    */
   watched = false
+  /** Is it only the channel callback that has to be told? */
+  onlyChannels = false
 
   constructor(thread: Thread) {
     this.thread = thread
@@ -102,13 +104,17 @@ export class Scheduler {
 
   set locked(locked: boolean) {
     this.lock = locked
-    this.attend()
+    // who sets it is told of something, so that it is watched anyway; the callback may have changed who is told
+    if (!locked && !this.onlyChannels) this.attend()
   }
 
   /** Something that has to be looked at has changed. */
   attend(): void {
-    this.watched = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
-      callbacks.schedule !== undefined || callbacks.channel !== undefined
+    const switches = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
+      callbacks.schedule !== undefined
+    const channels = callbacks.channel !== undefined
+    this.watched = switches || channels
+    this.onlyChannels = channels && !switches
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
