@@ -87,7 +87,7 @@ const iterator: Frame = {
  * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
  * `switch`, `send` and the like, and writes `yield*` in front of them.
  *
- * It is its own iterator, and what that yields: `value` and `done` are taken.
+ * It is what its own iterator says first: a subclass must have no fields named `value` and `done`.
  *
  * @example
  * ```ts
