@@ -91,7 +91,7 @@ class ThreadState {
    * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
   private loop(g: Microthread): void {
-    let budget = this.budget | 0
+    let budget = this.budget
     for (;;) {
       let operation: Operation<any, any, any> | undefined
       try {
@@ -117,6 +117,7 @@ class ThreadState {
           } else {
             next = result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
           }
+          // not even whether it switches at all is asked where nothing depends on it
           if (--budget > 0 && this.tracer === undefined) {
             this.current = g = next
             continue

@@ -404,6 +404,7 @@ const act = (
   told = callbacks.channel === undefined
 ): Microthread => {
   const scheduler = schedulerOf(performer.thread)
+  // see performWatched
   if (!scheduler.watched) told = true
   const source = scheduler.current(performer)
   const meets = meetsOn(channel, direction)
