@@ -7,10 +7,12 @@ import {
   getmain,
   getruncount,
   run,
+  RuntimeError,
   schedule,
   setChannelCallback,
   setScheduleCallback,
   StopIteration,
+  switchTrap,
   type Tasklet,
   tasklet,
   ValueError
@@ -307,6 +309,87 @@ inBothGears("callbacks", () => {
       yield* c.send(1)
       expect(setChannelCallback(null)).toBe(callback)
       expect(told).toEqual([[true, t, false, true, 0], [true, getmain(), true, false, -1]])
+    }))
+
+  const sayingWhatIsDone = (c: Channel<string>, done: Array<string>) => {
+    const receiver = tasklet(function*() {
+      for (let i = 0; i < 2; i++) done.push(`got ${yield* c.receive()}`)
+    })()
+    const sender = tasklet(function*() {
+      for (const value of ["a", "b"]) {
+        done.push(`sends ${value}`)
+        yield* c.send(value)
+        done.push(`sent ${value}`)
+      }
+    })()
+    return { receiver, sender }
+  }
+
+  test("the channel callback is told once of each action between tasklets, and sees what is sent", () =>
+    main(function*() {
+      const c = channel<string>()
+      const done: Array<string> = []
+      const { receiver } = sayingWhatIsDone(c, done)
+      setChannelCallback((_, t, sending, willblock) => {
+        done.push(`${t === receiver ? "receiver" : "sender"} ${sending} ${willblock} ${String(t.tempval)}`)
+      })
+      yield* run()
+      setChannelCallback(null)
+      check([c])
+      expect(done).toEqual([
+        "receiver false true undefined",
+        "sends a",
+        "sender true false a",
+        "got a",
+        "receiver false true undefined",
+        "sent a",
+        "sends b",
+        "sender true false b",
+        "got b",
+        "sent b"
+      ])
+    }))
+
+  test("what the channel callback changes counts for the action that it is told of", () =>
+    main(function*() {
+      const c = channel<string>()
+      const done: Array<string> = []
+      sayingWhatIsDone(c, done)
+      setChannelCallback((of, _, sending) => {
+        if (sending) of.preference = 1
+      })
+      yield* run()
+      setChannelCallback(null)
+      check([c])
+      expect(done).toEqual(["sends a", "sent a", "sends b", "got a", "sent b", "got b"])
+    }))
+
+  test("a channel callback that takes itself away is told no more", () =>
+    main(function*() {
+      const c = channel<string>()
+      const done: Array<string> = []
+      sayingWhatIsDone(c, done)
+      setChannelCallback(() => {
+        setChannelCallback(null)
+        done.push("told")
+      })
+      yield* run()
+      check([c])
+      expect(done).toEqual(["told", "sends a", "got a", "sent a", "sends b", "got b", "sent b"])
+    }))
+
+  test("a switch that the channel callback forbids does not happen", () =>
+    main(function*() {
+      const c = channel<string>()
+      const done: Array<string> = []
+      sayingWhatIsDone(c, done)
+      setChannelCallback((_, __, sending) => void (sending && switchTrap(1)))
+      const error = yield* errorOf(run())
+      setChannelCallback(null)
+      switchTrap(-switchTrap())
+      check([c])
+      expect(error).toBeInstanceOf(RuntimeError)
+      expect([done, c.balance]).toEqual([["sends a"], -1])
     }))
 
   test("the schedule callback is told of every switch", () =>
