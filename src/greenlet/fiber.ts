@@ -76,6 +76,7 @@ export class GreenletFiber {
   resume: ((effect: Effect.Effect<any, any>) => void) | undefined = undefined
   /** What the gate keeps: continues the fiber after a wake-up. */
   task: (() => void) | undefined = undefined
+  /** See `exitWith`. */
   private itself: Exit.Exit<unknown> | undefined = undefined
   /** How the Effect in progress ended. */
   exit: Exit.Exit<unknown, unknown> | undefined = undefined

@@ -284,7 +284,7 @@ export const getcurrent = (): Greenlet => {
   throw new GreenletError("what runs is a tasklet, not a greenlet: ask stackless.getcurrent()")
 }
 
-// see thread.ts
+// constants, as the loop has them: see thread.ts
 const soft = SOFT
 
 // ---- switching ------------------------------------------------------------------------------------------------------

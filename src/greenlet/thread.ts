@@ -141,7 +141,7 @@ class ThreadState {
     }
   }
 
-  /** From `g` to `next`, which is told to who traces. */
+  /** From `g` to `next`, which is told to whoever traces; returns `next`. */
   private switchTo(g: Microthread, next: Microthread): Microthread {
     if (next !== g) {
       this.current = next
@@ -345,11 +345,7 @@ class ThreadState {
       this.host = undefined
       return failureOf(error)
     }
-    if (next !== main) {
-      this.current = next
-      if (this.tracer !== undefined) this.trace(main, next)
-    }
-    this.enter(next)
+    this.enter(this.switchTo(main, next))
     if (this.parked !== undefined && gate.executionMode === "sync") this.flush()
     if (this.parked === undefined) return this.leave()
     return Effect.callback<A, E>((resume) => {

@@ -311,7 +311,8 @@ export class Send<T> extends Operation<void> {
         if (scheduler.watched) return performWatched(this, performer, sent, 1, false)
         channel.shift(target)
         target.inbox = sent
-        return scheduler.hand(performer as Tasklet, target)
+        scheduler.insertNext(target)
+        return scheduler.to(target)
       }
     }
     return act(channel, performer, sent, false, 1)
@@ -352,7 +353,7 @@ export class Receive<T> extends Operation<T> {
       const source = performer as Tasklet
       if (scheduler.runcount > 1 && !source.blockTrap) {
         if (scheduler.watched) return performWatched(this, performer, undefined, -1, true)
-        const next = scheduler.leave(source)
+        const next = scheduler.unlink(source)
         channel.line(source, -1)
         return scheduler.to(next)
       }
@@ -401,11 +402,11 @@ const act = (
   value: unknown,
   raising: boolean,
   direction: Direction,
-  told = callbacks.channel === undefined
+  told = false
 ): Microthread => {
   const scheduler = schedulerOf(performer.thread)
-  // see performWatched
-  if (!scheduler.watched) told = true
+  // performWatched has told of what nobody watches while there is a callback
+  const tells = !told && scheduler.watched && callbacks.channel !== undefined
   const source = scheduler.current(performer)
   const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room
@@ -415,7 +416,7 @@ const act = (
   const late = foreign && choosing(target, performer.thread) === undefined
   carry(source, value, raising)
   try {
-    if (!told && !late) notify(channel, source, direction, !meets && !takesIn)
+    if (tells && !late) notify(channel, source, direction, !meets && !takesIn)
     const next = takesIn
       ? putIn(channel, source)
       : target === undefined
@@ -423,7 +424,7 @@ const act = (
       : foreign
       ? meetOutside(channel, source, target, direction)
       : meet(channel, source, target as Tasklet, direction)
-    if (!told && late) notify(channel, source, direction, false)
+    if (tells && late) notify(channel, source, direction, false)
     return next
   } catch (error) {
     source.give(undefined)

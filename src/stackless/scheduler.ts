@@ -122,28 +122,18 @@ export class Scheduler {
   /** Appends a tasklet: it runs after all that are runnable now. */
   insert(t: Tasklet): void {
     const { head } = this
-    if (head === undefined) {
-      t.right = t.left = t
-      this.head = t
-      this.idle.wake()
-    } else {
-      const last = head.left as Tasklet
-      t.left = last
-      t.right = head
-      last.right = head.left = t
-    }
+    if (head !== undefined) return this.insertBefore(head, t)
+    t.right = t.left = t
+    this.head = t
     this.runcount++
+    this.idle.wake()
   }
 
   /** Inserts a tasklet right after the head. */
   insertNext(t: Tasklet): void {
     const { head } = this
-    if (head === undefined) return this.insert(t)
-    const second = head.right as Tasklet
-    t.left = head
-    t.right = second
-    head.right = second.left = t
-    this.runcount++
+    if (head === undefined) this.insert(t)
+    else this.insertBefore(head.right as Tasklet, t)
   }
 
   /** Inserts a tasklet right before another one in the ring. */
@@ -157,35 +147,19 @@ export class Scheduler {
 
   /** Takes a tasklet out of the ring, the next one becoming the head if it was. */
   remove(t: Tasklet): void {
-    const { left, right } = t as { left: Tasklet; right: Tasklet }
-    if (right === t) {
-      this.head = undefined
-    } else {
-      left.right = right
-      right.left = left
-      if (this.head === t) this.head = right
-    }
+    const next = this.unlink(t)
+    if (next === t) this.head = undefined
+    else if (this.head === t) this.head = next
     t.left = t.right = undefined
-    this.runcount--
   }
 
-  /** Takes the current tasklet out of the ring, for the queue of a channel: its links are not cleared. Gives back the next. */
-  leave(current: Tasklet): Tasklet {
-    const { left, right } = current as { left: Tasklet; right: Tasklet }
+  /** The same of one that goes into a queue at once: neither the head nor its own links are changed. Gives back the next. */
+  unlink(t: Tasklet): Tasklet {
+    const { left, right } = t as { left: Tasklet; right: Tasklet }
     left.right = right
     right.left = left
     this.runcount--
     return right
-  }
-
-  /** Has `t`, which is in no ring, run instead of the current tasklet, which is the last to run from then on. */
-  hand(current: Tasklet, t: Tasklet): Microthread {
-    const right = current.right as Tasklet
-    t.left = current
-    t.right = right
-    current.right = right.left = t
-    this.runcount++
-    return this.to(t)
   }
 
   /** Puts a tasklet back where it was when it ran: at the head. */
@@ -492,10 +466,7 @@ class GoOn extends Operation<void> {
 // ---- one a thread ---------------------------------------------------------------------------------------------------
 
 /** The scheduler of a thread. */
-export const schedulerOf = (thread: Thread): Scheduler => {
-  const scheduler = thread.scheduler as Scheduler | undefined
-  return scheduler === undefined ? made(thread) : scheduler
-}
+export const schedulerOf = (thread: Thread): Scheduler => (thread.scheduler as Scheduler | undefined) ?? made(thread)
 
 const made = (thread: Thread): Scheduler => {
   const scheduler = new Scheduler(thread)
