@@ -10,11 +10,25 @@ import type { Tasklet } from "./tasklet.ts"
 const ids = new WeakMap<Thread, number>()
 const threadsById = new Map<number, WeakRef<Thread>>()
 let lastId = 0
+/** At how many entries those of threads that have ended are looked for: twice as many as were alive the last time. */
+let limit = 16
 
 /** Gives a thread its number. */
 export const register = (thread: Thread): void => {
   ids.set(thread, ++lastId)
   threadsById.set(lastId, new WeakRef(thread))
+  if (threadsById.size > limit) limit = Math.max(16, 2 * threadsAlive().length)
+}
+
+/** The threads that have not ended, the oldest first. Forgets the others. */
+const threadsAlive = (): Array<Thread> => {
+  const alive: Array<Thread> = []
+  for (const [id, ref] of threadsById) {
+    const thread = ref.deref()
+    if (thread === undefined || thread.ended) threadsById.delete(id)
+    else alive.push(thread)
+  }
+  return alive
 }
 
 export const threadIdOf = (thread: Thread): number => thread.ended ? -1 : ids.get(thread) ?? -1
@@ -29,8 +43,7 @@ export const threadOf = (thread: Thread | number): Thread => {
 
 /** Calls `f` with the scheduler of each thread that has one. */
 export const eachScheduler = (f: (scheduler: Scheduler) => void): void => {
-  for (const ref of threadsById.values()) {
-    const scheduler = ref.deref()?.scheduler
+  for (const { scheduler } of threadsAlive()) {
     if (scheduler !== undefined) f(scheduler as Scheduler)
   }
 }
@@ -42,15 +55,7 @@ export const eachScheduler = (f: (scheduler: Scheduler) => void): void => {
  * @category inspection
  * @since 0.1.0
  */
-export const getthreads = (): Array<number> => {
-  const alive: Array<number> = []
-  for (const [id, ref] of threadsById) {
-    const thread = ref.deref()
-    if (thread === undefined || thread.ended) threadsById.delete(id)
-    else alive.push(id)
-  }
-  return alive
-}
+export const getthreads = (): Array<number> => threadsAlive().map(threadIdOf)
 
 /**
  * The main tasklet of a thread, its current one (none while it idles), and its run count.

@@ -1,6 +1,6 @@
 /** Nothing is kept that nobody can reach: a dropped channel goes, and with it the tasklets that wait on it. */
 import { Effect, Fiber } from "effect"
-import { channel, run, tasklet } from "effect-stackless/stackless"
+import { channel, getruncount, run, tasklet, withThread } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 
 /** Is what `make` returns collected once nobody holds it? */
@@ -54,4 +54,15 @@ test("a channel is collected that a fiber gave up waiting on", async () => {
       return dropped
     })
   ).toBe(true)
+})
+
+test("a thread that has ended leaves nothing behind", async () => {
+  const threads = async (count: number): Promise<number> => {
+    for (let i = 0; i < count; i++) await Effect.runPromise(withThread(Effect.sync(() => getruncount())))
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc!()
+    return process.memoryUsage().heapUsed
+  }
+  const before = await threads(1000)
+  expect(await threads(10_000) - before).toBeLessThan(400_000)
 })
