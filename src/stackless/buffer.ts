@@ -6,7 +6,7 @@
  * a value is taken: its value takes the room, and the sender is made runnable. As there, the preference is 1 unless it is
  * set: a sender goes on, whether somebody waits to receive or not.
  */
-import { Channel, serve, withhold } from "./channel.ts"
+import { Channel, serve, TAKES_IN, withhold } from "./channel.ts"
 import { ValueError } from "./errors.ts"
 import { Party } from "./party.ts"
 import type { Waiter } from "./tasklet.ts"
@@ -23,6 +23,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
       throw new ValueError(`a capacity is a number of values, or Infinity; got ${String(capacity)}`)
     }
     this.limit = capacity
+    this.mode = TAKES_IN
     this.preference = 1
   }
 

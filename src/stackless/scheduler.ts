@@ -186,6 +186,12 @@ export class Scheduler {
     return t === this.main ? this.toMain() : t
   }
 
+  /** Brings a tasklet of this thread into the ring, and hands control to it. */
+  handOver(t: Tasklet): Microthread {
+    this.insertNext(t)
+    return this.to(t)
+  }
+
   /**
    * Hands control from `prev` to `next`, which is brought into the ring if need be; with no `next`, to whoever has to
    * be woken. Throws, with everything as before, if a switch is not possible. `bound` says that a channel's preference

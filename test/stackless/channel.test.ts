@@ -420,6 +420,26 @@ inBothGears("callbacks", () => {
       expect([c.balance, getruncount()]).toEqual([0, 1])
     }))
 
+  test("what a tasklet has still to be resumed with is not given to its partner on a channel", () =>
+    main(function*() {
+      const got: Array<unknown> = []
+      const c = channel<string>()
+      const first: Tasklet = tasklet(function*() {
+        yield* schedule()
+        // goes on as the second one, which has still to be resumed with what its `schedule` gives back
+        yield* first.switch()
+        got.push(yield* c.receive(), getcurrent() === second)
+      })()
+      const second = tasklet(function*() {
+        yield* schedule()
+      })()
+      yield* first.run()
+      yield* schedule()
+      got.push(yield* c.send("a message"))
+      yield* run()
+      expect(got).toEqual(["a message", true, undefined])
+    }))
+
   test("callbacks are functions", () => {
     expect(() => setChannelCallback(3 as never)).toThrow(TypeError)
     expect(() => setScheduleCallback("no" as never)).toThrow(TypeError)

@@ -4,11 +4,19 @@
  */
 import { call, enableSoftswitch, setChannelCallback, setScheduleCallback } from "effect-stackless/stackless"
 import * as fc from "fast-check"
-import { describe, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { onThread } from "./program.ts"
-import { Program, type Step, steps } from "./random-program.ts"
+import { Program, type Step, steps, timelessSteps } from "./random-program.ts"
 
 const step: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...steps), fc.nat(5), fc.nat(3))
+
+const timelessStep: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...timelessSteps), fc.nat(5), fc.nat(3))
+
+const traceOf = async (list: ReadonlyArray<Step>, checks = false): Promise<ReadonlyArray<string>> => {
+  const program = new Program(list, { checks })
+  await onThread(call(() => program.main()))
+  return program.trace
+}
 
 describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
   test("leaves the scheduler in order after every step", async () => {
@@ -16,8 +24,7 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (list) => {
-          const program = new Program(list)
-          await onThread(call(() => program.main()))
+          await traceOf(list, true)
         }),
         { numRuns: 150, endOnFailure: false }
       )
@@ -27,4 +34,48 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
       setScheduleCallback(null)
     }
   }, 60_000)
+
+  const attach = {
+    "a schedule callback": () => setScheduleCallback(() => {}),
+    "a channel callback": () => setChannelCallback(() => {}),
+    "each of them": () => {
+      setScheduleCallback(() => {})
+      setChannelCallback(() => {})
+    }
+  }
+
+  test.each(Object.entries(attach))("does the same whether or not %s is told", async (_, attach) => {
+    enableSoftswitch(gear === "soft")
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(timelessStep, { minLength: 1, maxLength: 25 }), async (list) => {
+          const alone = await traceOf(list)
+          attach()
+          const watched = await traceOf(list)
+          expect(watched).toEqual(alone)
+        }),
+        { numRuns: 100, endOnFailure: false }
+      )
+    } finally {
+      enableSoftswitch(true)
+      setChannelCallback(null)
+      setScheduleCallback(null)
+    }
+  }, 60_000)
 })
+
+test("a random program does the same in both gears", async () => {
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.array(timelessStep, { minLength: 1, maxLength: 25 }), async (list) => {
+        enableSoftswitch(true)
+        const soft = await traceOf(list)
+        enableSoftswitch(false)
+        expect(await traceOf(list)).toEqual(soft)
+      }),
+      { numRuns: 100, endOnFailure: false }
+    )
+  } finally {
+    enableSoftswitch(true)
+  }
+}, 60_000)
