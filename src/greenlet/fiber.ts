@@ -8,7 +8,7 @@
  * The fiber of a greenlet is parked whenever the greenlet's frames run elsewhere. It is told what to run next through
  * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
  */
-import { Cause, Context, Effect, Exit, type Fiber, Scheduler } from "effect"
+import { Cause, Context, Effect, Effectable, Exit, type Fiber, Scheduler } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { Microthread } from "./microthread.ts"
 import type { Operation } from "./operation.ts"
@@ -312,6 +312,7 @@ export class GreenletFiber {
       try {
         this.jump = proxy.operation.perform(this.greenlet)
       } catch (error) {
+        this.greenlet.inbox = undefined
         return this.continue(failureOf(error))
       }
     }
@@ -363,6 +364,19 @@ interface Proxy {
 const park: Effect.Effect<any, any> = Effect.callback<any, any>(function(resume) {
   sideOf(this).resume = resume
 })
+
+/**
+ * The same in the step that finds out that the fiber has to park: what Effect would call next, for what is returned to it.
+ * A step of Effect's run loop less is a twelfth of a hard switch. The name of what it calls is known by where
+ * `Effectable.Prototype` puts it; an Effect that has none of that name is left to Effect.
+ */
+const parkAtOnce = ((): (fiber: Fiber.Fiber<any, any>) => Effect.Effect<any, any> => {
+  const evaluate = () => park
+  const prototype: Record<string, unknown> = { ...Effectable.Prototype({ label: "Park", evaluate }) }
+  const name = Object.keys(prototype).find((key) => prototype[key] === evaluate)
+  const evaluatePark = name === undefined ? undefined : (park as unknown as Record<string, unknown>)[name]
+  return typeof evaluatePark === "function" ? (fiber) => evaluatePark.call(park, fiber) : evaluate
+})()
 
 /** Parks the fiber between Effects, until it gets another to run, or an outcome for the operation below. */
 const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
@@ -507,16 +521,23 @@ export const performOnFiber = (
 ): Effect.Effect<any, any, any> => {
   const gate = fiber.cache.scheduler
   if (!(gate instanceof Gate)) return operation.performOutside(fiber.getRef(Thread), fiber)
-  return gate.open?.fiber === fiber ? performHard(operation, gate.open) : operation.performOutside(gate.thread, fiber)
+  return gate.open?.fiber === fiber
+    ? performHard(operation, gate.open, fiber)
+    : operation.performOutside(gate.thread, fiber)
 }
 
-const performHard = (operation: Operation<any, any, any>, side: GreenletFiber): Effect.Effect<any, any> => {
+const performHard = (
+  operation: Operation<any, any, any>,
+  side: GreenletFiber,
+  fiber: Fiber.Fiber<any, any>
+): Effect.Effect<any, any> => {
   const current = side.greenlet
   const frame = current.code
   let next: Microthread
   try {
     next = operation.perform(current)
   } catch (error) {
+    current.inbox = undefined
     return failureOf(error)
   }
   if (next === current && frame === current.code) {
@@ -530,7 +551,7 @@ const performHard = (operation: Operation<any, any, any>, side: GreenletFiber): 
     }
   }
   side.jump = next
-  return park
+  return parkAtOnce(fiber)
 }
 
 /** The greenlet whose fiber has just started `fiber`, a child of its own, which performs its first operation. */
