@@ -144,8 +144,7 @@ export abstract class Microthread {
 
   /** Is it an error that it will resume with? */
   get raising(): boolean {
-    const { state } = this
-    return state === RAISING || state === DOOMED || state === OUTSIDE_RAISING
+    return (raisingStates >> this.state & 1) !== 0
   }
 
   /** Has it not been resumed yet? */
@@ -285,6 +284,8 @@ export abstract class Microthread {
     this.thread.buried(this)
   }
 }
+
+const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
 
 /** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
 class Inherited implements Frame {

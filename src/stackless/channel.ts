@@ -285,8 +285,8 @@ function* eachOf<T>(
 // ---- the actions ----------------------------------------------------------------------------------------------------
 
 /**
- * A send. The action that is taken most often is written out: a tasklet of this thread waits to receive, and nothing is
- * out of the ordinary. `act` does the same and everything else; it makes two messages where this makes three.
+ * A send. What happens most often is written out: a tasklet of this thread waits to receive, and nothing is out of the
+ * ordinary. `act` would do the same; with that of `Receive` it saves an eighth of a message.
  *
  * @internal
  */
@@ -309,15 +309,15 @@ export class Send<T> extends Operation<void> {
     if (channel.mode === 0 && channel.balance < 0 && scheduler !== undefined && scheduler.head === performer) {
       const target = channel.right as Tasklet
       // a party belongs to no thread
-      if (target.thread === thread) {
-        if (scheduler.watched) return performWatched(this, performer, sent, 1, false)
+      if (target.thread === thread && !scheduler.watched) {
         channel.shift(target, 1)
         performer.inbox = undefined
         target.inbox = sent
-        return scheduler.handOver(target)
+        scheduler.insertNext(target)
+        return scheduler.to(target)
       }
     }
-    return act(channel, performer, sent, false, 1)
+    return act(channel, performer, sent, 1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return actOutside(this.channel, this.sent, this.raising, 1, fiber)
@@ -333,12 +333,12 @@ class SendError<T> extends Send<T> {
     return true
   }
   override perform(performer: Microthread): Microthread {
-    return act(this.channel, performer, this.sent, true, 1)
+    return actAnyhow(this.channel, performer, this.sent, true, 1)
   }
 }
 
 /**
- * A receive. Written out is that nobody waits to send, and the receiver blocks.
+ * A receive. Written out is that nobody waits to send, and another tasklet runs.
  *
  * @internal
  */
@@ -353,93 +353,92 @@ export class Receive<T> extends Operation<T> {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (channel.mode === 0 && channel.balance <= 0 && scheduler !== undefined && scheduler.head === performer) {
       const source = performer as Tasklet
-      if (scheduler.runcount > 1 && !source.blockTrap) {
-        if (scheduler.watched) return performWatched(this, performer, undefined, -1, true)
-        return block(channel, scheduler, source, undefined, -1)
+      if (scheduler.runcount > 1 && !source.blockTrap && !scheduler.watched) {
+        source.inbox = undefined
+        const next = scheduler.unlink(source)
+        channel.line(source, -1)
+        return scheduler.to(next)
       }
     }
-    return act(channel, performer, undefined, false, -1)
+    return act(channel, performer, undefined, -1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
     return actOutside(this.channel, undefined, false, -1, fiber)
   }
 }
 
-/**
- * What could take the short way if nobody watched. Where it is only the channel callback that does, that is told, and then
- * it takes the short way: with a callback a message takes less than twice the time.
- */
-const performWatched = (
-  action: Send<any> | Receive<any>,
+/** Takes part in an exchange, or waits for one. `told` says that the callback has been told. */
+const act = (
+  channel: Channel<any>,
   performer: Microthread,
+  value: unknown,
+  direction: Direction,
+  told = false
+): Microthread =>
+  actPlainly(channel, performer, value, direction, told) ?? actAnyhow(channel, performer, value, false, direction, told)
+
+/**
+ * Where nothing is out of the ordinary but, perhaps, the preference, and that somebody is told: the other one is a tasklet
+ * of the same thread that does not send an error; or there is none, and another one runs. `undefined`, with nothing done,
+ * where it is different. A hop round a ring takes two thirds of the time so.
+ */
+const actPlainly = (
+  channel: Channel<any>,
+  performer: Microthread,
+  value: unknown,
+  direction: Direction,
+  told: boolean
+): Microthread | undefined => {
+  const { thread } = performer
+  const scheduler = thread.scheduler as Scheduler | undefined
+  if (channel.mode >= SCHEDULE_ALL || scheduler === undefined || scheduler.head !== performer) return undefined
+  const source = performer as Tasklet
+  const { watched } = scheduler
+  if (watched && scheduler.forbidding) return undefined
+  const tells = watched && !told && callbacks.channel !== undefined
+  if (direction > 0 ? channel.balance >= 0 : channel.balance <= 0) {
+    if (scheduler.runcount <= 1 || source.blockTrap) return undefined
+    if (tells) return actOnceTold(channel, source, value, direction, true)
+    source.inbox = value
+    const next = scheduler.head = scheduler.unlink(source)
+    channel.line(source, direction)
+    return scheduler.pass(source, next, false)
+  }
+  const target = channel.right as Tasklet
+  // a party belongs to no thread
+  if (target.thread !== thread || target.raising) return undefined
+  if (tells) return actOnceTold(channel, source, value, direction, false)
+  channel.shift(target, direction)
+  source.inbox = target.inbox
+  target.inbox = value
+  // a sender prefers its receiver with -1, which is nothing set
+  if (channel.mode === (direction > 0 ? 0 : PREFERS_SENDER)) {
+    scheduler.insertNext(target)
+    return scheduler.pass(source, target, true)
+  }
+  scheduler.insert(target)
+  return scheduler.pass(source, source, true)
+}
+
+/** Tells the callback, which may change how it goes on. */
+const actOnceTold = (
+  channel: Channel<any>,
+  source: Tasklet,
   value: unknown,
   direction: Direction,
   willblock: boolean
 ): Microthread => {
-  const { channel } = action
-  const scheduler = schedulerOf(performer.thread)
-  if (!scheduler.onlyChannels) return act(channel, performer, value, false, direction)
-  const source = performer as Tasklet
   source.inbox = value
   try {
     notify(channel, source, direction, willblock)
   } finally {
     source.inbox = undefined
   }
-  if (!scheduler.onlyChannels) return act(channel, performer, value, false, direction, true)
-  scheduler.watched = false
-  try {
-    return action.perform(performer)
-  } finally {
-    scheduler.attend()
-  }
+  return act(channel, source, value, direction, true)
 }
 
-/**
- * `act`, where nothing is out of the ordinary but, perhaps, the preference: the other one is a tasklet of the same thread
- * that does not send an error, or there is none. `undefined`, with nothing done, where it is another. It takes half the
- * time.
- */
-const actPlainly = (
-  channel: Channel<any>,
-  scheduler: Scheduler,
-  source: Tasklet,
-  value: unknown,
-  direction: Direction
-): Microthread | undefined => {
-  const { balance, mode } = channel
-  if (direction > 0 ? balance < 0 : balance > 0) {
-    const target = channel.right as Tasklet
-    // a party belongs to no thread
-    if (target.thread !== source.thread || target.raising) return undefined
-    channel.shift(target, direction)
-    source.inbox = target.inbox
-    target.inbox = value
-    // a sender prefers a receiver, which -1 is, and the other way round
-    if (mode === (direction > 0 ? 0 : PREFERS_SENDER)) return scheduler.handOver(target)
-    scheduler.insert(target)
-    return source
-  }
-  if (scheduler.runcount <= 1 || source.blockTrap) return undefined
-  return block(channel, scheduler, source, value, direction)
-}
-
-/** Nobody waits, and somebody else is runnable. */
-const block = (
-  channel: Channel<any>,
-  scheduler: Scheduler,
-  source: Tasklet,
-  value: unknown,
-  direction: Direction
-): Microthread => {
-  source.inbox = value
-  const next = scheduler.unlink(source)
-  channel.line(source, direction)
-  return scheduler.to(next)
-}
-
-/** Mirrors `generic_channel_action`. `told` says that the callback has been told. */
-const act = (
+/** Mirrors `generic_channel_action`. */
+const actAnyhow = (
   channel: Channel<any>,
   performer: Microthread,
   value: unknown,
@@ -448,12 +447,7 @@ const act = (
   told = false
 ): Microthread => {
   const scheduler = schedulerOf(performer.thread)
-  if (!raising && !scheduler.watched && channel.mode < SCHEDULE_ALL && scheduler.head === performer) {
-    const next = actPlainly(channel, scheduler, performer as Tasklet, value, direction)
-    if (next !== undefined) return next
-  }
-  // performWatched has told of what nobody watches while there is a callback
-  const tells = !told && scheduler.watched && callbacks.channel !== undefined
+  const tells = !told && callbacks.channel !== undefined
   const source = scheduler.current(performer)
   const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room

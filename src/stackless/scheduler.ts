@@ -47,8 +47,6 @@ export class Scheduler {
    * switch, so it is kept: asking after each takes a tenth of `schedule`.
    */
   watched = false
-  /** Is it only the channel callback that has to be told? */
-  onlyChannels = false
 
   constructor(thread: Thread) {
     this.thread = thread
@@ -105,16 +103,18 @@ export class Scheduler {
   set locked(locked: boolean) {
     this.lock = locked
     // who sets it is told of something, so that it is watched anyway; the callback may have changed who is told
-    if (!locked && !this.onlyChannels) this.attend()
+    if (!locked) this.attend()
   }
 
   /** Something that has to be looked at has changed. */
   attend(): void {
-    const switches = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
-      callbacks.schedule !== undefined
-    const channels = callbacks.channel !== undefined
-    this.watched = switches || channels
-    this.onlyChannels = channels && !switches
+    this.watched = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
+      callbacks.schedule !== undefined || callbacks.channel !== undefined
+  }
+
+  /** May no switch take place now? */
+  get forbidding(): boolean {
+    return this.trap !== 0 || this.lock
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -186,12 +186,6 @@ export class Scheduler {
     return t === this.main ? this.toMain() : t
   }
 
-  /** Brings a tasklet of this thread into the ring, and hands control to it. */
-  handOver(t: Tasklet): Microthread {
-    this.insertNext(t)
-    return this.to(t)
-  }
-
   /**
    * Hands control from `prev` to `next`, which is brought into the ring if need be; with no `next`, to whoever has to
    * be woken. Throws, with everything as before, if a switch is not possible. `bound` says that a channel's preference
@@ -205,7 +199,12 @@ export class Scheduler {
       next.unblock()
       this.insert(next)
     }
-    return this.watched ? this.to(this.tell(prev, next, bound)) : this.to(next)
+    return this.pass(prev, next, bound)
+  }
+
+  /** The same where it is known to be possible, and `next` to be in the ring of this thread. */
+  pass(prev: Tasklet, next: Tasklet, bound: boolean): Microthread {
+    return this.to(this.watched ? this.tell(prev, next, bound) : next)
   }
 
   /** Throws if no switch to `next` is possible. */
