@@ -9,7 +9,7 @@ const MESSAGES = 2_000_000
 /** Effects take longer. */
 const SWITCHES_HARD = 2_000_000
 const MESSAGES_HARD = 1_000_000
-const RING = 10_000
+export const RING = 10_000
 const HOPS = 1_000_000
 
 // ---- schedule -------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ function* injecting(to: Channel<number>, hops: number) {
 }
 
 /** A ring that is built once: what counts is the token's way. The tasklet that it stops at is replaced. */
-const ring = (size: number): (hops: number) => Promise<unknown> => {
+export const ring = (size: number): (hops: number) => Promise<unknown> => {
   const links = Array.from({ length: size }, () => channel<number>())
   const member = (i: number) => tasklet(passing)(links[i]!, links[(i + 1) % size]!)
   for (let i = 0; i < size; i++) member(i)

@@ -102,8 +102,8 @@ export class Scheduler {
 
   set locked(locked: boolean) {
     this.lock = locked
-    // who sets it is told of something, so that it is watched anyway; the callback may have changed who is told
-    if (!locked) this.attend()
+    // who sets it is told of something, so that it is watched anyway, unless a callback has taken itself away
+    if (!locked && callbacks.channel === undefined && callbacks.schedule === undefined) this.attend()
   }
 
   /** Something that has to be looked at has changed. */
