@@ -5,7 +5,7 @@ import { metrics, setChannelCallback, setScheduleCallback } from "effect-stackle
 import { rate, type Work } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 import { switching } from "./greenlet.ts"
-import { oneToOne, RING, ring, twoScheduling } from "./stackless.ts"
+import { oneToOne, roundTheRing, twoScheduling } from "./stackless.ts"
 
 const TIMES = 1_000_000
 
@@ -14,16 +14,10 @@ const count = (): void => {
   told++
 }
 
-const attached = (
-  name: string,
-  about: string,
-  makeWork: () => Work,
-  attach: () => void
-): Record<string, Measurement> => ({
+const attached = (name: string, about: string, work: Work, attach: () => void): Record<string, Measurement> => ({
   [name]: {
     figures: [{ name, unit: "/s", about }],
     take: async () => {
-      const work = makeWork()
       attach()
       const number = await rate(work, TIMES)
       if (told < TIMES) throw new Error(`${name}: nobody was told`)
@@ -36,35 +30,30 @@ export const attachments: Record<string, Measurement> = {
   ...attached(
     "attached.schedule.callback",
     "stackless.schedule with a schedule callback",
-    () => twoScheduling,
+    twoScheduling,
     () => setScheduleCallback(count)
   ),
-  ...attached(
-    "attached.schedule.trace",
-    "stackless.schedule with settrace",
-    () => twoScheduling,
-    () => settrace(count)
-  ),
+  ...attached("attached.schedule.trace", "stackless.schedule with settrace", twoScheduling, () => settrace(count)),
   ...attached(
     "attached.channel.callback",
     "stackless.channel with a channel callback",
-    () => oneToOne,
+    oneToOne,
     () => setChannelCallback(count)
   ),
   ...attached(
     "attached.channel.schedule",
     "stackless.channel with a schedule callback",
-    () => oneToOne,
+    oneToOne,
     () => setScheduleCallback(count)
   ),
-  ...attached("attached.channel.trace", "stackless.channel with settrace", () => oneToOne, () => settrace(count)),
+  ...attached("attached.channel.trace", "stackless.channel with settrace", oneToOne, () => settrace(count)),
   ...attached(
     "attached.ring.callback",
     "stackless.ring with a channel callback",
-    () => ring(RING),
+    roundTheRing,
     () => setChannelCallback(count)
   ),
-  ...attached("attached.switch.trace", "greenlet.switch with settrace", () => switching, () => settrace(count)),
+  ...attached("attached.switch.trace", "greenlet.switch with settrace", switching, () => settrace(count)),
   "attached.schedule.metrics": {
     figures: [{ name: "attached.schedule.metrics", unit: "/s", about: "stackless.schedule with Effect's metrics" }],
     take: () =>

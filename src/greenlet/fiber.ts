@@ -367,7 +367,7 @@ const park: Effect.Effect<any, any> = Effect.callback<any, any>(function(resume)
 
 /**
  * The same in the step that finds out that the fiber has to park: what Effect would call next, for what is returned to it.
- * A step of Effect's run loop less is a twelfth of a hard switch. The name of what it calls is known by where
+ * A step of Effect's run loop less is an eleventh of a hard switch. The name of what it calls is known by where
  * `Effectable.Prototype` puts it; an Effect that has none of that name is left to Effect.
  */
 const parkAtOnce = ((): (fiber: Fiber.Fiber<any, any>) => Effect.Effect<any, any> => {

@@ -1,6 +1,6 @@
 /**
  * Random programs: whatever tasklets do to each other, the scheduler is in order after every step, and it works when the
- * program is over.
+ * program is over. They do the same in both gears, and whether or not somebody is told of it.
  */
 import { call, enableSoftswitch, setChannelCallback, setScheduleCallback } from "effect-stackless/stackless"
 import * as fc from "fast-check"

@@ -225,6 +225,25 @@ inBothGears("running", () => {
       expect(getruncount()).toBe(1)
     }))
 
+  test("what it has still to be resumed with is dropped when its operation throws at once", () =>
+    main(function*() {
+      const got: Array<unknown> = []
+      const first: Tasklet = tasklet(function*() {
+        yield* schedule()
+        // goes on as the second one, which has still to be resumed with what its `schedule` gives back
+        yield* first.switch()
+        got.push((yield* errorOf(second.throw(new Error("at once"), { pending: true }))).message)
+        got.push(getcurrent().tempval)
+      })()
+      const second: Tasklet = tasklet(function*() {
+        yield* schedule()
+      })()
+      yield* first.run()
+      yield* schedule()
+      yield* run()
+      expect(got).toEqual(["at once", undefined])
+    }))
+
   test("the ring can be walked both ways, with main in it", () =>
     main(function*() {
       const a = tasklet(function*() {})()
