@@ -15,7 +15,7 @@ import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
 import { Microthread } from "./microthread.ts"
-import { Operation } from "./operation.ts"
+import { iterator, Operation } from "./operation.ts"
 import { UNSTARTED } from "./state.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
 
@@ -139,28 +139,22 @@ const enter = (report: ReportForgotten): () => void => {
 
   // ---- turns ------------------------------------------------------------------------------------------------------
 
-  const { prototype } = Operation
   const effects = Utils.SingleShotGen.prototype
   const thread = Object.getPrototypeOf(currentThread()) as Turns
   const undo = [
-    patch(prototype as any, "next", (next) =>
-      function(this: unknown, value: unknown) {
-        const result = next.call(this, value)
-        if (result.done) begin()
-        else turn = undefined
-        return result
-      }),
-    patch(prototype as any, "throw", (method) =>
-      function(this: unknown, error: unknown) {
+    ...[iterator, effects as Pick<Frame, "next">].map((steps) =>
+      patch(steps, "next", (next) =>
+        function(this: unknown, value) {
+          const result = next.call(this as Frame, value)
+          if (result.done) begin()
+          else turn = undefined
+          return result
+        })
+    ),
+    patch(iterator, "throw", (method) =>
+      function(this: unknown, error) {
         begin()
-        return method.call(this, error)
-      }),
-    patch(effects as any, "next", (next) =>
-      function(this: unknown, value: unknown) {
-        const result = next.call(this, value)
-        if (result.done) begin()
-        else turn = undefined
-        return result
+        return method.call(this as Frame, error)
       }),
     patch(Microthread.prototype, "push", (push) =>
       function(this: Microthread, frame) {
@@ -176,7 +170,7 @@ const enter = (report: ReportForgotten): () => void => {
       function(this: Thread, g, value) {
         turn = undefined
         // an operation may be given to an Effect first, and be performed after it
-        if (!(g.code instanceof EffectFrame)) check(g)
+        if (!(g.code instanceof EffectFrame) || (g.stack?.length ?? 0) === 0) check(g)
         return returned.call(this as unknown as Turns, g, value)
       }),
     patch(thread, "threw", (threw) =>

@@ -65,7 +65,8 @@ Object.assign(Ended.prototype, { done: true })
 
 const endedWithNothing = new Ended(undefined)
 
-const iterator: Frame = {
+/** @internal the iterator of all operations */
+export const iterator: Frame = {
   /** The first step gives the operation itself, which is its own result as well, so that nothing has to be made for it. */
   next(value) {
     const { by } = asked

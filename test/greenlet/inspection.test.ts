@@ -273,6 +273,29 @@ describe("development mode", () => {
       expect(errors).toHaveLength(1)
     }))
 
+  test.each(kinds)("reports one that a %s body forgets after it has performed others", (kind) =>
+    main(function*() {
+      const errors = reports()
+      const g = greenlet(as(kind, function*() {
+        yield* parent().switch("first")
+        void parent().switch("forgotten after a switch")
+        yield* greenlet(() => {}).switch()
+        try {
+          yield* greenlet(() => {
+            throw new RangeError("to be caught")
+          }).switch()
+        } catch {
+          void parent().switch("forgotten after an error")
+        }
+        yield* call(function*() {})
+        void parent().switch("forgotten last")
+      }))
+      yield* g.switch()
+      yield* g.switch()
+      expect(g.dead).toBe(true)
+      expect(errors).toHaveLength(3)
+    }))
+
   test("throws in the body if nobody is to be told", () =>
     main(function*() {
       off = developmentMode()
