@@ -51,7 +51,7 @@ export class Scheduler {
   constructor(thread: Thread) {
     this.thread = thread
     register(thread)
-    this.main = new MainTasklet(thread)
+    this.main = mainTasklet(thread)
     this.idle = new Idle(this)
     this.insert(this.main)
     this.attend()
@@ -396,16 +396,14 @@ export class Scheduler {
   }
 }
 
-/** The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. */
-class MainTasklet extends Tasklet {
-  constructor(thread: Thread) {
-    super(undefined, undefined, thread)
-    this.rebind(undefined)
-    this.push({ next: unreachable, throw: unreachable })
-  }
-  override get alive(): boolean {
-    return true
-  }
+/**
+ * The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. It is alive as
+ * long as it has its frame, which nothing resumes. A class of its own would be asked for wherever a tasklet is.
+ */
+const mainTasklet = (thread: Thread): Tasklet => {
+  const main = new Tasklet(undefined, undefined, thread)
+  main.push({ next: unreachable, throw: unreachable })
+  return main
 }
 
 const unreachable = (): never => {

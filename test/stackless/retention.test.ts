@@ -63,6 +63,7 @@ test("a thread that has ended leaves nothing behind", async () => {
     globalThis.gc!()
     return process.memoryUsage().heapUsed
   }
-  const before = await threads(1000)
-  expect(await threads(10_000) - before).toBeLessThan(400_000)
+  // the first ones warm the code up, which takes memory as well
+  const before = await threads(10_000)
+  expect(await threads(20_000) - before).toBeLessThan(400_000)
 })

@@ -1,0 +1,317 @@
+/**
+ * Operations are performed where the frame stands, and who is switched to may run on top of it. None of that may be seen:
+ * not in the order of things, not in errors, not in the frames.
+ */
+import { Effect } from "effect"
+import {
+  call,
+  getcurrent,
+  type Greenlet,
+  greenlet,
+  GreenletError,
+  settrace,
+  withThread
+} from "effect-stackless/greenlet"
+import { afterEach, describe, expect, test } from "vitest"
+import { main, run } from "./bodies.ts"
+
+/** More than the loop performs before the event loop has its turn. */
+const MANY = 40_000
+
+type Steps<A> = Generator<Effect.Effect<any, any, any>, A, any>
+
+const echo = (): Greenlet => {
+  const g: Greenlet = greenlet(function*(value: unknown): Steps<unknown> {
+    for (;;) value = yield* g.parent!.switch(value)
+  })
+  return g
+}
+
+/** Steps a generator by itself, and passes on what it yields. */
+function* passingOn<A>(steps: Steps<A>): Steps<A> {
+  let step = steps.next()
+  while (step.done !== true) step = steps.next((yield* step.value) as never)
+  return step.value
+}
+
+describe("a generator that a body steps by itself", () => {
+  test("does what it does when yield* steps it, however long it is", () =>
+    main(function*() {
+      const g = echo()
+      function* asking() {
+        let sum = 0
+        for (let i = 1; i <= MANY; i++) sum += (yield* g.switch(i)) as number
+        return sum
+      }
+      const sum = MANY * (MANY + 1) / 2
+      expect(yield* asking()).toBe(sum)
+      expect(yield* passingOn(asking())).toBe(sum)
+      function* twice() {
+        return yield* passingOn(asking())
+      }
+      expect(yield* passingOn(twice())).toBe(sum)
+    }))
+
+  test("can have what it yields passed on without the star", () =>
+    main(function*() {
+      const g = echo()
+      function* asking() {
+        return [
+          yield* g.switch(1),
+          yield* call((n: number) => n, 2),
+          yield* call(function*() {
+            return yield* g.switch(3)
+          })
+        ]
+      }
+      const steps = asking() as Steps<unknown>
+      let step = steps.next()
+      while (step.done !== true) step = steps.next((yield step.value) as never)
+      expect(step.value).toEqual([1, 2, 3])
+    }))
+
+  test("sees the errors of its operations", () =>
+    main(function*() {
+      function* asking(): Steps<unknown> {
+        const bad = greenlet(() => {
+          throw new RangeError("thrown by the other one")
+        })
+        try {
+          yield* bad.switch()
+        } catch (error) {
+          return error
+        }
+      }
+      const steps = asking()
+      let step = steps.next()
+      while (step.done !== true) {
+        try {
+          step = steps.next((yield* step.value) as never)
+        } catch (error) {
+          step = steps.throw(error)
+        }
+      }
+      expect(step.value).toBeInstanceOf(RangeError)
+    }))
+
+  test("gets an error if what it yields is not passed on", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const parent = getcurrent()
+      const g: Greenlet = greenlet(function*(): Steps<unknown> {
+        function* asking() {
+          log.push(yield* parent.switch("asked"))
+        }
+        yield* parent.switch("first")
+        asking().next()
+        log.push("dropped")
+        try {
+          yield* parent.switch("another")
+        } catch (error) {
+          log.push(error)
+        }
+        return yield* parent.switch("goes on")
+      })
+      expect(yield* g.switch()).toBe("first")
+      expect(yield* g.switch()).toBe("asked")
+      expect(yield* g.switch("never seen")).toBe("goes on")
+      expect(log).toEqual(["dropped", expect.any(GreenletError)])
+      expect(yield* g.switch("end")).toBe("end")
+    }))
+
+  test("gets an error if it is dropped at the end of the body", () =>
+    main(function*() {
+      const parent = getcurrent()
+      const g: Greenlet = greenlet(function*(): Steps<unknown> {
+        function* asking() {
+          yield* parent.switch("asked")
+        }
+        yield* parent.switch("first")
+        asking().next()
+        return "over"
+      })
+      expect(yield* g.switch()).toBe("first")
+      expect(yield* g.switch()).toBe("asked")
+      expect(g.dead).toBe(false)
+      expect(yield* Effect.flip(Effect.sandbox(g.switch()))).toMatchObject({
+        reasons: [{ defect: expect.any(GreenletError) }]
+      })
+      expect(g.dead).toBe(true)
+    }))
+
+  test("keeps an error that its body throws instead of passing on", () =>
+    main(function*() {
+      const parent = getcurrent()
+      const g: Greenlet = greenlet(function*(): Steps<unknown> {
+        function* asking() {
+          yield* parent.switch("asked")
+        }
+        yield* parent.switch("first")
+        asking().next()
+        throw new RangeError("of its own")
+      })
+      expect(yield* g.switch()).toBe("first")
+      expect(yield* g.switch()).toBe("asked")
+      let seen: unknown
+      try {
+        yield* g.switch()
+      } catch (error) {
+        seen = error
+      }
+      expect(seen).toBeInstanceOf(RangeError)
+      expect(g.dead).toBe(true)
+    }))
+
+  test("gets an error in the place of a call that it does not pass on", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const g = greenlet(function*(): Steps<unknown> {
+        function* calling() {
+          yield* call(function*() {
+            log.push("called")
+            yield* getcurrent().parent!.switch()
+          })
+        }
+        yield* echo().switch("first")
+        calling().next()
+        try {
+          yield* echo().switch(1)
+        } catch (error) {
+          return error
+        }
+      })
+      expect(yield* g.switch()).toBeInstanceOf(GreenletError)
+      expect(log).toEqual([])
+    }))
+})
+
+// ---- who runs on top of another one's frame -------------------------------------------------------------------------
+
+test("an error of one that is switched to goes to its parent, not through the frame that switched", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    const parent = getcurrent()
+    const thrower: Greenlet = greenlet(function*(): Steps<unknown> {
+      yield* back.switch()
+      throw new RangeError("for the parent")
+    })
+    const back: Greenlet = greenlet(function*(): Steps<void> {
+      try {
+        yield* thrower.switch()
+        yield* thrower.switch()
+        log.push("never")
+      } finally {
+        log.push("finally")
+      }
+    })
+    thrower.parent = parent
+    back.parent = parent
+    try {
+      yield* back.switch()
+    } catch (error) {
+      log.push(error)
+    }
+    expect(log).toEqual([expect.any(RangeError)])
+    expect(back.dead).toBe(false)
+    expect(thrower.dead).toBe(true)
+  }))
+
+test("what one returns that is switched to goes to its parent", () =>
+  main(function*() {
+    const a: Greenlet = greenlet(function*(): Steps<unknown> {
+      yield* b.switch()
+      return "a"
+    })
+    const b: Greenlet = greenlet(function*(): Steps<unknown> {
+      const got = [yield* a.switch(), yield* a.switch()]
+      return got
+    })
+    a.parent = b
+    expect(yield* b.switch()).toEqual([undefined, "a"])
+  }))
+
+test("a greenlet that is thrown into while its frame is below sees the error at its switch", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    const a: Greenlet = greenlet(function*(): Steps<void> {
+      for (let i = 0; i < 4; i++) {
+        try {
+          log.push(yield* b.switch(i))
+        } catch (error) {
+          log.push((error as Error).message)
+        }
+      }
+    })
+    const b: Greenlet = greenlet(function*(i: number): Steps<unknown> {
+      for (;;) {
+        i = (yield* i % 2 === 0 ? a.throw(new Error(`thrown for ${i}`)) : a.switch(i)) as number
+      }
+    })
+    yield* a.switch()
+    expect(log).toEqual(["thrown for 0", 1, "thrown for 2", 3])
+  }))
+
+describe("the trace function", () => {
+  afterEach(() => {
+    run(Effect.sync(() => settrace(null)))
+  })
+
+  test("is told of all switches after it was set, by whomever", () =>
+    main(function*() {
+      const names = new Map<unknown, string>([[getcurrent(), "main"]])
+      const log: Array<string> = []
+      const a: Greenlet = greenlet(function*(): Steps<void> {
+        for (let i = 0; i < 3; i++) yield* b.switch(i)
+      })
+      const b: Greenlet = greenlet(function*(i: number): Steps<unknown> {
+        for (;;) {
+          if (i === 1) settrace((event, from, to) => log.push(`${event} ${names.get(from)} ${names.get(to)}`))
+          i = (yield* a.switch()) as number
+        }
+      })
+      names.set(a, "a").set(b, "b")
+      yield* a.switch()
+      settrace(null)
+      expect(log).toEqual(["switch b a", "switch a b", "switch b a", "switch a main"])
+    }))
+})
+
+test("a fiber that a soft body runs by itself is no greenlet, and performs nothing as one", () =>
+  main(function*() {
+    const inside = greenlet(function*(): Steps<unknown> {
+      const g = echo()
+      const before = yield* g.switch("before")
+      const exit = Effect.runSyncExit(Effect.gen(function*() {
+        return yield* g.switch("from a fiber")
+      }))
+      return [before, exit._tag, yield* g.switch("after")]
+    })
+    expect(yield* inside.switch()).toEqual(["before", "Failure", "after"])
+  }))
+
+test("a thread that a soft body runs on the way does not disturb its own", () =>
+  main(function*() {
+    const inside = greenlet(function*(): Steps<unknown> {
+      const g = echo()
+      const got: Array<unknown> = [yield* g.switch(1)]
+      got.push(Effect.runSync(withThread(call(function*() {
+        const other = echo()
+        return [yield* other.switch(2), yield* other.switch(3)]
+      }))))
+      got.push(yield* g.switch(4))
+      return got
+    })
+    expect(yield* inside.switch()).toEqual([1, [2, 3], 4])
+  }))
+
+test("an endless ping-pong leaves the event loop its turns", async () => {
+  const clock = { over: false }
+  setTimeout(() => {
+    clock.over = true
+  }, 20)
+  await run(call(function*() {
+    const g = echo()
+    while (!clock.over) yield* g.switch()
+  }))
+  expect(clock.over).toBe(true)
+})

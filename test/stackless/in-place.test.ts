@@ -1,0 +1,123 @@
+/** What may happen to a tasklet while its frame is below that of another one, see test/greenlet/in-place.test.ts. */
+import { Effect } from "effect"
+import { GreenletError } from "effect-stackless/greenlet"
+import { channel, enableSoftswitch, run, schedule, Tasklet, tasklet } from "effect-stackless/stackless"
+import { expect, test } from "vitest"
+import { main, type Steps } from "./program.ts"
+
+test("a generator that a body steps by itself, and drops, leaves the body blocked where it was, with an error", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    const c = channel<string>()
+    function* asking() {
+      yield* c.receive()
+    }
+    tasklet(function*() {
+      yield* schedule()
+      asking().next()
+      log.push("dropped")
+      try {
+        yield* schedule()
+        log.push("performed another one")
+      } catch (error) {
+        log.push(error)
+      }
+      yield* schedule()
+      log.push("goes on")
+    })()
+    tasklet(function*() {
+      log.push("other")
+      yield* schedule()
+      yield* schedule()
+      yield* c.send("value")
+      log.push("sent")
+    })()
+    tasklet(function*() {
+      for (let i = 0; i < 3; i++) yield* schedule()
+    })()
+    yield* run()
+    expect(log).toEqual(["other", "dropped", expect.any(GreenletError), "sent", "goes on"])
+  }))
+
+test("a tasklet whose frame is below can be taken out of the ring, and bound to something else", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    const below: Tasklet = new Tasklet(function*(): Steps {
+      try {
+        for (;;) {
+          log.push("below")
+          yield* schedule()
+        }
+      } finally {
+        log.push("never: the frames are dropped as they are")
+      }
+    })
+    below.setup()
+    tasklet(function*() {
+      for (let i = 0; i < 3; i++) {
+        log.push(i)
+        yield* schedule()
+      }
+      below.remove().bind((what: string) => log.push(what)).setup("bound anew")
+      yield* schedule()
+      log.push("end")
+    })()
+    yield* run()
+    expect(log).toEqual(["below", 0, "below", 1, "below", 2, "below", "bound anew", "end"])
+  }))
+
+test("a tasklet whose frame is below can be killed, removed and inserted again", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    const below: Tasklet = tasklet(function*() {
+      try {
+        for (;;) {
+          log.push("below")
+          yield* schedule()
+        }
+      } finally {
+        log.push("finally")
+      }
+    })()
+    tasklet(function*() {
+      yield* schedule()
+      below.remove()
+      yield* schedule()
+      log.push("alone")
+      below.insert()
+      yield* schedule()
+      yield* below.kill()
+      log.push("killed", below.alive)
+    })()
+    yield* run()
+    expect(log).toEqual(["below", "below", "alone", "below", "finally", "killed", false])
+  }))
+
+test.each(["soft", "hard"])(
+  "a fiber that a %s body forks waits on channels as a party of its own",
+  (gear) =>
+    main(function*() {
+      enableSoftswitch(gear === "soft")
+      try {
+        const log: Array<unknown> = []
+        const c = channel<number>()
+        tasklet(function*() {
+          yield* schedule()
+          Effect.runFork(Effect.gen(function*() {
+            yield* c.send(1)
+            log.push("sent")
+          }))
+          log.push(`goes on, balance ${c.balance}`)
+          yield* schedule()
+          log.push(yield* c.receive())
+        })()
+        tasklet(function*() {
+          for (let i = 0; i < 3; i++) yield* schedule()
+        })()
+        yield* run()
+        expect(log).toEqual(["goes on, balance 1", "sent", 1])
+      } finally {
+        enableSoftswitch(true)
+      }
+    })
+)
