@@ -13,12 +13,11 @@ import {
   withThread
 } from "effect-stackless/greenlet"
 import { afterEach, describe, expect, test } from "vitest"
-import { main, run } from "./bodies.ts"
+import type { Steps } from "../conformance/gear.ts"
+import { as, kinds, main, run } from "./bodies.ts"
 
 /** More than the loop performs before the event loop has its turn. */
 const MANY = 40_000
-
-type Steps<A> = Generator<Effect.Effect<any, any, any>, A, any>
 
 const echo = (): Greenlet => {
   const g: Greenlet = greenlet(function*(value: unknown): Steps<unknown> {
@@ -187,69 +186,75 @@ describe("a generator that a body steps by itself", () => {
 
 // ---- who runs on top of another one's frame -------------------------------------------------------------------------
 
-test("an error of one that is switched to goes to its parent, not through the frame that switched", () =>
-  main(function*() {
-    const log: Array<unknown> = []
-    const parent = getcurrent()
-    const thrower: Greenlet = greenlet(function*(): Steps<unknown> {
-      yield* back.switch()
-      throw new RangeError("for the parent")
-    })
-    const back: Greenlet = greenlet(function*(): Steps<void> {
+test.each(kinds)(
+  "of %s bodies, an error of one that is switched to goes to its parent, not through the frame that switched",
+  (kind) =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const parent = getcurrent()
+      const thrower: Greenlet = greenlet(as(kind, function*(): Steps<unknown> {
+        yield* back.switch()
+        throw new RangeError("for the parent")
+      }))
+      const back: Greenlet = greenlet(as(kind, function*(): Steps<void> {
+        try {
+          yield* thrower.switch()
+          yield* thrower.switch()
+          log.push("never")
+        } finally {
+          log.push("finally")
+        }
+      }))
+      thrower.parent = parent
+      back.parent = parent
       try {
-        yield* thrower.switch()
-        yield* thrower.switch()
-        log.push("never")
-      } finally {
-        log.push("finally")
+        yield* back.switch()
+      } catch (error) {
+        log.push(error)
       }
+      expect(log).toEqual([expect.any(RangeError)])
+      expect(back.dead).toBe(false)
+      expect(thrower.dead).toBe(true)
     })
-    thrower.parent = parent
-    back.parent = parent
-    try {
-      yield* back.switch()
-    } catch (error) {
-      log.push(error)
-    }
-    expect(log).toEqual([expect.any(RangeError)])
-    expect(back.dead).toBe(false)
-    expect(thrower.dead).toBe(true)
-  }))
+)
 
-test("what one returns that is switched to goes to its parent", () =>
+test.each(kinds)("of %s bodies, what one returns that is switched to goes to its parent", (kind) =>
   main(function*() {
-    const a: Greenlet = greenlet(function*(): Steps<unknown> {
+    const a: Greenlet = greenlet(as(kind, function*(): Steps<unknown> {
       yield* b.switch()
       return "a"
-    })
-    const b: Greenlet = greenlet(function*(): Steps<unknown> {
+    }))
+    const b: Greenlet = greenlet(as(kind, function*(): Steps<unknown> {
       const got = [yield* a.switch(), yield* a.switch()]
       return got
-    })
+    }))
     a.parent = b
     expect(yield* b.switch()).toEqual([undefined, "a"])
   }))
 
-test("a greenlet that is thrown into while its frame is below sees the error at its switch", () =>
-  main(function*() {
-    const log: Array<unknown> = []
-    const a: Greenlet = greenlet(function*(): Steps<void> {
-      for (let i = 0; i < 4; i++) {
-        try {
-          log.push(yield* b.switch(i))
-        } catch (error) {
-          log.push((error as Error).message)
+test.each(kinds)(
+  "a greenlet with a %s body that is thrown into while it is below sees the error at its switch",
+  (kind) =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const a: Greenlet = greenlet(as(kind, function*(): Steps<void> {
+        for (let i = 0; i < 4; i++) {
+          try {
+            log.push(yield* b.switch(i))
+          } catch (error) {
+            log.push((error as Error).message)
+          }
         }
-      }
+      }))
+      const b: Greenlet = greenlet(as(kind, function*(i: number): Steps<unknown> {
+        for (;;) {
+          i = (yield* i % 2 === 0 ? a.throw(new Error(`thrown for ${i}`)) : a.switch(i)) as number
+        }
+      }))
+      yield* a.switch()
+      expect(log).toEqual(["thrown for 0", 1, "thrown for 2", 3])
     })
-    const b: Greenlet = greenlet(function*(i: number): Steps<unknown> {
-      for (;;) {
-        i = (yield* i % 2 === 0 ? a.throw(new Error(`thrown for ${i}`)) : a.switch(i)) as number
-      }
-    })
-    yield* a.switch()
-    expect(log).toEqual(["thrown for 0", 1, "thrown for 2", 3])
-  }))
+)
 
 describe("the trace function", () => {
   afterEach(() => {

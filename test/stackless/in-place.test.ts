@@ -1,9 +1,9 @@
 /** What may happen to a tasklet while its frame is below that of another one, see test/greenlet/in-place.test.ts. */
-import { Effect } from "effect"
+import { Effect, type Fiber } from "effect"
 import { GreenletError } from "effect-stackless/greenlet"
 import { channel, enableSoftswitch, run, schedule, Tasklet, tasklet } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
-import { main, type Steps } from "./program.ts"
+import { inBothGears, main, type Steps } from "./program.ts"
 
 test("a generator that a body steps by itself, and drops, leaves the body blocked where it was, with an error", () =>
   main(function*() {
@@ -39,59 +39,90 @@ test("a generator that a body steps by itself, and drops, leaves the body blocke
     expect(log).toEqual(["other", "dropped", expect.any(GreenletError), "sent", "goes on"])
   }))
 
-test("a tasklet whose frame is below can be taken out of the ring, and bound to something else", () =>
-  main(function*() {
-    const log: Array<unknown> = []
-    const below: Tasklet = new Tasklet(function*(): Steps {
-      try {
-        for (;;) {
-          log.push("below")
+inBothGears("a tasklet whose frame or fiber is below", () => {
+  test("can be taken out of the ring, and bound to something else", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const below: Tasklet = new Tasklet(function*(): Steps {
+        try {
+          for (;;) {
+            log.push("below")
+            yield* schedule()
+          }
+        } finally {
+          log.push("never: the frames are dropped as they are")
+        }
+      })
+      below.setup()
+      tasklet(function*() {
+        for (let i = 0; i < 3; i++) {
+          log.push(i)
           yield* schedule()
         }
-      } finally {
-        log.push("never: the frames are dropped as they are")
-      }
-    })
-    below.setup()
-    tasklet(function*() {
-      for (let i = 0; i < 3; i++) {
-        log.push(i)
+        below.remove().bind((what: string) => log.push(what)).setup("bound anew")
         yield* schedule()
-      }
-      below.remove().bind((what: string) => log.push(what)).setup("bound anew")
-      yield* schedule()
-      log.push("end")
-    })()
-    yield* run()
-    expect(log).toEqual(["below", 0, "below", 1, "below", 2, "below", "bound anew", "end"])
-  }))
+        log.push("end")
+      })()
+      yield* run()
+      expect(log).toEqual(["below", 0, "below", 1, "below", 2, "below", "bound anew", "end"])
+    }))
 
-test("a tasklet whose frame is below can be killed, removed and inserted again", () =>
-  main(function*() {
-    const log: Array<unknown> = []
-    const below: Tasklet = tasklet(function*() {
-      try {
-        for (;;) {
-          log.push("below")
-          yield* schedule()
+  test("can be killed, removed and inserted again", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const below: Tasklet = tasklet(function*() {
+        try {
+          for (;;) {
+            log.push("below")
+            yield* schedule()
+          }
+        } finally {
+          log.push("finally")
         }
-      } finally {
-        log.push("finally")
-      }
-    })()
-    tasklet(function*() {
-      yield* schedule()
-      below.remove()
-      yield* schedule()
-      log.push("alone")
-      below.insert()
-      yield* schedule()
-      yield* below.kill()
-      log.push("killed", below.alive)
-    })()
-    yield* run()
-    expect(log).toEqual(["below", "below", "alone", "below", "finally", "killed", false])
-  }))
+      })()
+      tasklet(function*() {
+        yield* schedule()
+        below.remove()
+        yield* schedule()
+        log.push("alone")
+        below.insert()
+        yield* schedule()
+        yield* below.kill()
+        log.push("killed", below.alive)
+      })()
+      yield* run()
+      expect(log).toEqual(["below", "below", "alone", "below", "finally", "killed", false])
+    }))
+
+  test("can have its fiber interrupted", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      let fiber: Fiber.Fiber<unknown, unknown> | undefined
+      const below = tasklet(function*() {
+        yield* Effect.withFiber((own) => {
+          fiber = own
+          return Effect.void
+        })
+        try {
+          for (;;) {
+            log.push("below")
+            yield* schedule()
+          }
+        } finally {
+          log.push("finally")
+        }
+      })()
+      tasklet(function*() {
+        yield* schedule()
+        fiber!.interruptUnsafe()
+        log.push("interrupted")
+        yield* schedule()
+        log.push(below.alive)
+      })()
+      yield* run()
+      expect(log).toEqual(["below", "below", "interrupted", "finally", false])
+    }))
+})
 
 test.each(["soft", "hard"])(
   "a fiber that a %s body forks waits on channels as a party of its own",
