@@ -15,7 +15,6 @@ import { performOnFiber } from "./fiber.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./microthread.ts"
 import type { Thread } from "./thread.ts"
-import { turn as theTurn } from "./turn.ts"
 
 const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   const Base = function() {}
@@ -31,8 +30,24 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
 })()
 
-/** The module's own name for it, see thread.ts. */
-const turn = theTurn
+/**
+ * The operation that has been asked for its iterator and not been stepped yet. `yield* op` asks and steps in one breath,
+ * so there is one at most, and one iterator serves all operations.
+ *
+ * It is kept in an object that is never old: what is young and stored into something old is noted for the collector, which
+ * takes fifty instructions, a twentieth of a message. For the same reason no frame is suspended with the operation in it.
+ */
+const asked: { by: { operation: Operation<any, any, any> | undefined } } = { by: { operation: undefined } }
+
+/** @internal before a frame is resumed: an iterator that was asked for and never stepped is none that it is in */
+export const forgetAsked = (): void => {
+  asked.by.operation = undefined
+}
+
+/** @internal now and then, before it gets old */
+export const renewAsked = (): void => {
+  asked.by = { operation: undefined }
+}
 
 /**
  * What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it; and the
@@ -52,21 +67,13 @@ const endedWithNothing = new Ended(undefined)
 
 /** @internal the iterator of all operations */
 export const iterator: Frame = {
-  /**
-   * The first step performs the operation if a soft frame asks, and may be the last one. Otherwise it gives the operation
-   * itself, which is its own result as well, so that nothing has to be made for it.
-   */
+  /** The first step gives the operation itself, which is its own result as well, so that nothing has to be made for it. */
   next(value) {
-    const { now } = turn
-    const { operation } = now
+    const { by } = asked
+    const { operation } = by
     if (operation !== undefined) {
-      now.operation = undefined
-      const { performer } = now
-      if (performer === undefined) return operation as unknown as IteratorResult<unknown, unknown>
-      const yielding = performer.thread.performInPlace(operation, performer, now)
-      if (yielding !== undefined) return yielding as unknown as IteratorResult<unknown, unknown>
-      value = performer.inbox
-      performer.inbox = undefined
+      by.operation = undefined
+      return operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
   },
@@ -124,7 +131,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
   }
 
   override [Symbol.iterator](): Effect.EffectIterator<Effect.Effect<A, E, R>> {
-    turn.now.operation = this
+    asked.by.operation = this
     return iterator as unknown as Effect.EffectIterator<Effect.Effect<A, E, R>>
   }
 
@@ -136,16 +143,3 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
     return this
   }
 }
-
-/**
- * What a frame yields that has performed its operation already: the loop goes on with the current greenlet. It is an
- * operation, so that a body which steps a generator by itself can pass it on.
- */
-class HandedOver extends Operation<unknown> {
-  perform(g: Microthread): Microthread {
-    return g.thread.current
-  }
-}
-
-/** @internal */
-export const handedOver: Operation<unknown> = new HandedOver()

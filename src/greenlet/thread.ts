@@ -12,7 +12,7 @@ import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, isFrame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
 import { type Microthread, start } from "./microthread.ts"
-import { handedOver, Operation } from "./operation.ts"
+import { forgetAsked, Operation, renewAsked } from "./operation.ts"
 import {
   DEAD,
   DOOMED,
@@ -26,7 +26,6 @@ import {
   WAITING
 } from "./state.ts"
 import type { TraceFunction } from "./trace.ts"
-import { beginTurn, renewTurn, type Turn, turn } from "./turn.ts"
 
 /**
  * How many operations the loop performs before it lets the JavaScript event loop have a turn, when the fiber that drives it
@@ -36,28 +35,9 @@ export const SLICE = 16_384
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
-const begin = beginTurn
+const forget = forgetAsked
 const resume = resumeGenerator
-const leaves = handedOver
-const handed = handedOver as unknown as IteratorResult<unknown, unknown>
-
-/**
- * The name of the global that Effect keeps the running fiber in, known by what it holds. To read that directly saves a
- * twelfth of a message, on Node 26; without it `Fiber.getCurrent` is asked.
- */
-const fiberGlobal = Effect.runSync(
-  Effect.withFiber((fiber) =>
-    Effect.succeed(
-      Object.getOwnPropertyNames(globalThis).find((name) =>
-        Object.getOwnPropertyDescriptor(globalThis, name)?.value === fiber
-      )
-    )
-  )
-)
-
-const currentFiber: () => Fiber.Fiber<unknown, unknown> | undefined = fiberGlobal === undefined
-  ? Fiber.getCurrent
-  : () => (globalThis as Record<string, any>)[fiberGlobal]
+const Performed = Operation
 
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
 const PATIENCE = 100
@@ -89,8 +69,6 @@ class ThreadState {
   private parked: Microthread | undefined = undefined
   /** Tells the host's fiber that main's turn has come. */
   private finish: (() => void) | undefined = undefined
-  /** The fiber that the loop is on. What another one does is not done by the greenlet, even if its body started it. */
-  private driver: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private budget = SLICE
   /** How many more switches the greenlet that is being ended may try. */
   private patience = PATIENCE
@@ -109,128 +87,65 @@ class ThreadState {
   // ---- the loop ---------------------------------------------------------------------------------------------------
 
   /**
-   * Resumes `g`, goes on with the greenlet that its operation names; until that is a main without frames, or one that has
-   * to wait. Afterwards `parked` says which of the two it was.
+   * Resumes `g`, performs what it yields, goes on with the greenlet that the operation names; until that is a main
+   * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
   private loop(g: Microthread): void {
+    let budget = this.budget
     for (;;) {
+      let operation: Operation<any, any, any> | undefined
       try {
         for (;;) {
-          let next: Microthread
+          let result: IteratorResult<unknown, unknown> | undefined
           if (g.state === soft) {
             const value = g.inbox
             g.inbox = undefined
-            begin(g)
-            const result = resume(g.code as Frame, value)
-            next = result === handed ? this.current : this.stepped(g, result)
+            forget()
+            result = resume(g.code as Frame, value)
           } else {
-            begin(undefined)
-            const result = this.resume(g)
-            if (result === undefined) return
-            next = this.stepped(g, result)
+            result = this.resume(g)
+            if (result === undefined) {
+              this.budget = budget
+              return
+            }
+          }
+          let next: Microthread
+          if (result instanceof Performed) {
+            operation = result
+            next = operation.perform(g)
+            operation = undefined
+          } else {
+            next = result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
           }
           // not even whether it switches at all is asked where nothing depends on it
-          if (this.budget > 0 && this.tracer === undefined) {
+          if (--budget > 0 && this.tracer === undefined) {
             this.current = g = next
             continue
           }
-          const over = this.budget <= 0
+          const over = budget <= 0
           if (over) {
-            renewTurn()
-            this.budget = this.ending ? 1 : SLICE
+            renewAsked()
+            budget = this.ending ? 1 : SLICE
             if (this.ending && next !== g) next = this.refuse(g, next)
           }
-          g = this.switchTo(next)
+          g = this.switchTo(g, next)
           if (over && this.yieldToEventLoop(g)) return
         }
       } catch (error) {
-        g = this.switchTo(this.threw(g, error))
+        if (operation !== undefined) {
+          g.raise(error)
+        } else {
+          g = this.switchTo(g, this.threw(g, error))
+        }
       }
     }
   }
 
-  /**
-   * @internal performs an operation of `g` where its soft frame stands, in the `next` of its `yield*`. `undefined`: it goes
-   * on with what its inbox holds. Otherwise the frame has to yield what this returns.
-   *
-   * A greenlet that it switches to runs on top of that frame until it switches itself. If that leads back here, as it does
-   * when two hand over to each other, only one of them has been suspended: a message takes a fifth less.
-   */
-  performInPlace(
-    operation: Operation<any, any, any>,
-    g: Microthread,
-    turn: Turn
-  ): Operation<any, any, any> | undefined {
-    // the loop does what has to be done now and then; and what another fiber steps is not stepped by the body
-    if (--this.budget <= 0 || this.tracer !== undefined || currentFiber() !== this.driver) {
-      turn.performer = undefined
-      return operation
-    }
-    const frame = g.code
-    const next = operation.perform(g)
+  /** From `g` to `next`, which is told to whoever traces; returns `next`. */
+  private switchTo(g: Microthread, next: Microthread): Microthread {
     if (next !== g) {
       this.current = next
-      if (turn.onTop || next.state !== soft || next.code === frame || !this.comesBack(g, next, turn)) {
-        turn.performer = undefined
-        turn.leaving = true
-        return leaves
-      }
-    }
-    if (g.state === soft && g.code === frame) return
-    turn.performer = undefined
-    turn.leaving = true
-    return leaves
-  }
-
-  /** Resumes `next` on top of the frame of `g`, up to its next switch. Does that lead back to `g`? */
-  private comesBack(g: Microthread, next: Microthread, turn: Turn): boolean {
-    const value = next.inbox
-    next.inbox = undefined
-    turn.performer = next
-    turn.onTop = true
-    try {
-      const result = resume(next.code as Frame, value)
-      if (result !== handed) this.switchTo(this.stepped(next, result))
-    } catch (error) {
-      this.switchTo(this.threw(next, error))
-    }
-    turn.performer = g
-    turn.onTop = false
-    turn.leaving = false
-    return this.current === g
-  }
-
-  /** The top frame of `g` has not performed an operation: who is next. */
-  private stepped(g: Microthread, result: IteratorResult<unknown, unknown>): Microthread {
-    this.budget--
-    if (turn.now.leaving) return this.strayed(g, result.value)
-    begin(undefined)
-    return result.done === true ? this.returned(g, result.value) : this.yielded(g, result.value)
-  }
-
-  /** `g`, which has handed over, has done something else than to suspend at once: it is told so when its turn comes. */
-  private strayed(g: Microthread, value: unknown, error?: unknown): Microthread {
-    const { current } = this
-    begin(undefined)
-    if (value === handed || g.unstarted || g.dead) return current
-    error ??= new GreenletError(
-      "a body that steps a generator by itself has to pass on what that yields, at once: yield* step.value"
-    )
-    if (current === g) {
-      // what it has called has not begun
-      if ((g.stack?.length ?? 0) > 0) g.pop()
-      return g.raise(error)
-    }
-    g.replaceTop(new Strayed(g, g.code as Frame, error))
-    return current
-  }
-
-  /** To `next`, which is told to whoever traces; returns it. */
-  private switchTo(next: Microthread): Microthread {
-    const { current } = this
-    if (next !== current) {
-      this.current = next
-      if (this.tracer !== undefined) this.trace(current, next)
+      if (this.tracer !== undefined) this.trace(g, next)
     }
     return next
   }
@@ -241,6 +156,7 @@ class ThreadState {
     switch (g.state) {
       case SUSPENDED:
         g.inbox = undefined
+        forgetAsked()
         return (g.code as Frame).next(inbox)
       case UNSTARTED: {
         const body = g.body()
@@ -261,6 +177,7 @@ class ThreadState {
         const frame = g.code as Frame
         g.state = suspendedOn(frame)
         g.inbox = undefined
+        forgetAsked()
         return frame.throw(inbox)
       }
       case WAITING:
@@ -291,7 +208,6 @@ class ThreadState {
 
   /** The top frame of `g` threw. */
   private threw(g: Microthread, error: unknown): Microthread {
-    if (turn.now.leaving) return this.strayed(g, undefined, error)
     if (g.pop()) return g.raise(error)
     if (g === this.main) {
       g.state = OUTSIDE
@@ -336,12 +252,10 @@ class ThreadState {
   private enter(g: Microthread): void {
     const outer = running
     running = this
-    this.driver = currentFiber()
     try {
       this.loop(g)
     } finally {
       running = outer
-      this.driver = undefined
     }
   }
 
@@ -431,7 +345,7 @@ class ThreadState {
       this.host = undefined
       return failureOf(error)
     }
-    this.enter(this.switchTo(next))
+    this.enter(this.switchTo(main, next))
     if (this.parked !== undefined && gate.executionMode === "sync") this.flush()
     if (this.parked === undefined) return this.leave()
     return Effect.callback<A, E>((resume) => {
@@ -595,26 +509,6 @@ class ThreadState {
     return this.main.raise(
       new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
     )
-  }
-}
-
-/** The frame of a greenlet that has strayed: when its turn comes, an error is thrown into it. */
-class Strayed implements Frame {
-  private readonly greenlet: Microthread
-  private readonly frame: Frame
-  private readonly error: unknown
-  constructor(greenlet: Microthread, frame: Frame, error: unknown) {
-    this.greenlet = greenlet
-    this.frame = frame
-    this.error = error
-  }
-  next(): IteratorResult<unknown, unknown> {
-    this.greenlet.replaceTop(this.frame)
-    return this.frame.throw(this.error)
-  }
-  throw(error: unknown): IteratorResult<unknown, unknown> {
-    this.greenlet.replaceTop(this.frame)
-    return this.frame.throw(error)
   }
 }
 

@@ -345,6 +345,25 @@ test("an iterator of an operation that is asked for and dropped disturbs nobody"
     expect(calls).toBe(1)
   }))
 
+test("a generator that a body steps by itself yields the operation, which the body can perform", () =>
+  main(function*() {
+    const echo: Greenlet = greenlet(function*(value: unknown) {
+      for (;;) value = yield* echo.parent!.switch(value)
+    })
+    function* asking() {
+      return [yield* echo.switch(1), yield* echo.switch(2)]
+    }
+    const steps = asking()
+    let step = steps.next()
+    let performed = 0
+    while (step.done !== true) {
+      performed++
+      step = steps.next((yield* step.value) as never)
+    }
+    expect(step.value).toEqual([1, 2])
+    expect(performed).toBe(2)
+  }))
+
 test("a body that walks like a generator is asked by its own methods", () =>
   main(function*() {
     const asked: Array<unknown> = []

@@ -1,17 +1,6 @@
-/**
- * Operations are performed where the frame stands, and who is switched to may run on top of it. None of that may be seen:
- * not in the order of things, not in errors, not in the frames.
- */
+/** Two greenlets that hand over to each other, and what may come between: order, errors, traces, fibers and threads. */
 import { Effect } from "effect"
-import {
-  call,
-  getcurrent,
-  type Greenlet,
-  greenlet,
-  GreenletError,
-  settrace,
-  withThread
-} from "effect-stackless/greenlet"
+import { call, getcurrent, type Greenlet, greenlet, settrace, withThread } from "effect-stackless/greenlet"
 import { afterEach, describe, expect, test } from "vitest"
 import type { Steps } from "../conformance/gear.ts"
 import { as, kinds, main, run } from "./bodies.ts"
@@ -92,99 +81,9 @@ describe("a generator that a body steps by itself", () => {
       }
       expect(step.value).toBeInstanceOf(RangeError)
     }))
-
-  test("gets an error if what it yields is not passed on", () =>
-    main(function*() {
-      const log: Array<unknown> = []
-      const parent = getcurrent()
-      const g: Greenlet = greenlet(function*(): Steps<unknown> {
-        function* asking() {
-          log.push(yield* parent.switch("asked"))
-        }
-        yield* parent.switch("first")
-        asking().next()
-        log.push("dropped")
-        try {
-          yield* parent.switch("another")
-        } catch (error) {
-          log.push(error)
-        }
-        return yield* parent.switch("goes on")
-      })
-      expect(yield* g.switch()).toBe("first")
-      expect(yield* g.switch()).toBe("asked")
-      expect(yield* g.switch("never seen")).toBe("goes on")
-      expect(log).toEqual(["dropped", expect.any(GreenletError)])
-      expect(yield* g.switch("end")).toBe("end")
-    }))
-
-  test("gets an error if it is dropped at the end of the body", () =>
-    main(function*() {
-      const parent = getcurrent()
-      const g: Greenlet = greenlet(function*(): Steps<unknown> {
-        function* asking() {
-          yield* parent.switch("asked")
-        }
-        yield* parent.switch("first")
-        asking().next()
-        return "over"
-      })
-      expect(yield* g.switch()).toBe("first")
-      expect(yield* g.switch()).toBe("asked")
-      expect(g.dead).toBe(false)
-      expect(yield* Effect.flip(Effect.sandbox(g.switch()))).toMatchObject({
-        reasons: [{ defect: expect.any(GreenletError) }]
-      })
-      expect(g.dead).toBe(true)
-    }))
-
-  test("keeps an error that its body throws instead of passing on", () =>
-    main(function*() {
-      const parent = getcurrent()
-      const g: Greenlet = greenlet(function*(): Steps<unknown> {
-        function* asking() {
-          yield* parent.switch("asked")
-        }
-        yield* parent.switch("first")
-        asking().next()
-        throw new RangeError("of its own")
-      })
-      expect(yield* g.switch()).toBe("first")
-      expect(yield* g.switch()).toBe("asked")
-      let seen: unknown
-      try {
-        yield* g.switch()
-      } catch (error) {
-        seen = error
-      }
-      expect(seen).toBeInstanceOf(RangeError)
-      expect(g.dead).toBe(true)
-    }))
-
-  test("gets an error in the place of a call that it does not pass on", () =>
-    main(function*() {
-      const log: Array<unknown> = []
-      const g = greenlet(function*(): Steps<unknown> {
-        function* calling() {
-          yield* call(function*() {
-            log.push("called")
-            yield* getcurrent().parent!.switch()
-          })
-        }
-        yield* echo().switch("first")
-        calling().next()
-        try {
-          yield* echo().switch(1)
-        } catch (error) {
-          return error
-        }
-      })
-      expect(yield* g.switch()).toBeInstanceOf(GreenletError)
-      expect(log).toEqual([])
-    }))
 })
 
-// ---- who runs on top of another one's frame -------------------------------------------------------------------------
+// ---- two that hand over to each other -------------------------------------------------------------------------------
 
 test.each(kinds)(
   "of %s bodies, an error of one that is switched to goes to its parent, not through the frame that switched",
@@ -233,7 +132,7 @@ test.each(kinds)("of %s bodies, what one returns that is switched to goes to its
   }))
 
 test.each(kinds)(
-  "a greenlet with a %s body that is thrown into while it is below sees the error at its switch",
+  "a greenlet with a %s body that is thrown into by the one it switched to sees the error at its switch",
   (kind) =>
     main(function*() {
       const log: Array<unknown> = []

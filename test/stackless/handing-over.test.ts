@@ -1,45 +1,10 @@
-/** What may happen to a tasklet while its frame is below that of another one, see test/greenlet/in-place.test.ts. */
+/** What may happen to a tasklet that has just handed over, by the one that it has handed over to. */
 import { Effect, type Fiber } from "effect"
-import { GreenletError } from "effect-stackless/greenlet"
 import { channel, enableSoftswitch, run, schedule, Tasklet, tasklet } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { inBothGears, main, type Steps } from "./program.ts"
 
-test("a generator that a body steps by itself, and drops, leaves the body blocked where it was, with an error", () =>
-  main(function*() {
-    const log: Array<unknown> = []
-    const c = channel<string>()
-    function* asking() {
-      yield* c.receive()
-    }
-    tasklet(function*() {
-      yield* schedule()
-      asking().next()
-      log.push("dropped")
-      try {
-        yield* schedule()
-        log.push("performed another one")
-      } catch (error) {
-        log.push(error)
-      }
-      yield* schedule()
-      log.push("goes on")
-    })()
-    tasklet(function*() {
-      log.push("other")
-      yield* schedule()
-      yield* schedule()
-      yield* c.send("value")
-      log.push("sent")
-    })()
-    tasklet(function*() {
-      for (let i = 0; i < 3; i++) yield* schedule()
-    })()
-    yield* run()
-    expect(log).toEqual(["other", "dropped", expect.any(GreenletError), "sent", "goes on"])
-  }))
-
-inBothGears("a tasklet whose frame or fiber is below", () => {
+inBothGears("a tasklet that has handed over", () => {
   test("can be taken out of the ring, and bound to something else", () =>
     main(function*() {
       const log: Array<unknown> = []
