@@ -169,7 +169,7 @@ const enter = (report: ReportForgotten): () => void => {
     patch(thread, "returned", (returned) =>
       function(this: Thread, g, value) {
         turn = undefined
-        // an operation may be given to an Effect first, and be performed after it
+        // an operation may be given to an Effect first, and be performed after it, unless that was the body
         if (!(g.code instanceof EffectFrame) || (g.stack?.length ?? 0) === 0) check(g)
         return returned.call(this as unknown as Turns, g, value)
       }),

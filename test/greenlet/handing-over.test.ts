@@ -1,7 +1,7 @@
 /** Two greenlets that hand over to each other, and what may come between: order, errors, traces, fibers and threads. */
 import { Effect } from "effect"
 import { call, getcurrent, type Greenlet, greenlet, settrace, withThread } from "effect-stackless/greenlet"
-import { afterEach, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import type { Steps } from "../conformance/gear.ts"
 import { as, kinds, main, run } from "./bodies.ts"
 
@@ -155,30 +155,24 @@ test.each(kinds)(
     })
 )
 
-describe("the trace function", () => {
-  afterEach(() => {
-    run(Effect.sync(() => settrace(null)))
-  })
-
-  test("is told of all switches after it was set, by whomever", () =>
-    main(function*() {
-      const names = new Map<unknown, string>([[getcurrent(), "main"]])
-      const log: Array<string> = []
-      const a: Greenlet = greenlet(function*(): Steps<void> {
-        for (let i = 0; i < 3; i++) yield* b.switch(i)
-      })
-      const b: Greenlet = greenlet(function*(i: number): Steps<unknown> {
-        for (;;) {
-          if (i === 1) settrace((event, from, to) => log.push(`${event} ${names.get(from)} ${names.get(to)}`))
-          i = (yield* a.switch()) as number
-        }
-      })
-      names.set(a, "a").set(b, "b")
-      yield* a.switch()
-      settrace(null)
-      expect(log).toEqual(["switch b a", "switch a b", "switch b a", "switch a main"])
-    }))
-})
+test("the trace function is told of all switches after it was set, by whomever", () =>
+  main(function*() {
+    const names = new Map<unknown, string>([[getcurrent(), "main"]])
+    const log: Array<string> = []
+    const a: Greenlet = greenlet(function*(): Steps<void> {
+      for (let i = 0; i < 3; i++) yield* b.switch(i)
+    })
+    const b: Greenlet = greenlet(function*(i: number): Steps<unknown> {
+      for (;;) {
+        if (i === 1) settrace((event, from, to) => log.push(`${event} ${names.get(from)} ${names.get(to)}`))
+        i = (yield* a.switch()) as number
+      }
+    })
+    names.set(a, "a").set(b, "b")
+    yield* a.switch()
+    settrace(null)
+    expect(log).toEqual(["switch b a", "switch a b", "switch b a", "switch a main"])
+  }))
 
 test("a fiber that a soft body runs by itself is no greenlet, and performs nothing as one", () =>
   main(function*() {
