@@ -191,6 +191,7 @@ export class GreenletFiber {
 
   /** Continues with the outcome of an operation, or, after a wait, with whatever ended the wait. */
   continue(exit: Exit.Exit<unknown, unknown>): Outcome {
+    if (this.exit !== undefined) return this.outcome()
     const { gate } = this
     const open = gate.open
     gate.open = this
@@ -206,6 +207,10 @@ export class GreenletFiber {
 
   /** Throws into it: at once where it performed an operation, else after interrupting the Effect in progress. */
   throw(error: unknown): Outcome {
+    if (this.exit !== undefined) {
+      this.thrown = { error }
+      return this.outcome()
+    }
     if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
       return this.continue(failureOf(error))
     }
@@ -279,6 +284,9 @@ export class GreenletFiber {
       else greenlet.interrupted()
     } else if (this.givenUp) {
       greenlet.reclaims()
+    } else {
+      // something was thrown into it while it let the event loop have a turn
+      greenlet.thread.wake(greenlet)
     }
   }
 
@@ -300,7 +308,10 @@ export class GreenletFiber {
       if (this.settled) {
         // nobody waits for that child on the spot
         if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
-        return this.exit !== undefined ? "ended" : "performed"
+        if (this.jump === undefined) return "ended"
+        // it was interrupted before it could be suspended in the operation
+        if (this.exit !== undefined) this.greenlet.interrupted()
+        return "performed"
       }
       if (this.preempted) {
         this.preempted = false
@@ -561,16 +572,13 @@ export const starterOf = (fiber: Fiber.Fiber<unknown, unknown>): Microthread | u
 }
 
 /** For `Thread.standForMain`: a child of a greenlet's fiber wants to switch. */
-export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> => {
-  const side = gate.open
-  if (side === undefined || side.proxy !== undefined) {
-    return Exit.die(new GreenletError(noGreenlet))
-  }
-  return Effect.callback((resume) => {
+export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> =>
+  Effect.callback((resume) => {
+    const side = gate.open
+    if (side === undefined || side.proxy !== undefined) return resume(Exit.die(new GreenletError(noGreenlet)))
     const proxy = { operation, resume, performed: false }
     side.proxy = proxy
     return Effect.sync(() => {
       if (side.proxy === proxy) side.proxy = undefined
     })
   })
-}

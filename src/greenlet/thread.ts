@@ -67,8 +67,12 @@ class ThreadState {
   private host: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** The greenlet to go on with, while the loop is off the stack in the middle of main's operation. */
   private parked: Microthread | undefined = undefined
+  /** @internal is its loop on the JavaScript stack? */
+  looping = false
   /** Tells the host's fiber that main's turn has come. */
   private finish: (() => void) | undefined = undefined
+  /** The host's fiber was interrupted while the loop ran: to be called when it has stopped, unless `finish` is. */
+  private giveUp: (() => void) | undefined = undefined
   private budget = SLICE
   /** How many more switches the greenlet that is being ended may try. */
   private patience = PATIENCE
@@ -252,10 +256,12 @@ class ThreadState {
   private enter(g: Microthread): void {
     const outer = running
     running = this
+    this.looping = true
     try {
       this.loop(g)
     } finally {
       running = outer
+      this.looping = false
     }
   }
 
@@ -269,9 +275,10 @@ class ThreadState {
   /** Goes on where the loop was parked. */
   private pump(): void {
     const g = this.parked
-    if (g === undefined || g.state === WAITING || running === this) return
+    if (g === undefined || g.state === WAITING || this.looping) return
     this.enter(g)
     if (this.parked === undefined) this.finish?.()
+    else this.giveUp?.()
   }
 
   private yieldToEventLoop(g: Microthread): boolean {
@@ -288,9 +295,9 @@ class ThreadState {
    * @internal `g` is suspended in a switch, and the race or timeout around it was decided otherwise: it takes the switch
    * back, and goes on in place of the greenlet that the thread has stopped at. As long as the loop runs, that is nobody.
    */
-  reclaim(g: Microthread, stopped = running !== this): void {
+  reclaim(g: Microthread, stopped = !this.looping): void {
     if (this.parked === undefined || !stopped) {
-      if (running === this) this.reclaiming.push(g)
+      if (this.looping) this.reclaiming.push(g)
       return
     }
     const before = this.current
@@ -319,51 +326,51 @@ class ThreadState {
     return this.host === undefined
   }
 
-  /** Performs an operation for main, for which `fiber` stands until it is done. For `Operation.performOutside`. */
+  /**
+   * Performs an operation for main, for which `fiber` stands until it is done; or does what `otherwise` says, if another
+   * fiber stands for main. For `Operation.performOutside`.
+   *
+   * All of it is one step of the fiber: who runs meanwhile may interrupt it, and Effect forgets what a step of an
+   * interrupted fiber has returned, but not what it has left to be undone.
+   */
   standForMain<A, E, R>(
     operation: Operation<A, E, R>,
-    fiber: Fiber.Fiber<unknown, unknown>
+    fiber: Fiber.Fiber<unknown, unknown>,
+    otherwise: Effect.Effect<A, E, R> = anotherStandsForMain
   ): Effect.Effect<A, E, R> {
     const gate = fiber.cache.scheduler
     if (gate instanceof Gate) return performByProxy(operation, gate)
-    if (this.ended) return Effect.die(new GreenletError("the thread of this operation has ended"))
-    this.dropForsakenHost(gate)
-    if (this.host !== undefined) {
-      return Effect.die(
-        new GreenletError(
-          "another fiber stands for the main greenlet: only one may switch into a thread at a time; use a thread of your own (withThread), or a channel"
-        )
-      )
-    }
-    const { main } = this
-    this.host = fiber
-    main.context = fiber.context
-    let next: Microthread
-    try {
-      next = operation.perform(main)
-    } catch (error) {
-      this.host = undefined
-      return failureOf(error)
-    }
-    this.enter(this.switchTo(main, next))
-    if (this.parked !== undefined && gate.executionMode === "sync") this.flush()
-    if (this.parked === undefined) return this.leave()
-    return Effect.callback<A, E>((resume) => {
+    return Effect.callback<A, E, R>((resume) => {
+      if (this.ended) return resume(Effect.die(new GreenletError("the thread of this operation has ended")))
+      if (!this.mayStandForMain(fiber)) return resume(otherwise)
+      const { main } = this
+      this.host = fiber
+      main.context = fiber.context
+      let next: Microthread
+      try {
+        next = operation.perform(main)
+      } catch (error) {
+        this.host = undefined
+        return resume(failureOf(error))
+      }
+      this.enter(this.switchTo(main, next))
+      if (this.parked !== undefined && gate.executionMode === "sync") this.flush()
+      if (this.parked === undefined) return resume(this.leave())
       this.finish = () => resume(this.leave())
-      return Effect.suspend(() => this.abandon()) as Effect.Effect<void>
+      return Effect.callback<any, any>((resume) => this.abandon(resume)) as Effect.Effect<void>
     })
   }
 
   /** `Effect.runSync` gives up on a fiber that has to wait, and tells nobody: it is done with as if interrupted. */
   private dropForsakenHost(scheduler: Scheduler.Scheduler): void {
     const { host } = this
-    if (host === undefined || this.parked === undefined || running === this) return
+    if (host === undefined || this.parked === undefined || this.looping) return
     const forsaken = host.cache.scheduler
     if (forsaken.executionMode === "sync" && forsaken !== scheduler) host.interruptUnsafe()
   }
 
   /** Main's turn has come: its fiber goes on with what it brings. */
-  private leave(): Effect.Effect<any, any> {
+  private leave(): Exit.Exit<any, any> {
     const { main } = this
     const { inbox, state } = main
     main.state = OUTSIDE
@@ -371,39 +378,42 @@ class ThreadState {
     main.fiber?.release()
     main.fiber = undefined
     this.finish = undefined
+    this.giveUp = undefined
     this.host = undefined
-    return state === OUTSIDE ? Effect.succeed(inbox) : failureOf(inbox)
+    return state === OUTSIDE ? Exit.succeed(inbox) : failureOf(inbox)
   }
 
   /**
-   * The fiber that stood for main was interrupted. Main is current again at once; a body that runs as main sees
-   * `GreenletExit`, and the fiber ends when the body has.
+   * The fiber that stood for main was interrupted. Main is current again as soon as the loop does not run; a body that
+   * runs as main sees `GreenletExit`, and the fiber ends when the body has.
    */
-  private abandon(): Effect.Effect<void, any> {
+  private abandon(resume: (exit: Exit.Exit<any, any>) => void): void {
     const { main } = this
+    const finish = this.finish = () => resume(this.leaveAbandoned())
+    if (this.looping) {
+      this.giveUp = () => this.abandon(resume)
+      return
+    }
     const before = this.current
+    this.giveUp = undefined
     this.parked = undefined
-    this.finish = undefined
     main.abandoned()
     this.current = main
     if (main.code === undefined) {
       main.state = OUTSIDE
-      return this.leave()
+      return finish()
     }
     main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted"))
     if (before !== main && this.tracer !== undefined) this.trace(before, main)
     this.enter(main)
-    if (this.parked === undefined) return this.leaveAbandoned()
-    return Effect.callback((resume) => {
-      this.finish = () => resume(this.leaveAbandoned())
-    })
+    if (this.parked === undefined) finish()
   }
 
   /** What a body that ran as main made of its end is of no interest any more, unless it is an error of its own. */
-  private leaveAbandoned(): Effect.Effect<void, any> {
+  private leaveAbandoned(): Exit.Exit<any, any> {
     const { inbox, state } = this.main
     const left = this.leave()
-    return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Effect.void
+    return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Exit.void
   }
 
   // ---- fibers -----------------------------------------------------------------------------------------------------
@@ -534,6 +544,14 @@ class End extends Operation<unknown> {
  * @since 0.1.0
  */
 export type Thread = ThreadState
+
+const anotherStandsForMain = Effect.suspend(() =>
+  Effect.die(
+    new GreenletError(
+      "another fiber stands for the main greenlet: only one may switch into a thread at a time; use a thread of your own (withThread), or a channel"
+    )
+  )
+)
 
 let defaultThread: ThreadState | undefined
 

@@ -7,6 +7,7 @@ import {
   greenlet,
   GreenletExit,
   type Microthread,
+  Operation,
   withThread
 } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
@@ -310,6 +311,26 @@ describe("interruption from outside", () => {
       expect(log).toEqual([])
       expect(yield* g.switch()).toBe("went on")
       expect(log).toEqual([true])
+    }))
+
+  test("in the middle of its operation reaches a body that is an Effect when it is switched to again", () =>
+    main(function*() {
+      class InterruptingSwitch extends Operation<unknown> {
+        readonly fiber: Fiber.Fiber<unknown, unknown>
+        constructor(fiber: Fiber.Fiber<unknown, unknown>) {
+          super()
+          this.fiber = fiber
+        }
+        perform(current: Microthread): Microthread {
+          this.fiber.interruptUnsafe()
+          return (current as Greenlet).parent!.give("switched")
+        }
+      }
+      const g = greenlet(() => Effect.withFiber((fiber) => new InterruptingSwitch(fiber)))
+      expect(yield* g.switch()).toBe("switched")
+      expect(g.active).toBe(true)
+      expect(yield* g.switch()).toBeInstanceOf(GreenletExit)
+      expect(g.dead).toBe(true)
     }))
 
   test("that a body inflicts on its own fiber reaches its next Effect, and no other", () =>

@@ -206,6 +206,51 @@ describe("a fiber that stands for main", () => {
       expect(yield* echo().switch(1)).toBe(1)
     })))
 
+  test.each(kinds)(
+    "and is interrupted by a %s greenlet is so when that does not run any more",
+    (kind) =>
+      run(Effect.gen(function*() {
+        const log: Array<unknown> = []
+        const g: Greenlet = greenlet(as(kind, function*() {
+          fiber.interruptUnsafe()
+          log.push(yield* echo().switch("goes on"))
+          yield* Effect.never
+        }))
+        const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(g.switch())
+        const exit = yield* Fiber.await(fiber)
+        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(true)
+        expect(log).toEqual(["goes on"])
+        expect(getcurrent().parent).toBeUndefined()
+        expect(g.active).toBe(true)
+        expect(yield* echo().switch("works")).toBe("works")
+      }))
+  )
+
+  test.each(kinds)(
+    "and is interrupted by a %s greenlet that comes back to main lets main go on to where it stops",
+    (kind) =>
+      run(Effect.gen(function*() {
+        const log: Array<unknown> = []
+        const g: Greenlet = greenlet(as(kind, function*() {
+          fiber.interruptUnsafe()
+          yield* getcurrent().parent!.switch("back")
+          yield* Effect.never
+        }))
+        const program = call(function*() {
+          try {
+            log.push(yield* g.switch())
+            log.push(yield* g.switch())
+          } catch (error) {
+            log.push(error instanceof GreenletExit)
+          }
+        })
+        const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(program)
+        yield* Fiber.await(fiber)
+        expect(log).toEqual(["back", true])
+        expect(yield* echo().switch("works")).toBe("works")
+      }))
+  )
+
   test("and is interrupted is a trace event", () =>
     run(Effect.gen(function*() {
       const g = greenlet(function*() {

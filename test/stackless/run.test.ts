@@ -1,5 +1,5 @@
 /** `run`, nested and not; main that blocks; deadlocks. */
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import {
   channel,
   DeadlockError,
@@ -219,27 +219,63 @@ inBothGears("main's fiber", () => {
   test("interrupting it while everybody waits outside leaves the waits alone", () =>
     onThread(Effect.gen(function*() {
       const said: Array<string> = []
+      const outside = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
       const t = tasklet(function*() {
-        yield* Effect.sleep(20)
-        said.push("slept")
+        yield* Deferred.succeed(outside, undefined)
+        yield* Deferred.await(gate)
+        said.push("waited")
       })()
       const fiber = yield* Effect.forkChild(run())
-      yield* Effect.sleep(5)
+      yield* Deferred.await(outside)
       yield* Fiber.interrupt(fiber)
       check([], [t])
+      yield* Deferred.succeed(gate, undefined)
       yield* run()
-      expect(said).toEqual(["slept"])
+      expect(said).toEqual(["waited"])
     })))
+
+  test.each(["goes on", "waits", "is over"])(
+    "a race that a tasklet decides against run is over when nobody runs: it %s",
+    (what) =>
+      onThread(Effect.gen(function*() {
+        const said: Array<string> = []
+        const quit = yield* Deferred.make<string>()
+        const t = tasklet(function*() {
+          // from here on it is a timer that drives the loop, not the fiber
+          yield* Effect.sleep(1)
+          yield* Deferred.succeed(quit, "quit")
+          said.push("still runs")
+          if (what === "goes on") { for (;;) yield* schedule() }
+          if (what === "waits") yield* Effect.never
+        })()
+        expect(yield* Effect.raceFirst(run(), Deferred.await(quit))).toBe("quit")
+        expect(said).toEqual(["still runs"])
+        expect(getcurrent()).toBe(getmain())
+        expect(t.alive).toBe(what !== "is over")
+        yield* t.kill()
+        tasklet(function*() {
+          said.push("works")
+        })()
+        yield* run()
+        expect(said).toEqual(["still runs", "works"])
+        check([], [t])
+      }))
+  )
 
   test("a second fiber cannot run the same scheduler, and is told so", () =>
     onThread(Effect.gen(function*() {
+      const outside = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
       tasklet(function*() {
-        yield* Effect.sleep(10)
+        yield* Deferred.succeed(outside, undefined)
+        yield* Deferred.await(gate)
       })()
       const first = yield* Effect.forkChild(run())
-      yield* Effect.sleep(1)
+      yield* Deferred.await(outside)
       const exit = yield* Effect.exit(run())
       expect(String((exit as any).cause)).toContain("another fiber stands for the main")
+      yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(first)
     })))
 })

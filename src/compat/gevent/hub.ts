@@ -651,7 +651,11 @@ const invalidSwitch = (what: unknown): InvalidSwitchError =>
  */
 export abstract class HubOperation<out A, out E = never> extends Operation<A, E> {
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
-    if (thread.mayStandForMain(fiber)) return super.performOutside(thread, fiber)
+    const byGreenlet = this.performByGreenlet(thread)
+    return thread.mayStandForMain(fiber) ? thread.standForMain(this, fiber, byGreenlet) : byGreenlet
+  }
+
+  private performByGreenlet(thread: Thread): Effect.Effect<A, E> {
     return Effect.callback<A, E>((resume) => {
       const hub = hubOf(thread)
       const proxy = new RawGreenlet<void, never>(() => Effect.map(Effect.exit(this), resume), hub)
