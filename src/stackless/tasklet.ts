@@ -232,7 +232,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
 
   /** Is it the tasklet that runs on its thread? */
   get isCurrent(): boolean {
-    return this.scheduler.head === this
+    return this.scheduler.running === this
   }
 
   /** Is it the main tasklet of its thread? */
@@ -734,11 +734,17 @@ class Throw extends Operation<void> {
     return scheduler.switch(current, tasklet)
   }
 
-  /** A fiber that is no tasklet may make one runnable, which is no switch. */
+  /**
+   * A fiber that is no tasklet may make one runnable, which is no switch. If it was woken by the tasklet itself, which still
+   * runs, it lets that come to where it can be thrown into.
+   */
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     if (!this.pending) return super.performOutside(thread, fiber)
-    return Effect.sync(() => {
+    return Effect.suspend(() => {
+      const { tasklet } = this
+      if (tasklet.isCurrent && tasklet.thread.looping) return Effect.andThen(Effect.yieldNow, this)
       if (!this.isOver()) this.throwPending()
+      return Effect.void
     })
   }
 

@@ -9,7 +9,8 @@ import {
   sleep,
   StopIteration,
   type Tasklet,
-  tasklet
+  tasklet,
+  TaskletExit
 } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { check } from "./invariants.ts"
@@ -271,11 +272,13 @@ inBothGears("a fiber that is no tasklet", () => {
     onThread(Effect.gen(function*() {
       const c = channel<number>()
       let got: unknown
+      const served = Deferred.makeUnsafe<void>()
       tasklet(function*() {
         got = yield* c.receive()
+        yield* Deferred.succeed(served, undefined)
       })()
       tasklet(function*() {
-        yield* sleep(10)
+        yield* Deferred.await(served)
       })()
       yield* Effect.forkChild(Effect.delay(c.send(3), 2))
       yield* run()
@@ -361,6 +364,48 @@ inBothGears("a fiber that is no tasklet", () => {
       yield* run()
       yield* t.kill({ pending: true })
       expect([t.scheduled, c.balance]).toEqual([true, 0])
+      yield* run()
+      expect(t.alive).toBe(false)
+    })))
+
+  test.each(["receives", "schedules", "sleeps", "ends"])(
+    "may kill, pending, a tasklet that has just woken it and still runs: it %s first",
+    (what) =>
+      onThread(Effect.gen(function*() {
+        const said: Array<unknown> = []
+        const c = channel<number>()
+        const woken = Deferred.makeUnsafe<void>()
+        const t: Tasklet = tasklet(function*() {
+          try {
+            yield* Deferred.succeed(woken, undefined)
+            said.push("still runs")
+            if (what === "receives") yield* c.receive()
+            if (what === "schedules") { for (;;) yield* schedule() }
+            if (what === "sleeps") yield* sleep("1 hour")
+          } catch (error) {
+            said.push(error instanceof TaskletExit)
+            throw error
+          }
+        })()
+        const killer = yield* Effect.forkChild(
+          Effect.andThen(Deferred.await(woken), t.kill({ pending: true })),
+          { startImmediately: true }
+        )
+        yield* run()
+        yield* Fiber.join(killer)
+        yield* run()
+        expect(said).toEqual(what === "ends" ? ["still runs"] : ["still runs", true])
+        expect(t.alive).toBe(false)
+        check([c], [t])
+      }))
+  )
+
+  test("may kill, pending, a tasklet that never waits, while the event loop has its turn", () =>
+    onThread(Effect.gen(function*() {
+      const t: Tasklet = tasklet(function*() {
+        for (;;) yield* schedule()
+      })()
+      yield* Effect.forkChild(Effect.andThen(Effect.sleep(1), t.kill({ pending: true })))
       yield* run()
       expect(t.alive).toBe(false)
     })))
