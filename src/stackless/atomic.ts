@@ -32,7 +32,7 @@ function* atomically(
   args: ReadonlyArray<unknown>
 ): Generator<Effect.Effect<any, any>, unknown, any> {
   const scheduler = schedulerOf(currentThread())
-  const tasklet = scheduler.head ?? scheduler.main
+  const tasklet = scheduler.running ?? scheduler.main
   const before = tasklet.setAtomic(true)
   try {
     return yield* call(f, ...args)

@@ -431,9 +431,8 @@ const actAnyhow = (
   direction: Direction,
   told = false
 ): Microthread => {
-  const scheduler = schedulerOf(performer.thread)
   const tells = !told && callbacks.channel !== undefined
-  const source = scheduler.current(performer)
+  const source = schedulerOf(performer.thread).current(performer)
   const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
@@ -442,7 +441,11 @@ const actAnyhow = (
   const late = foreign && choosing(target, performer.thread) === undefined
   carry(source, value, raising)
   try {
-    if (tells && !late) notify(channel, source, direction, !meets && !takesIn)
+    if (tells && !late) {
+      notify(channel, source, direction, !meets && !takesIn)
+      // the callback may have changed whom it meets
+      return actAnyhow(channel, performer, value, raising, direction, true)
+    }
     const next = takesIn
       ? putIn(channel, source)
       : target === undefined

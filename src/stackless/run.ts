@@ -193,7 +193,7 @@ export const sleep = (duration: Duration.Input): Effect.Effect<void> => Effect.s
  */
 export const getcurrent = (): Tasklet => {
   const scheduler = here()
-  return scheduler.head ?? scheduler.main
+  return scheduler.running ?? scheduler.main
 }
 
 /**

@@ -30,6 +30,8 @@ export class Scheduler {
   readonly main: Tasklet
   /** The head of the ring. It is the tasklet that runs, except in the middle of a transition and while idle. */
   head: Tasklet | undefined
+  /** The tasklet that is about to hand over, while the schedule callback is told: for the callback it still runs. */
+  private leaving: Tasklet | undefined = undefined
   runcount = 0
   /** The tasklets inside `run`, the innermost last: who is revived when the ring runs empty. */
   readonly watchdogs: Array<Tasklet> = []
@@ -169,6 +171,11 @@ export class Scheduler {
   }
 
   // ---- switching --------------------------------------------------------------------------------------------------
+
+  /** The tasklet that runs, as everybody may see; none while idle. */
+  get running(): Tasklet | undefined {
+    return this.leaving ?? this.head
+  }
 
   /** The tasklet that performs an operation. */
   current(performer: Microthread): Tasklet {
@@ -369,9 +376,8 @@ export class Scheduler {
 
   notify(prev: Tasklet | undefined, next: Tasklet): void {
     if (this.locked) throw new RuntimeError("Recursive scheduler call due to callbacks!")
-    const { head } = this
     this.locked = true
-    this.head = prev ?? head
+    this.leaving = prev
     try {
       callbacks.schedule!(prev, next)
     } catch (error) {
@@ -379,7 +385,9 @@ export class Scheduler {
       console.error("Error in scheduling callback:", error)
     } finally {
       this.locked = false
-      this.head = head
+      this.leaving = undefined
+      // it runs, even if the callback has taken it out of the ring
+      if (next.right === undefined) this.insert(next)
     }
   }
 

@@ -106,14 +106,21 @@ function* selecting(
   cases: Cases,
   options: { readonly default?: unknown; readonly timeout?: Duration.Input }
 ): Generator<Effect.Effect<any, any>, unknown, any> {
-  const key = choose(cases)
-  if (key !== undefined) return { key, value: yield* cases[key]! }
-  if ("default" in options) return { key: "default", value: options.default }
   const { timeout } = options
-  if (timeout === undefined) return yield* new Select(cases)
-  const found: Option.Option<unknown> = yield* Effect.timeoutOption(new Select(cases), timeout)
-  return Option.getOrElse(found, () => ({ key: "timeout", value: undefined }))
+  for (;;) {
+    const key = choose(cases)
+    if (key !== undefined) return { key, value: yield* cases[key]! }
+    if ("default" in options) return { key: "default", value: options.default }
+    const select = new Select(cases)
+    const found: unknown = timeout === undefined
+      ? yield* select
+      : Option.getOrElse(yield* Effect.timeoutOption(select, timeout), () => ({ key: "timeout", value: undefined }))
+    if (found !== notNeeded) return found
+  }
 }
+
+/** What a `Select` gives that need not wait, as one of its cases can be done. */
+const notNeeded = Symbol()
 
 // ---- fairness -------------------------------------------------------------------------------------------------------
 
@@ -249,7 +256,12 @@ class Select extends Operation<unknown, any> {
     const source = schedulerOf(performer.thread).current(performer)
     const selection = new Selection(this.cases, undefined)
     if (callbacks.channel !== undefined) {
-      for (const { direction, target } of selection.offers) notify(target, source, direction, true)
+      const { offers } = selection
+      for (const { direction, target } of offers) notify(target, source, direction, true)
+      // the callback may have changed what can be done
+      if (offers.some(({ direction, target }) => target.closing || possible(target, direction))) {
+        return performer.give(notNeeded)
+      }
     }
     selection.offer()
     try {

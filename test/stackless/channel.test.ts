@@ -9,6 +9,7 @@ import {
   run,
   RuntimeError,
   schedule,
+  select,
   setChannelCallback,
   setScheduleCallback,
   StopIteration,
@@ -403,6 +404,96 @@ inBothGears("callbacks", () => {
       setScheduleCallback(undefined)
       const m = getmain()
       expect(told).toEqual([[m, t], [t, m]])
+    }))
+
+  // upstream crashes where the one that hands over has left the ring
+  test.each([
+    ["schedules", ["b", "inserted", "a", "b ends"]],
+    ["blocks", ["b", "inserted", "b ends"]],
+    ["ends", ["b", "inserted", "b ends"]]
+  ])(
+    "the schedule callback may insert a tasklet while another one hands over that %s",
+    (what, order) =>
+      main(function*() {
+        const c = channel<number>()
+        const said: Array<string> = []
+        const a = tasklet(function*() {
+          if (what === "ends") return
+          yield* what === "blocks" ? c.receive() : schedule()
+          said.push("a")
+        })()
+        const b = tasklet(function*() {
+          said.push("b")
+          yield* schedule()
+          said.push("b ends")
+        })()
+        const inserted = tasklet(() => void said.push("inserted"))().remove()
+        const seen: Array<boolean> = []
+        setScheduleCallback((prev) => {
+          if (prev !== a) return
+          seen.push(a.isCurrent, getcurrent() === a)
+          setScheduleCallback(null)
+          inserted.insert()
+        })
+        yield* run()
+        expect(seen).toEqual([true, true])
+        expect(said).toEqual(order)
+        check([c], [a, b, inserted])
+        yield* a.kill()
+      })
+  )
+
+  test("a tasklet that the schedule callback takes out of the ring as it is switched to runs nevertheless", () =>
+    main(function*() {
+      const said: Array<string> = []
+      const a = tasklet(() => void said.push("a"))()
+      const b = tasklet(() => void said.push("b"))()
+      setScheduleCallback((_, next) => {
+        if (next === b) b.remove()
+      })
+      yield* run()
+      setScheduleCallback(null)
+      expect(said).toEqual(["a", "b"])
+      check([], [a, b])
+    }))
+
+  test.each(["a value", "an error"])(
+    "one that the channel callback has taken away is not met: who sends %s waits",
+    (what) =>
+      main(function*() {
+        const c = channel<number>()
+        const t = tasklet(function*() {
+          yield* c.receive()
+        })()
+        yield* run()
+        const sent = new Error("sent")
+        const sender = tasklet(function*() {
+          yield* what === "a value" ? c.send(1) : c.sendThrow(sent)
+        })()
+        setChannelCallback(() => void Effect.runFork(t.kill({ pending: true })))
+        yield* run()
+        setChannelCallback(null)
+        expect([t.alive, sender.blocked, c.balance]).toEqual([false, true, 1])
+        check([c], [t, sender])
+        if (what === "a value") expect(yield* c.receive()).toBe(1)
+        else expect(yield* errorOf(c.receive())).toBe(sent)
+      })
+  )
+
+  test("a selection takes what the channel callback has brought", () =>
+    main(function*() {
+      const c = channel<number>()
+      const got: Array<unknown> = []
+      const t = tasklet(function*() {
+        got.push(yield* select({ c: c.receive() }))
+      })()
+      setChannelCallback(() => {
+        setChannelCallback(null)
+        Effect.runFork(c.send(1))
+      })
+      yield* run()
+      expect(got).toEqual([{ key: "c", value: 1 }])
+      check([c], [t])
     }))
 
   test("an error out of the channel callback is thrown in whoever acts, and nothing else happens", () =>

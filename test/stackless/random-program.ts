@@ -1,5 +1,5 @@
 /** A program made of random steps, after each of which it checks that the scheduler is in order. */
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import {
   call,
   type Channel,
@@ -21,8 +21,8 @@ import { expect } from "vitest"
 import { check } from "./invariants.ts"
 import type { Steps } from "./program.ts"
 
-/** What a tasklet may do. */
-export const steps = [
+/** What a tasklet may do that always has the same effect. */
+export const timelessSteps = [
   "schedule",
   "scheduleRemove",
   "send",
@@ -48,12 +48,6 @@ export const steps = [
   "blockTrap",
   "switchTrap",
   "nestedRun",
-  "watchdog",
-  "callbacks",
-  "throwingCallbacks",
-  "sleep",
-  "foreign",
-  "timeout",
   "select",
   "selectDefault",
   "join",
@@ -63,12 +57,31 @@ export const steps = [
   "fail"
 ] as const
 
+/** What tasklets may do, and have others do to them, whose order a clock has a part in, or which attaches something. */
+export const steps = [
+  ...timelessSteps,
+  "watchdog",
+  "callbacks",
+  "throwingCallbacks",
+  "meddlingCallbacks",
+  "sleep",
+  "foreign",
+  "timeout",
+  "many",
+  "outsider",
+  "wakeOutsider",
+  "interrupt",
+  "interruptMain"
+] as const
+
 export type Step = readonly [what: typeof steps[number], a: number, b: number]
 
-/** Those whose order no clock has a part in, and which attach nothing. */
-export const timelessSteps = steps.filter((what) =>
-  !["watchdog", "callbacks", "throwingCallbacks", "sleep", "foreign", "timeout"].includes(what)
-)
+interface HasFiber {
+  readonly fiber: { readonly fiber: Fiber.Fiber<unknown, unknown> | undefined } | undefined
+}
+
+/** Interrupts its fiber, which it has if it has run an Effect. */
+const interrupt = (t: Tasklet): void => (t as unknown as HasFiber).fiber?.fiber?.interruptUnsafe()
 
 class Oops extends Error {}
 
@@ -79,6 +92,8 @@ export class Program {
   /** What was done and what came of it: by who is current and how many are runnable, too. */
   readonly trace: Array<string> = []
   private left = 120
+  private meddled = 0
+  private mainsFiber: Fiber.Fiber<unknown, unknown> | undefined
   private readonly steps: ReadonlyArray<Step>
   private readonly checks: boolean
 
@@ -198,20 +213,62 @@ export class Program {
         return void t.bind(this.body, [a])
       case "setAtomic":
         return void getcurrent().setAtomic(b === 0)
+      case "many":
+        // so many that the event loop has a turn in between
+        for (let i = 0; i < 17_000; i++) yield* schedule()
+        return
+      case "outsider":
+        Effect.runFork(Effect.andThen(Effect.repeat(Effect.sleep(0), { times: a }), this.meddling(b, t)))
+        return
+      case "wakeOutsider": {
+        // it runs at once, while the tasklet still does
+        const deferred = Deferred.makeUnsafe<void>()
+        Effect.runFork(Effect.andThen(Deferred.await(deferred), this.meddling(b, getcurrent(), t)))
+        return yield* Deferred.succeed(deferred, undefined)
+      }
+      case "interrupt":
+        return interrupt(t)
+      case "interruptMain":
+        return void this.mainsFiber?.interruptUnsafe()
+      case "meddlingCallbacks":
+        setScheduleCallback((from, to) => this.meddle(b, from ?? t, to ?? t))
+        setChannelCallback((_, current) => this.meddle(b, current, t))
+        return
     }
   }
 
-  *main(): Steps<void> {
+  readonly main: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     for (let i = 0; i < 3; i++) this.tasklets.push(new Tasklet(this.body).setup(i))
     for (let i = 0; i < 4; i++) {
-      try {
-        yield* i % 2 === 0 ? run() : call(this.body, i)
-      } catch {
-        // whatever it was, it must leave things in order
-      }
+      this.mainsFiber = yield* Effect.forkChild(i % 2 === 0 ? run() : call(this.body, i))
+      // whatever comes of it, it must leave things in order
+      yield* Fiber.await(this.mainsFiber)
+      expect(getcurrent()).toBe(getmain())
       this.check()
     }
-    yield* this.settle()
+    yield* Effect.orDie(call(() => this.settle()))
+  })
+
+  /** What an outsider does to one of some tasklets, or to any other one, or to main. */
+  private meddle(how: number, ...among: ReadonlyArray<Tasklet>): void {
+    const n = this.meddled++
+    if (n > 300) return
+    const t = among[n % 3] ?? this.tasklets[n % this.tasklets.length]!
+    const c = this.channels[n % this.channels.length]!
+    try {
+      if (n % 7 === 6) this.mainsFiber?.interruptUnsafe()
+      else if (how === 0) interrupt(t)
+      else if (how === 1) Effect.runFork(t.kill({ pending: true }))
+      else if (how === 2) Effect.runFork(n % 2 === 0 ? c.receive() : c.send(n))
+      else if (n % 2 === 0) t.insert()
+      else t.remove()
+    } catch {
+      // it is not possible just now
+    }
+  }
+
+  private meddling(how: number, ...among: ReadonlyArray<Tasklet>): Effect.Effect<void> {
+    return Effect.sync(() => this.meddle(how, ...among))
   }
 
   /** It works: two tasklets exchange a value. */

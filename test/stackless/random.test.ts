@@ -2,7 +2,7 @@
  * Random programs: whatever tasklets do to each other, the scheduler is in order after every step, and it works when the
  * program is over. They do the same in both gears, and whether or not somebody is told of it.
  */
-import { call, enableSoftswitch, setChannelCallback, setScheduleCallback } from "effect-stackless/stackless"
+import { enableSoftswitch, setChannelCallback, setScheduleCallback } from "effect-stackless/stackless"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { onThread } from "./program.ts"
@@ -14,7 +14,7 @@ const timelessStep: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...timelessSte
 
 const traceOf = async (list: ReadonlyArray<Step>, checks = false): Promise<ReadonlyArray<string>> => {
   const program = new Program(list, { checks })
-  await onThread(call(() => program.main()))
+  await onThread(program.main)
   return program.trace
 }
 
