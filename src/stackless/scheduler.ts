@@ -16,8 +16,9 @@ import { register } from "./threads.ts"
 import type { Watch } from "./watch.ts"
 
 /**
- * Told of every switch, before it happens: who leaves and who comes. An error that it throws is printed and ignored, as
- * upstream does. It must not switch: that throws `RuntimeError`.
+ * Told of every switch, before it happens: who leaves, and is the current one still, and who comes. It may insert
+ * tasklets, take them out of the ring, or throw into them, pending. It must not switch: that throws `RuntimeError`. An
+ * error that it throws is printed and ignored, as upstream does.
  *
  * @category models
  * @since 0.1.0

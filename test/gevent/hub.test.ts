@@ -178,6 +178,28 @@ describe("fibers that are no greenlets", () => {
     expect(await Effect.runPromise(withThread(whole))).toBe(true)
   })
 
+  test.each(["goes on", "waits", "is over"])(
+    "give main up when a greenlet decides a race against it, which %s",
+    async (what) => {
+      const lines: Array<string> = []
+      const whole = Effect.gen(function*() {
+        const quit = yield* Deferred.make<string>()
+        const greenlet = gevent.spawn(function*() {
+          yield* gevent.sleep(0.001)
+          yield* Deferred.succeed(quit, "quit")
+          lines.push("still runs")
+          if (what === "goes on") { for (;;) yield* gevent.sleep() }
+          if (what === "waits") yield* new gevent.Event().wait()
+        })
+        lines.push(yield* Effect.raceFirst(Effect.as(gevent.joinall([greenlet]), "joined"), Deferred.await(quit)))
+        yield* greenlet.kill()
+        lines.push(yield* gevent.spawn(() => "works").get())
+      })
+      await Effect.runPromise(withThread(whole))
+      expect(lines).toEqual(["still runs", "quit", "works"])
+    }
+  )
+
   test("stand for the main greenlet if nobody does", async () => {
     const greenlet = () =>
       gevent.spawn(function*() {
