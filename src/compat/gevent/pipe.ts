@@ -426,6 +426,7 @@ export class WritePipe extends Pipe {
     yield* this.requireWhole()
     const bytes = typeof data === "string" ? Buffer.from(data, this.encoding ?? "utf-8") : data
     this.stream.write(bytes)
+    yield* this.requireWhole()
     while (this.stream.writableNeedDrain) {
       yield* this.waiting()
       yield* this.requireWhole()
@@ -455,6 +456,9 @@ export class WritePipe extends Pipe {
   private *requireWhole(): Generator<Effect.Effect<any, any>, void, any> {
     yield* this.requireOpen()
     if (this.error !== undefined) yield* failing(this.error)
+    // Node knows of an error before it tells
+    const { errored } = this.stream
+    if (errored != null) yield* failing(socketError(errored))
     // Node closes it when the process has ended
     if (this.stream.destroyed) yield* failing(new SocketError("EPIPE", "Broken pipe (the process has ended)"))
   }

@@ -276,6 +276,8 @@ export class Socket implements Selectable {
       if (this.closed) yield* failing(notOpen())
       const { node } = this
       if (node === undefined) yield* failing(notConnected())
+      // Node knows of an error before it tells
+      if (node!.errored != null) yield* failing(socketError(node!.errored))
       if (!node!.writable) yield* failing(new SocketError("EPIPE", "the socket was shut down for sending"))
       if (!node!.writableNeedDrain) return
       yield* this.awaits("writer")
