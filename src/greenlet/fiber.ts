@@ -270,6 +270,8 @@ export class GreenletFiber {
   /** The gate keeps its continuation: it was woken. */
   wake(task: () => void): void {
     this.task = task
+    // what interrupts it ends its pause
+    this.pause = undefined
     if (this.preempted) return
     const greenlet = this.greenlet
     if (greenlet.state === WAITING) {
@@ -455,9 +457,7 @@ export class Gate implements Scheduler.Scheduler {
         refused.gate.pausing = false
         refused.pause = task
         inner.scheduleTask(() => {
-          if (refused.pause !== task) return
-          refused.pause = undefined
-          refused.wake(task)
+          if (refused.pause === task) refused.wake(task)
         }, priority)
       },
       flush: () => inner.flush()

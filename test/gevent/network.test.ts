@@ -128,6 +128,7 @@ describe("a stream server", () => {
       const pool = new gevent.Pool(10)
       const server = new gevent.StreamServer(local, function*(_socket) {
         try {
+          log("handler began")
           yield* pause(60)
         } finally {
           log("handler ended")
@@ -136,9 +137,9 @@ describe("a stream server", () => {
       yield* server.start()
       const { address } = server
       const socket = yield* gevent.createConnection(address)
-      yield* pause(0.02)
+      while (lines.length === 0) yield* pause(0.001)
       yield* server.stop(0.02)
-      expect(lines).toEqual(["handler ended"])
+      expect(lines).toEqual(["handler began", "handler ended"])
       expect((yield* socket.recv()).byteLength).toBe(0)
       socket.close()
       expect(yield* caught(gevent.createConnection(address))).toMatchObject({ code: "ECONNREFUSED" })
@@ -158,11 +159,11 @@ describe("a stream server", () => {
   realProgram("serves for ever until it is stopped", function*({ body }) {
     const server = new gevent.StreamServer(local, echo)
     const serving = gevent.spawn(body(() => server.serveForever()[Symbol.iterator]() as never))
+    while (!server.started) yield* pause(0.001)
     yield* pause(0.02)
-    expect(server.started).toBe(true)
+    expect(serving.ready()).toBe(false)
     yield* server.stop()
-    yield* serving.join(1)
-    expect(serving.ready()).toBe(true)
+    yield* serving.get()
   })
 })
 

@@ -426,13 +426,18 @@ describe("a web server", () => {
 
   realProgram("stops gracefully: requests that came are answered, and it can start again", function*(program) {
     const { body } = program
-    const server = new gevent.WSGIServer(local, body(plain) as gevent.Application, { spawn: new gevent.Pool(5) })
+    const asked: Array<string> = []
+    const application = body(function*(environ: gevent.Environ, startResponse: gevent.StartResponse) {
+      asked.push(environ.PATH_INFO!)
+      return yield* plain(environ, startResponse)
+    })
+    const server = new gevent.WSGIServer(local, application as gevent.Application, { spawn: new gevent.Pool(5) })
     yield* server.start()
     const { address } = server
     const slow = gevent.spawn(body(function*() {
       return yield* said(address, "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
     }))
-    yield* gevent.sleep(0.02)
+    while (!asked.includes("/slow")) yield* gevent.sleep(0.001)
     yield* server.stop()
     expect(yield* slow.get({ timeout: 30 })).toMatch(/Connection: close\r\n[^]*\/slow$/)
     expect(yield* caught(gevent.createConnection(address))).toMatchObject({ code: "ECONNREFUSED" })
@@ -442,7 +447,7 @@ describe("a web server", () => {
     const endless = gevent.spawn(body(function*() {
       return yield* said(address, "GET /endless HTTP/1.1\r\nHost: test\r\n\r\n")
     }))
-    yield* gevent.sleep(0.02)
+    while (!asked.includes("/endless")) yield* gevent.sleep(0.001)
     yield* server.stop(0.02)
     expect(yield* endless.get({ timeout: 30 })).toMatch(/^HTTP\/1\.1 500 /)
     expect(program.reports).toEqual([])

@@ -20,8 +20,7 @@ describe("a signal", () => {
       "signalled"
     )
     send("SIGUSR2")
-    yield* gevent.sleep(0.001)
-    yield* event.wait(1)
+    yield* event.wait(30)
     handler.cancel()
     expect(lines).toEqual(["signalled"])
   })
@@ -30,7 +29,9 @@ describe("a signal", () => {
     const first = gevent.signalHandler("SIGUSR2", log, 1)
     const second = gevent.signalHandler(constants.signals.SIGUSR2, log, 2)
     for (const handler of [first, second]) {
+      const before = lines.length
       send("SIGUSR2")
+      while (lines.length === before) yield* gevent.sleep(0.001)
       yield* gevent.sleep(0.02)
       handler.cancel()
       handler.cancel()
@@ -60,7 +61,7 @@ describe("a signal", () => {
       })
     )
     send("SIGUSR2")
-    yield* gevent.sleep(0.02)
+    while (reports.length === 0) yield* gevent.sleep(0.001)
     handler.cancel()
     expect(reports).toEqual([[undefined, new RangeError("handled badly")]])
   })

@@ -313,6 +313,24 @@ describe("interruption from outside", () => {
       expect(log).toEqual([true])
     }))
 
+  test("reaches a body that is an Effect while it lets the event loop have a turn, and its thread is elsewhere", () =>
+    run(Effect.gen(function*() {
+      let fiber: Fiber.Fiber<unknown, unknown> | undefined
+      const g = greenlet(() =>
+        Effect.withFiber((itself) => {
+          fiber = itself
+          return Effect.forever(call(() => {}))
+        })
+      )
+      yield* Effect.exit(Effect.timeout(g.switch(), 1))
+      const result = yield* greenlet(function*() {
+        fiber!.interruptUnsafe()
+        return yield* g.switch()
+      }).switch()
+      expect(result).toBeInstanceOf(GreenletExit)
+      expect(g.dead).toBe(true)
+    })))
+
   test("in the middle of its operation reaches a body that is an Effect when it is switched to again", () =>
     main(function*() {
       class InterruptingSwitch extends Operation<unknown> {
@@ -412,15 +430,16 @@ describe("throw into a greenlet that is suspended on a foreign Effect", () => {
   test("finds one that cannot be interrupted and is over, but has not been resumed", () =>
     run(Effect.gen(function*() {
       const log: Array<unknown> = []
+      const over = Deferred.makeUnsafe<void>()
       const g = greenlet(function*() {
         try {
-          yield* Effect.uninterruptible(Effect.andThen(Effect.sleep(20), Effect.sync(() => log.push("done"))))
+          yield* Effect.uninterruptible(Effect.andThen(Deferred.await(over), Effect.sync(() => log.push("done"))))
         } catch (e) {
           log.push(e)
         }
       })
       yield* leave(g)
-      yield* Effect.sleep(30)
+      yield* Deferred.succeed(over, undefined)
       expect(log).toEqual([])
       yield* g.throw({ name: "error" })
       expect(log).toEqual(["done", { name: "error" }])
@@ -428,15 +447,16 @@ describe("throw into a greenlet that is suspended on a foreign Effect", () => {
 
   test("finds one that is over, but has not been resumed", () =>
     run(Effect.gen(function*() {
+      const over = Deferred.makeUnsafe<void>()
       const g = greenlet(function*() {
         try {
-          yield* Effect.sleep(15)
+          yield* Deferred.await(over)
         } catch (e) {
           return e
         }
       })
       yield* leave(g)
-      yield* Effect.sleep(20)
+      yield* Deferred.succeed(over, undefined)
       const error = new Error("thrown")
       expect(yield* g.throw(error)).toBe(error)
     })))
