@@ -317,14 +317,15 @@ describe("interruption from outside", () => {
     run(Effect.gen(function*() {
       let fiber: Fiber.Fiber<unknown, unknown> | undefined
       const g = greenlet(() =>
-        Effect.withFiber((itself) => {
-          fiber = itself
-          return Effect.forever(call(() => {}))
+        Effect.gen(function*() {
+          fiber = Fiber.getCurrent()
+          for (;;) yield* call(() => {})
         })
       )
       yield* Effect.exit(Effect.timeout(g.switch(), 1))
       const result = yield* greenlet(function*() {
         fiber!.interruptUnsafe()
+        yield* Effect.sleep(5)
         return yield* g.switch()
       }).switch()
       expect(result).toBeInstanceOf(GreenletExit)
