@@ -84,6 +84,12 @@ export class GreenletFiber {
   jump: Microthread | undefined = undefined
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
+  /** Did that push frames, as `call` does, and are they on the greenlet's stack above its Effect? */
+  private calling = false
+  /** Is that said to the greenlet? */
+  private expects = false
+  /** What those frames end with, as the race or timeout around them was decided otherwise. */
+  private unwinding: unknown = undefined
   /** Who wants to know when it goes on. */
   private waiters: Array<() => void> | undefined = undefined
   /** `thread.watch` has stopped it. */
@@ -146,9 +152,14 @@ export class GreenletFiber {
     return this.task !== undefined || this.pause !== undefined
   }
 
-  /** Is it suspended in a switch of a child fiber, which is no longer waited for? */
+  /** Is it suspended in a switch or a call of a child fiber, which is no longer waited for? */
   get givenUp(): boolean {
-    return this.task !== undefined && this.proxy?.performed === true
+    return this.task !== undefined && (this.calling || this.proxy?.performed === true)
+  }
+
+  /** The same of it, or of one whose Effect is above it. */
+  get somethingGivenUp(): boolean {
+    return this.givenUp || this.above?.somethingGivenUp === true
   }
 
   /** Has it said how its Effect ended, or where its operation leads? */
@@ -162,6 +173,14 @@ export class GreenletFiber {
     if (this.spent) this.retire()
     if (this.interrupting) {
       this.interrupting = false
+      this.exit = interrupted
+      return "ended"
+    }
+    for (let { below } = this; below !== undefined; below = below.below) {
+      if (!below.givenUp || below.unwinding !== undefined) continue
+      // its frames ran on when that was decided
+      below.unwinding = new GreenletExit(decided)
+      this.thrown = { error: below.unwinding }
       this.exit = interrupted
       return "ended"
     }
@@ -191,6 +210,7 @@ export class GreenletFiber {
 
   /** Continues with the outcome of an operation, or, after a wait, with whatever ended the wait. */
   continue(exit: Exit.Exit<unknown, unknown>): Outcome {
+    this.endCall()
     if (this.exit !== undefined) return this.outcome()
     const { gate } = this
     const open = gate.open
@@ -207,6 +227,8 @@ export class GreenletFiber {
 
   /** Throws into it: at once where it performed an operation, else after interrupting the Effect in progress. */
   throw(error: unknown): Outcome {
+    if (this.givenUp && error === this.unwinding) return this.continue(Exit.void)
+    this.endCall()
     if (this.exit !== undefined) {
       this.thrown = { error }
       return this.outcome()
@@ -274,7 +296,9 @@ export class GreenletFiber {
     this.pause = undefined
     if (this.preempted) return
     const greenlet = this.greenlet
-    if (greenlet.state === WAITING) {
+    if (this.calling) {
+      this.giveUpCall()
+    } else if (greenlet.state === WAITING && greenlet.fiber?.top === this) {
       greenlet.state = SUSPENDED
       greenlet.thread.wake(greenlet)
       greenlet.waited()
@@ -282,14 +306,46 @@ export class GreenletFiber {
       // parked, so only an interrupt from outside can have woken it
       this.resume = undefined
       this.spent = true
-      if (greenlet.thread.current === greenlet) this.interrupting = true
+      if (this.runs) this.interrupting = true
       else greenlet.interrupted()
+      greenlet.thread.wake(greenlet)
     } else if (this.givenUp) {
       greenlet.reclaims()
     } else {
       // something was thrown into it while it let the event loop have a turn
       greenlet.thread.wake(greenlet)
     }
+  }
+
+  /** Does its greenlet run, and not wait? */
+  private get runs(): boolean {
+    const { greenlet } = this
+    return greenlet.thread.current === greenlet && greenlet.state !== WAITING
+  }
+
+  /** The frames that a child fiber's call has pushed are gone. */
+  private endCall(): void {
+    if (!this.calling) return
+    this.calling = this.expecting = false
+    this.unwinding = undefined
+  }
+
+  /** May the child still be given up? */
+  private set expecting(on: boolean) {
+    if (on === this.expects) return
+    this.expects = on
+    this.greenlet.expects(on)
+  }
+
+  /** Ends the frames that a child fiber's call has pushed: the child is no longer waited for. */
+  private giveUpCall(): void {
+    const { greenlet } = this
+    const { thread } = greenlet
+    this.expecting = false
+    // if they run, `begin` sees it
+    if (this.unwinding !== undefined || (this.runs && thread.looping)) return
+    this.unwinding = greenlet.givesUp()
+    thread.wake(greenlet)
   }
 
   /** Calls `f` when it has gone on, or been given up. */
@@ -322,8 +378,10 @@ export class GreenletFiber {
       if (this.pause !== undefined) return "pausing"
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
+      const frame = this.greenlet.code
       try {
         this.jump = proxy.operation.perform(this.greenlet)
+        if (this.greenlet.code !== frame) this.calling = this.expecting = true
       } catch (error) {
         this.greenlet.inbox = undefined
         return this.continue(failureOf(error))
@@ -351,6 +409,7 @@ export class GreenletFiber {
 
   private retire(): void {
     this.spent = false
+    this.endCall()
     if (this.fiber === undefined) return
     this.proxy = undefined
     this.pause = undefined
@@ -363,6 +422,8 @@ export class GreenletFiber {
 }
 
 const interrupted = Exit.interrupt()
+
+const decided = "the race or timeout around the call was decided otherwise"
 
 const noGreenlet =
   "a fiber forked by a greenlet is no greenlet and cannot switch: switch from the body itself, or use a channel"

@@ -198,6 +198,12 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     this.thread.reclaim(this)
   }
 
+  override givesUp(): unknown {
+    const error = this.interrupted()
+    this.reclaims()
+    return error
+  }
+
   /** @internal throws if it cannot be switched to, see unswitchable.ts */
   requireSwitchable(): void {}
 }

@@ -198,15 +198,31 @@ export abstract class Microthread {
     return this
   }
 
+  /**
+   * Its body waits for an Effect, such as a timeout or a race, while what that has called goes on: something may come from
+   * outside, whatever it waits for else. So it is from `true` to `false`.
+   */
+  expects(_something: boolean): void {}
+
   /** Its wait is over, and it can be resumed. */
   waited(): void {}
 
   /**
    * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with `GreenletExit`
-   * when somebody next resumes it.
+   * when somebody next resumes it. Returns the error that it resumes with.
    */
-  interrupted(): void {
-    this.raise(new GreenletExit("the fiber of this greenlet was interrupted"))
+  interrupted(): unknown {
+    const error = new GreenletExit("the fiber of this greenlet was interrupted")
+    this.raise(error)
+    return error
+  }
+
+  /**
+   * Its body has put a call under a timeout or in a race, that was decided otherwise, and what was called is suspended: it
+   * resumes with an error, to end. Returns the error.
+   */
+  givesUp(): unknown {
+    return this.interrupted()
   }
 
   /**

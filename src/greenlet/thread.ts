@@ -187,7 +187,7 @@ class ThreadState {
       case WAITING:
         this.parked = g
         for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
-          if (r.fiber?.top.givenUp === true) this.reclaim(r, true)
+          if (r.fiber?.somethingGivenUp === true) this.reclaim(r, true)
         }
         return undefined
       case OUTSIDE:

@@ -36,7 +36,7 @@ export class Scheduler {
   runcount = 0
   /** The tasklets inside `run`, the innermost last: who is revived when the ring runs empty. */
   readonly watchdogs: Array<Tasklet> = []
-  /** How many tasklets wait for a foreign Effect. */
+  /** How many tasklets wait for a foreign Effect, alone or while it goes on with something else that it waits for. */
   outside = 0
   /** The tasklet in `run` that waits for other threads when nobody is runnable. */
   threadblock: Tasklet | undefined = undefined
@@ -60,8 +60,9 @@ export class Scheduler {
     this.attend()
     const outside = thread.main
     outside.waits = () => this.main.waits()
+    outside.expects = (something) => this.main.expects(something)
     outside.waited = () => this.main.waited()
-    outside.interrupted = () => this.main.interrupted()
+    outside.interrupted = outside.givesUp = () => this.main.interrupted()
     outside.reclaims = () => this.main.reclaims()
     outside.abandoned = () => this.abandoned()
   }

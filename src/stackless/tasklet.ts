@@ -570,15 +570,19 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     return this.scheduler.waits(this)
   }
 
+  override expects(something: boolean): void {
+    this.scheduler.outside += something ? 1 : -1
+  }
+
   override waited(): void {
     this.scheduler.ready(this)
   }
 
-  override interrupted(): void {
-    this.raise(new TaskletExit("the fiber of this tasklet was interrupted"))
-    if (!this.blocked && this.right !== undefined) return
-    this.unblock()
-    this.scheduler.insert(this)
+  override interrupted(): unknown {
+    const error = new TaskletExit("the fiber of this tasklet was interrupted")
+    this.raise(error)
+    this.reclaims()
+    return error
   }
 
   /** @internal */

@@ -1,9 +1,9 @@
 /** The hub: waiting for the outside, and having nothing left to wait for. */
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Option } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
 import { call, getcurrent, greenlet, withThread } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
-import { caught, program, realProgram, softProgram } from "./program.ts"
+import { caught, program, realProgram, softProgram, type Steps } from "./program.ts"
 
 /** The time, in whole seconds: the virtual clock goes by milliseconds. */
 const seconds = () => Math.round(gevent.gethub().now() / 1000)
@@ -151,6 +151,49 @@ describe("fibers that are no greenlets", () => {
     yield* gevent.sleep()
     yield* queue.put(1)
     expect(yield* getter.get()).toBe(1)
+  })
+
+  program("end a call that takes too long with GreenletExit, and go on", function*({ body, lines, log }) {
+    const semaphore = new gevent.Semaphore(0)
+    const greenlet = gevent.spawn(body(function*() {
+      const called = function*(): Steps {
+        try {
+          yield* semaphore.acquire()
+        } finally {
+          yield* gevent.sleep(1)
+          log("finally")
+        }
+      }
+      log(Option.isNone(yield* Effect.timeoutOption(call(called), "1 second")))
+      yield* gevent.sleep(1)
+      return "end"
+    }))
+    expect(yield* greenlet.get()).toBe("end")
+    expect(lines).toEqual(["finally", true])
+    // it has left the line
+    semaphore.release()
+    expect(semaphore.counter).toBe(1)
+  })
+
+  test("whose main is interrupted let it wait in its finally", async () => {
+    const lines: Array<string> = []
+    const whole = Effect.gen(function*() {
+      const main = yield* Effect.forkChild(
+        call(function*() {
+          try {
+            yield* gevent.sleep(60)
+          } finally {
+            yield* gevent.sleep(0.001)
+            lines.push("slept")
+          }
+        }),
+        { startImmediately: true }
+      )
+      yield* Effect.sleep(1)
+      yield* Fiber.interrupt(main)
+    })
+    await Effect.runPromise(withThread(whole))
+    expect(lines).toEqual(["slept"])
   })
 
   program("race for several things", function*({ body }) {

@@ -17,6 +17,7 @@ type Op =
   | { readonly op: "raise" | "return" | "trace" | "effect" | "many"; readonly value: number }
   | { readonly op: "try"; readonly ops: ReadonlyArray<Op>; readonly final: ReadonlyArray<Op> }
   | { readonly op: "call"; readonly ops: ReadonlyArray<Op> }
+  | { readonly op: "call in time"; readonly ops: ReadonlyArray<Op>; readonly value: number }
 
 const on = fc.nat(size)
 const value = fc.nat(9)
@@ -30,7 +31,8 @@ const { ops } = fc.letrec<{ op: Op; ops: ReadonlyArray<Op> }>((tie) => ({
     fc.record({ op: fc.constantFrom("interrupt", "have interrupted", "interrupt later"), on, value }),
     fc.record({ op: fc.constantFrom("raise", "return", "trace", "effect", "effect", "many"), value }),
     fc.record({ op: fc.constant("try"), ops: tie("ops"), final: tie("ops") }),
-    fc.record({ op: fc.constant("call"), ops: tie("ops") })
+    fc.record({ op: fc.constant("call"), ops: tie("ops") }),
+    fc.record({ op: fc.constant("call in time"), ops: tie("ops"), value })
   ) as fc.Arbitrary<Op>
 }))
 
@@ -144,6 +146,9 @@ const interfereWith = ({ bodies, gear, main }: Program): Effect.Effect<void, unk
             break
           case "call":
             yield* call(inGear(gear, () => exec(gear, op.ops)))
+            break
+          case "call in time":
+            yield* Effect.timeoutOption(call(inGear(gear, () => exec(gear, op.ops))), op.value % 3)
         }
       }
       return undefined

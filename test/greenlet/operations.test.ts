@@ -1,5 +1,5 @@
 /** Operations are Effects: piped, raced, timed out, run from outside; and how they are interrupted. */
-import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import {
   call,
   getcurrent,
@@ -11,6 +11,7 @@ import {
   withThread
 } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
+import type { Steps } from "../conformance/gear.ts"
 import { as, decidedMeanwhile, kinds, main, run } from "./bodies.ts"
 
 const echo = () =>
@@ -172,6 +173,85 @@ describe.each(kinds)("in a %s body", (kind) => {
         return Exit.isFailure((yield* Effect.exit(Effect.timeout(other.switch(), 5))) as Exit.Exit<unknown>)
       }))
       expect(yield* g.switch()).toBe(true)
+    }))
+
+  test.each(["an Effect", "a switch"])(
+    "a call under a timeout ends with GreenletExit where it waits, in %s",
+    (where) =>
+      main(function*() {
+        const log: Array<unknown> = []
+        const other = greenlet(function*() {
+          yield* Effect.never
+        })
+        const g = greenlet(as(kind, function*() {
+          const called = function*(): Steps<void> {
+            try {
+              yield* where === "a switch" ? other.switch() : Effect.never
+            } catch (error) {
+              log.push(error instanceof GreenletExit)
+              throw error
+            } finally {
+              yield* Effect.sleep(1)
+              log.push("finally")
+            }
+          }
+          const result = yield* Effect.timeoutOption(call(called), 5)
+          log.push(Option.isNone(result), yield* echo().switch("still works"))
+          yield* Effect.sleep(1)
+          return "end"
+        }))
+        expect(yield* g.switch()).toBe("end")
+        expect(log).toEqual([true, "finally", true, "still works"])
+      })
+  )
+
+  test.each(["waits", "ends"])(
+    "a call that decides the race against itself goes on to where it %s",
+    (what) =>
+      main(function*() {
+        const log: Array<unknown> = []
+        const g = greenlet(as(kind, function*() {
+          const deferred = Deferred.makeUnsafe<string>()
+          const called = function*(): Steps<string> {
+            yield* Deferred.succeed(deferred, "decided")
+            log.push("runs on")
+            try {
+              if (what === "waits") yield* Effect.never
+            } catch (error) {
+              log.push(error instanceof GreenletExit)
+            }
+            return "called"
+          }
+          return yield* Effect.raceFirst(Deferred.await(deferred), call(called))
+        }))
+        expect(yield* g.switch()).toBe("decided")
+        expect(log).toEqual(what === "waits" ? ["runs on", true] : ["runs on"])
+      })
+  )
+
+  test("what is thrown into a call under a timeout comes out of it, before the time is over and after", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const error = new Error("thrown")
+      const g: Greenlet = greenlet(as(kind, function*() {
+        const called = function*(): Steps<void> {
+          try {
+            yield* g.parent!.switch()
+          } finally {
+            log.push("finally")
+          }
+        }
+        yield* Effect.timeoutOption(call(called), "1 hour")
+      }))
+      yield* g.switch()
+      let caught: unknown
+      try {
+        yield* g.throw(error)
+      } catch (e) {
+        caught = e
+      }
+      expect([caught, ...log]).toEqual([error, "finally"])
+      expect(g.dead).toBe(true)
     }))
 
   test("a race that is decided while others run is over when they stop", () =>

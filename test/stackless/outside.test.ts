@@ -1,6 +1,7 @@
 /** Waiting for foreign Effects, and fibers that are no tasklets. */
 import { Deferred, Effect, Fiber, Option } from "effect"
 import {
+  call,
   channel,
   getmain,
   getruncount,
@@ -14,7 +15,7 @@ import {
 } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { check } from "./invariants.ts"
-import { errorOf, inBothGears, main, mainOnVirtualClock, onThread } from "./program.ts"
+import { errorOf, inBothGears, main, mainOnVirtualClock, onThread, type Steps } from "./program.ts"
 
 inBothGears("a tasklet that waits for a foreign Effect", () => {
   test("leaves the ring, and the others go on", () =>
@@ -226,6 +227,35 @@ inBothGears("a timeout in a body", () => {
       yield* run()
       expect(c.balance).toBe(0)
     }))
+
+  test.each(["a channel", "an Effect"])(
+    "ends a call with TaskletExit where it waits, for %s",
+    (what) =>
+      main(function*() {
+        const said: Array<unknown> = []
+        const c = channel<number>()
+        const t = tasklet(function*() {
+          const called = function*(): Steps<void> {
+            try {
+              yield* what === "a channel" ? c.receive() : Effect.never
+            } catch (error) {
+              said.push(error instanceof TaskletExit)
+              throw error
+            } finally {
+              yield* schedule()
+              said.push("finally")
+            }
+          }
+          said.push(yield* Effect.timeoutOption(call(called), 3))
+          yield* sleep(1)
+          said.push("end")
+        })()
+        yield* run()
+        expect(said).toEqual([true, "finally", Option.none(), "end"])
+        expect(c.balance).toBe(0)
+        check([c], [t])
+      })
+  )
 
   test("a timeout around schedule puts the tasklet back where it can run", () =>
     main(function*() {

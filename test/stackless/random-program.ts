@@ -67,6 +67,7 @@ export const steps = [
   "sleep",
   "foreign",
   "timeout",
+  "callInTime",
   "many",
   "outsider",
   "wakeOutsider",
@@ -203,6 +204,10 @@ export class Program {
         return yield* Effect.promise(() => Promise.resolve())
       case "timeout":
         return void (yield* Effect.timeoutOption(c.receive(), 0))
+      case "callInTime": {
+        const steps = this.work(a)
+        return void (yield* Effect.timeoutOption(call(() => steps), b))
+      }
       case "select":
         return void (yield* select({ x: this.channels[0]!.receive(), y: this.channels[1]!.send(b) }))
       case "selectDefault":

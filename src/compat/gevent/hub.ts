@@ -111,11 +111,14 @@ export class Hub extends KernelGreenlet {
     this.follow()
     const { main } = thread
     main.waits = () => this.waitsOutside(main)
+    main.expects = (something) => something ? this.ref() : this.unref()
     main.waited = () => this.isWoken(main)
-    main.interrupted = () => this.interrupts(main)
+    main.interrupted = main.givesUp = () => this.interrupts(main)
     main.abandoned = () => {
       this.forget(main)
       this.disarm()
+      // it looks for timers anew when somebody lets it
+      this.wake()
     }
     const raise = main.raise.bind(main)
     main.raise = (error) => {
@@ -326,9 +329,11 @@ export class Hub extends KernelGreenlet {
   }
 
   /** @internal the fiber of `g` was interrupted from outside while it was parked */
-  interrupts(g: Microthread): void {
-    g.raise(new GreenletExit("the fiber of this greenlet was interrupted"))
-    this.runCallback(() => g.dead ? undefined : this.to(g))
+  interrupts(g: Microthread): unknown {
+    const error = new GreenletExit("the fiber of this greenlet was interrupted")
+    g.raise(error)
+    this.runCallback(() => g.raising ? this.to(g) : undefined)
+    return error
   }
 
   /** @internal `g` gets an error: what it waited for must not resume it any more */
@@ -827,12 +832,21 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
     return this.hub.waitsOutside(this)
   }
 
+  override expects(something: boolean): void {
+    if (something) this.hub.ref()
+    else this.hub.unref()
+  }
+
   override waited(): void {
     this.hub.isWoken(this)
   }
 
-  override interrupted(): void {
-    this.hub.interrupts(this)
+  override interrupted(): unknown {
+    return this.hub.interrupts(this)
+  }
+
+  override givesUp(): unknown {
+    return this.interrupted()
   }
 }
 
