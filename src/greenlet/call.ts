@@ -50,6 +50,9 @@ const enter = (current: Microthread, made: unknown): Microthread => {
  * Calls a body on the current greenlet's own stack and gives back what it returns; what it throws is thrown here. Depth
  * costs memory and nothing else: a million nested calls work, and a resume costs the same at any depth.
  *
+ * Under a timeout or in a race, in a body, that is decided otherwise, it ends with `GreenletExit` where it waits, a tasklet's
+ * with `TaskletExit`, and the body goes on when its `finally` blocks have run.
+ *
  * Run from outside, it runs `f` as the thread's main greenlet: `Effect.runPromise(call(program))` is how a whole ported
  * program runs, with everything it does at its top level done by main.
  *
