@@ -182,7 +182,7 @@ test("a sample of the programs that tell the time do on the real clock what the 
   // those that hang on a tie between timers do something else now and then
   const programs: Array<Program> = []
   for (const program of sample) {
-    const attempts = await Promise.all([0, 1, 2, 3, 4, 5].map((attempt) => differs(program, attempt, "virtual")))
+    const attempts = await Promise.all(Array.from({ length: 10 }, (_, attempt) => differs(program, attempt, "virtual")))
     if (!attempts.includes(true)) programs.push(program)
   }
   expect(programs.length).toBeGreaterThan(10)
@@ -191,7 +191,7 @@ test("a sample of the programs that tell the time do on the real clock what the 
   // on a machine that is busy some are late: they have another chance, each by itself
   const late: Array<string> = []
   for (const program of programs.filter((_, index) => !together[index])) {
-    let chances = 10
+    let chances = 40
     while (chances > 0 && !await onTime(program)) chances--
     if (chances === 0) late.push(program.name)
   }
