@@ -86,8 +86,6 @@ export class GreenletFiber {
   proxy: Proxy | undefined = undefined
   /** Did that push frames, as `call` does, and are they on the greenlet's stack above its Effect? */
   private calling = false
-  /** Is that said to the greenlet? */
-  private expects = false
   /** What those frames end with, as the race or timeout around them was decided otherwise. */
   private unwinding: unknown = undefined
   /** Who wants to know when it goes on. */
@@ -227,7 +225,7 @@ export class GreenletFiber {
 
   /** Throws into it: at once where it performed an operation, else after interrupting the Effect in progress. */
   throw(error: unknown): Outcome {
-    if (this.givenUp && error === this.unwinding) return this.continue(Exit.void)
+    if (this.unwinding !== undefined && error === this.unwinding && this.givenUp) return this.continue(Exit.void)
     this.endCall()
     if (this.exit !== undefined) {
       this.thrown = { error }
@@ -291,6 +289,8 @@ export class GreenletFiber {
 
   /** The gate keeps its continuation: it was woken. */
   wake(task: () => void): void {
+    // what was expected from outside has come
+    if (this.calling && this.task === undefined) this.greenlet.expects(false)
     this.task = task
     // what interrupts it ends its pause
     this.pause = undefined
@@ -326,22 +326,15 @@ export class GreenletFiber {
   /** The frames that a child fiber's call has pushed are gone. */
   private endCall(): void {
     if (!this.calling) return
-    this.calling = this.expecting = false
+    this.calling = false
     this.unwinding = undefined
-  }
-
-  /** May the child still be given up? */
-  private set expecting(on: boolean) {
-    if (on === this.expects) return
-    this.expects = on
-    this.greenlet.expects(on)
+    if (this.task === undefined) this.greenlet.expects(false)
   }
 
   /** Ends the frames that a child fiber's call has pushed: the child is no longer waited for. */
   private giveUpCall(): void {
     const { greenlet } = this
     const { thread } = greenlet
-    this.expecting = false
     // if they run, `begin` sees it
     if (this.unwinding !== undefined || (this.runs && thread.looping)) return
     this.unwinding = greenlet.givesUp()
@@ -381,7 +374,8 @@ export class GreenletFiber {
       const frame = this.greenlet.code
       try {
         this.jump = proxy.operation.perform(this.greenlet)
-        if (this.greenlet.code !== frame) this.calling = this.expecting = true
+        this.calling = this.greenlet.code !== frame
+        if (this.calling && this.task === undefined) this.greenlet.expects(true)
       } catch (error) {
         this.greenlet.inbox = undefined
         return this.continue(failureOf(error))
