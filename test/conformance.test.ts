@@ -92,6 +92,27 @@ const command = async (...args: Array<string>) => {
   return { code, printed: printed.join("\n").split("\n"), complaint: complaints.join("\n") }
 }
 
+test("what a body sets when its thread ends does not reach the next program", async () => {
+  const program = (name: string, ...first: Array<unknown>) => ({
+    name,
+    channels: ["a"],
+    bodies: { t1: [...first, ["receive", "a"]] },
+    main: [["spawn", "t1"], ["run"]],
+    trace: [
+      "main spawn t1",
+      "main spawn t1 -> t1",
+      "main run",
+      "t1 start",
+      "t1 receive a",
+      "main run -> none",
+      "main end run=1 ring=main t1=asb a=-1[t1]"
+    ]
+  })
+  const sets = program("sets", ["try", [["receive", "a"]], [], [["callbacks", 1]]])
+  const { printed } = await command(file("stackless-1.jsonl", sets, program("is told"), sets, program("is told")))
+  expect(printed.at(-1)).toBe("8 passed, 0 failed")
+})
+
 test("a file whose programs all pass is counted, and the exit code is 0", async () => {
   const { code, complaint, printed } = await command(file("greenlet-right.jsonl", program, program))
   expect(printed).toEqual([

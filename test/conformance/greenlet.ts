@@ -3,7 +3,16 @@ import * as G from "effect-stackless/greenlet"
 import type { Gear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
-import { AssertionError, type ErrorClass, KeyError, lookup, sorted, str, ZeroDivisionError } from "./python.ts"
+import {
+  AssertionError,
+  type ErrorClass,
+  KeyError,
+  lookup,
+  RuntimeError,
+  sorted,
+  str,
+  ZeroDivisionError
+} from "./python.ts"
 
 /** Targets are names of greenlets, or `parent`: the current one's, or itself for want of one. */
 export type GreenletOp =
@@ -19,6 +28,7 @@ const errors = new Map<string, ErrorClass>([
   ["KeyError", KeyError],
   ["GreenletExit", G.GreenletExit],
   ["ZeroDivisionError", ZeroDivisionError],
+  ["RuntimeError", RuntimeError],
   ["AttributeError", G.AttributeError],
   ["error", G.GreenletError]
 ])

@@ -68,6 +68,8 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
 
   /** The main program. */
   *run(): Steps<void> {
+    // bodies of the program before, which went on when their thread ended, may have set callbacks
+    this.detach()
     for (const op of this.main) {
       try {
         yield* this.exec([op])

@@ -13,6 +13,11 @@ export class ZeroDivisionError extends Error {
   override readonly name = "ZeroDivisionError"
 }
 
+/** The layers above the greenlets have their own. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError"
+}
+
 /** An op that no layer knows. */
 export class AssertionError extends Error {
   override readonly name = "AssertionError"
