@@ -265,8 +265,10 @@ export class GreenletFiber {
   /** Its fiber has turned out to be interrupted. */
   spend(): void {
     const { exit } = this
-    // the Effect that was in progress let nobody interrupt it
-    if (exit?._tag === "Success" && this.thrown === undefined) this.interrupting = true
+    // the Effect that was in progress had not made a step yet
+    if (this.busy && exit === undefined) this.exit = interrupted
+    // or it let nobody interrupt it
+    else if (exit?._tag === "Success" && this.thrown === undefined) this.interrupting = true
     this.resume = undefined
     this.spent = true
   }

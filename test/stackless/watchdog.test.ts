@@ -286,6 +286,35 @@ describe("a watchdog and hard tasklets", () => {
       expect([v.nestingLevel, v.ignoreNesting]).toEqual([1, true])
       for (const x of [t, u, v]) yield* x.kill()
     }))
+
+  test.each([
+    [
+      "in a generator body",
+      tasklet(function*() {
+        for (let i = 0; i < 5; i++) yield* Effect.map(Effect.sync(() => i), (i) => i + 1)
+      })
+    ],
+    ["in a body that is an Effect", tasklet(() => Effect.repeat(Effect.void, { times: 20 }))]
+  ])(
+    "wherever it interrupts an Effect %s, the tasklet can be killed there, or goes on",
+    (_, start) =>
+      main(function*() {
+        let interrupts = 0
+        for (let timeout = 1;; timeout++) {
+          const killed = start()
+          if ((yield* run({ timeout, ignoreNesting: true })) === undefined) break
+          interrupts++
+          yield* killed.kill()
+          expect(killed.alive).toBe(false)
+          const goingOn = start()
+          yield* run({ timeout, ignoreNesting: true })
+          goingOn.insert()
+          yield* run()
+          expect(goingOn.alive).toBe(false)
+        }
+        expect(interrupts).toBeGreaterThan(10)
+      })
+  )
 })
 
 describe("atomic", () => {
