@@ -394,6 +394,7 @@ export class GreenletFiber {
   private takeTask(): () => void {
     const task = this.task!
     this.task = undefined
+    this.gate.uncounted = WAKING_UP
     return task
   }
 
@@ -478,6 +479,12 @@ const parkSpent: Effect.Effect<void> = Effect.withFiber((fiber) => {
   })
 })
 
+/**
+ * The steps of a fiber that goes on after a wake-up: Effect's own, and the one that was refused when it was stopped. Were
+ * they counted, one that is stopped after so few would never get on.
+ */
+const WAKING_UP = 2
+
 const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as Gate).open!
 
 // ---- the gate -------------------------------------------------------------------------------------------------------
@@ -494,6 +501,8 @@ export class Gate implements Scheduler.Scheduler {
   readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
   /** The open fiber has run for long, and is to let the event loop have a turn. */
   pausing = false
+  /** How many of the next steps of the open fiber `watch` is not asked about. */
+  uncounted = 0
   /** The fiber that was refused just now: the next task is its continuation. */
   private refused: GreenletFiber | undefined = undefined
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -532,7 +541,7 @@ export class Gate implements Scheduler.Scheduler {
       // it has told what comes next, and is about to park
       if (open.settled) return false
       const { watch } = this.thread
-      if (watch !== undefined && watch(open.greenlet)) open.preempted = true
+      if (watch !== undefined && --this.uncounted < 0 && watch(open.greenlet)) open.preempted = true
       // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
       else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {
         this.pausing = true

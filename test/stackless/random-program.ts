@@ -95,6 +95,7 @@ export class Program {
   private left = 120
   private meddled = 0
   private mainsFiber: Fiber.Fiber<unknown, unknown> | undefined
+  private readonly outsiders: Array<Fiber.Fiber<unknown, unknown>> = []
   private readonly steps: ReadonlyArray<Step>
   private readonly checks: boolean
 
@@ -223,12 +224,12 @@ export class Program {
         for (let i = 0; i < 17_000; i++) yield* schedule()
         return
       case "outsider":
-        Effect.runFork(Effect.andThen(Effect.repeat(Effect.sleep(0), { times: a }), this.meddling(b, t)))
+        this.fork(Effect.andThen(Effect.repeat(Effect.sleep(0), { times: a }), this.meddling(b, t)))
         return
       case "wakeOutsider": {
         // it runs at once, while the tasklet still does
         const deferred = Deferred.makeUnsafe<void>()
-        Effect.runFork(Effect.andThen(Deferred.await(deferred), this.meddling(b, getcurrent(), t)))
+        this.fork(Effect.andThen(Deferred.await(deferred), this.meddling(b, getcurrent(), t)))
         return yield* Deferred.succeed(deferred, undefined)
       }
       case "interrupt":
@@ -263,13 +264,17 @@ export class Program {
     try {
       if (n % 7 === 6) this.mainsFiber?.interruptUnsafe()
       else if (how === 0) interrupt(t)
-      else if (how === 1) Effect.runFork(t.kill({ pending: true }))
-      else if (how === 2) Effect.runFork(n % 2 === 0 ? c.receive() : c.send(n))
+      else if (how === 1) this.fork(t.kill({ pending: true }))
+      else if (how === 2) this.fork(n % 2 === 0 ? c.receive() : c.send(n))
       else if (n % 2 === 0) t.insert()
       else t.remove()
     } catch {
       // it is not possible just now
     }
+  }
+
+  private fork(effect: Effect.Effect<unknown, unknown>): void {
+    this.outsiders.push(Effect.runFork(effect))
   }
 
   private meddling(how: number, ...among: ReadonlyArray<Tasklet>): Effect.Effect<void> {
@@ -285,6 +290,12 @@ export class Program {
     me.blockTrap = false
     me.setAtomic(false)
     this.left = 0
+    for (const outsider of this.outsiders) outsider.interruptUnsafe()
+    try {
+      yield* schedule()
+    } catch {
+      // one of them has killed main, which is told of it now
+    }
     for (const t of this.tasklets) {
       t.blockTrap = false
       for (let tries = 0; t.alive && tries < 10 && !t.isMain; tries++) {

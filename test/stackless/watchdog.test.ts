@@ -265,6 +265,19 @@ describe("a watchdog and hard tasklets", () => {
       expect(interrupts).toBeGreaterThan(3)
     }))
 
+  test("lets an Effect get on by a step at least, however short its time is", () =>
+    main(function*() {
+      const t = tasklet(() => Effect.repeat(Effect.void, { times: 20 }))()
+      let interrupts = 0
+      while (yield* run({ timeout: 1 })) {
+        interrupts++
+        expect(interrupts).toBeLessThan(2000)
+        t.insert()
+      }
+      expect(interrupts).toBeGreaterThan(20)
+      expect(t.alive).toBe(false)
+    }))
+
   test("leaves an Effect in a generator body alone, unless it is told to ignore nesting", () =>
     main(function*() {
       const work = Effect.gen(function*() {
