@@ -76,3 +76,6 @@ export class EffectFrame implements Frame {
     }
   }
 }
+
+/** @internal */
+export const isEffectFrame = (frame: Frame): boolean => frame instanceof EffectFrame

@@ -38,8 +38,8 @@ const rememberFailure = (error: unknown): void => {
 
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
-/** What a body sees of a cause: the failure, else the defect, itself; an interrupt is `GreenletExit`. */
-export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
+/** What the body of `g` sees of a cause: the failure, else the defect, itself; an interrupt is an exit of its kind. */
+export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) {
       rememberFailure(reason.error)
@@ -49,7 +49,7 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   for (const reason of cause.reasons) {
     if (Cause.isDieReason(reason)) return reason.defect
   }
-  return new GreenletExit("interrupted")
+  return g.exit("interrupted")
 }
 
 /** What Effect sees of an error that a body threw. */
@@ -286,7 +286,7 @@ export class GreenletFiber {
     }
     if (exit._tag === "Success") return exit.value
     if (Cause.hasInterrupts(exit.cause)) this.spent = true
-    throw errorOf(exit.cause)
+    throw errorOf(exit.cause, this.greenlet)
   }
 
   /** The gate keeps its continuation: it was woken. */
@@ -614,8 +614,12 @@ const performHard = (
   try {
     next = operation.perform(current)
   } catch (error) {
-    current.inbox = undefined
-    return failureOf(error)
+    const dropped = current.thread.ending ? current.thread.drop(current) : undefined
+    if (dropped === undefined) {
+      current.inbox = undefined
+      return failureOf(error)
+    }
+    next = dropped
   }
   if (next === current && frame === current.code) {
     // it has its value at once: the fiber goes straight on

@@ -5,6 +5,7 @@
  */
 export { call } from "./call.ts"
 export { developmentMode, type ReportForgotten } from "./development.ts"
+export { isEffectFrame } from "./effect-frame.ts"
 export { AttributeError, GreenletError, GreenletExit, SystemError, ValueError } from "./errors.ts"
 export { failureOf, starterOf } from "./fiber.ts"
 export type { Frame } from "./frame.ts"

@@ -147,6 +147,12 @@ export abstract class Microthread {
     return (raisingStates >> this.state & 1) !== 0
   }
 
+  /** @internal is it an error that ends an Effect for which it waited? */
+  get raisesInEffect(): boolean {
+    const effect = this.fiber?.top
+    return this.state === RAISING && effect?.busy === true && effect.resume === undefined && effect.proxy === undefined
+  }
+
   /** Has it not been resumed yet? */
   get unstarted(): boolean {
     return this.state === UNSTARTED || this.state === DOOMED
@@ -207,12 +213,17 @@ export abstract class Microthread {
   /** Its wait is over, and it can be resumed. */
   waited(): void {}
 
+  /** The error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
+  exit(message: string): Error {
+    return new GreenletExit(message)
+  }
+
   /**
-   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with `GreenletExit`
-   * when somebody next resumes it. Returns the error that it resumes with.
+   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `exit` when
+   * somebody next resumes it. Returns the error that it resumes with.
    */
   interrupted(): unknown {
-    const error = new GreenletExit("the fiber of this greenlet was interrupted")
+    const error = this.exit("the fiber of this greenlet was interrupted")
     this.raise(error)
     return error
   }
@@ -251,7 +262,7 @@ export abstract class Microthread {
 
   /** Its thread ends, and it has not: the error to end it with. */
   orphaned(): unknown {
-    return new GreenletExit("the thread of this greenlet has ended")
+    return this.exit("the thread of this greenlet has ended")
   }
 
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */

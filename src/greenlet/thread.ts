@@ -138,6 +138,7 @@ class ThreadState {
       } catch (error) {
         if (operation !== undefined) {
           g.raise(error)
+          if (this.ending) g = this.switchTo(g, this.drop(g) ?? g)
         } else {
           g = this.switchTo(g, this.threw(g, error))
         }
@@ -236,7 +237,7 @@ class ThreadState {
       }
     }
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
-    if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause))
+    if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
     g.push(new EffectFrame(g, value))
     return g
   }
@@ -487,6 +488,7 @@ class ThreadState {
       const [g] = this.alive ?? []
       if (g === undefined) {
         this.ended = true
+        this.main.orphaned()
         this.main.state = DEAD
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
@@ -509,12 +511,24 @@ class ThreadState {
     return endNext()
   })
 
+  /** @internal interrupts the fiber that stands for main, and waits until it has left */
+  readonly dismissHost: Effect.Effect<void> = Effect.withFiber((fiber) =>
+    this.host === undefined || this.runsOn(fiber) ? Effect.void : Fiber.interrupt(this.host)
+  )
+
   /** While the thread ends, main and the greenlet that ends are the only ones to run: `g` may not switch to `next`. */
   private refuse(g: Microthread, next: Microthread): Microthread {
     if (g === this.main || g.dead) return next
-    if (--this.patience > 0) {
-      return g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
-    }
+    return this.drop(g) ??
+      g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
+  }
+
+  /**
+   * @internal `g` has tried to do what it cannot do while its thread ends. If it has done so too often, it is dropped, and
+   * main runs.
+   */
+  drop(g: Microthread): Microthread | undefined {
+    if (g === this.main || --this.patience > 0) return undefined
     g.bury()
     return this.main.raise(
       new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
@@ -567,14 +581,15 @@ export const Thread: Context.Reference<Thread> = Context.Reference("effect-stack
 })
 
 /**
- * A thread that ends with its scope: its suspended greenlets end with `GreenletExit` and run their `finally` blocks.
+ * A thread that ends with its scope: its suspended greenlets end with `GreenletExit` and run their `finally` blocks. A
+ * fiber that stands for its main greenlet is interrupted first.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const makeThread: Effect.Effect<Thread, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => new ThreadState(true)),
-  (thread) => thread.end
+  (thread) => Effect.andThen(thread.dismissHost, thread.end)
 )
 
 /**

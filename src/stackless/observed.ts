@@ -7,7 +7,7 @@
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.
  */
-import { type Frame, type Microthread, Operation } from "../greenlet/index.ts"
+import { type Frame, isEffectFrame, type Microthread, Operation } from "../greenlet/index.ts"
 import { schedulerOf } from "./scheduler.ts"
 import type { Tasklet } from "./tasklet.ts"
 
@@ -88,7 +88,8 @@ class Observed implements Frame {
     if (result.done === true) {
       traceOf(tasklet)?.(tasklet, "return", result.value)
       profileOf(tasklet)?.(tasklet, "return", result.value)
-    } else {
+    } else if (!isEffectFrame(inner)) {
+      // what an Effect performs has been performed, and another one may run: it is too late to tell
       traceOf(tasklet)?.(tasklet, "yield", result.value)
     }
     return result

@@ -65,6 +65,7 @@ export class Scheduler {
     outside.interrupted = outside.givesUp = () => this.main.interrupted()
     outside.reclaims = () => this.main.reclaims()
     outside.abandoned = () => this.abandoned()
+    outside.orphaned = () => this.orphaned()
   }
 
   // ---- what is looked at at every switch --------------------------------------------------------------------------
@@ -140,6 +141,12 @@ export class Scheduler {
     else this.insertBefore(head.right as Tasklet, t)
   }
 
+  /** Moves one that was inserted to right after the head. */
+  advance(t: Tasklet): void {
+    this.remove(t)
+    this.insertNext(t)
+  }
+
   /** Inserts a tasklet right before another one in the ring. */
   insertBefore(next: Tasklet, t: Tasklet): void {
     const before = next.left as Tasklet
@@ -176,6 +183,8 @@ export class Scheduler {
 
   /** The tasklet that runs, as everybody may see; none while idle. */
   get running(): Tasklet | undefined {
+    const { current, ending } = this.thread
+    if (ending && current instanceof Tasklet) return current
     return this.leaving ?? this.head
   }
 
@@ -184,6 +193,9 @@ export class Scheduler {
     const { head } = this
     if (head === performer) return head as Tasklet
     if (head !== undefined && head === this.main && performer === this.thread.main) return head
+    if (this.thread.ending && performer instanceof Tasklet) {
+      throw new RuntimeError("the thread of this tasklet is ending: it cannot switch any more")
+    }
     throw new RuntimeError(
       "only a tasklet can do this: what runs is a greenlet that the scheduler does not know"
     )
@@ -372,6 +384,12 @@ export class Scheduler {
     }
     main.give(undefined)
     this.head = main
+  }
+
+  /** The thread has ended: those that have not begun leave the ring. */
+  private orphaned(): void {
+    const { main } = this
+    while (main.right !== main && main.right !== undefined) this.remove(main.right as Tasklet)
   }
 
   // ---- what others are told ---------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * to no function. Mirrors `tasklet.setup`, and calling the tasklet.
    */
   setup(...args: ReadonlyArray<any>): this {
+    this.requireThread()
     if (this.alive) throw new RuntimeError("tasklet is alive: it has its arguments already")
     if (this.code === undefined) throw notBound()
     this.supply(args)
@@ -150,6 +151,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   insert(): this {
     this.requireUnblocked()
     if (this.right !== undefined) return this
+    this.requireThread()
     if (!this.alive) throw new RuntimeError("You cannot run an unbound(dead) tasklet")
     this.scheduler.insert(this)
     return this
@@ -212,7 +214,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
 
   /** Has it something to run that has not ended? */
   get alive(): boolean {
-    return this.active || (this.flags & BOUND) !== 0
+    return this.active || ((this.flags & BOUND) !== 0 && !this.thread.ended)
   }
 
   /** Is it in the ring, or in the queue of a channel? */
@@ -315,6 +317,10 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   bindThread(thread: Thread | number = currentThread()): void {
     const target = threadOf(thread)
     if (target === this.thread) return
+    if (this.thread.ended) {
+      this.thread = target
+      return
+    }
     if (this.isMain) throw new RuntimeError("the main tasklet cannot be bound to another thread")
     if (this.waitsOutside || (this.right !== undefined && this.channel === undefined)) {
       throw new RuntimeError("can't (re)bind a runnable tasklet")
@@ -331,7 +337,10 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   /**
    * What it resumes with: the value that `schedule` or `receive` gives it back, or a `Bomb` if an error is thrown there.
    * Of one that is bound but has no arguments it is the function. It can be set while the tasklet does not run, which is
-   * how one builds a way to wait of one's own on `scheduleRemove`. Mirrors `tasklet.tempval`.
+   * how one builds a way to wait of one's own on `scheduleRemove`.
+   *
+   * Setting it throws `RuntimeError` if the tasklet waits for an Effect; and if it is a `Bomb`, and the tasklet runs.
+   * Mirrors `tasklet.tempval`.
    */
   get tempval(): unknown {
     if (this.raising) return new Bomb(this.inbox)
@@ -340,7 +349,11 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   }
 
   set tempval(value: unknown) {
+    if (this.waitsOutside || this.raisesInEffect) {
+      throw new RuntimeError("the tasklet waits for an Effect, which gives it its value: throw into it, or kill it")
+    }
     if (value instanceof Bomb) {
+      if (this.isCurrent) throw new RuntimeError("the current tasklet resumes with no error: throw it")
       this.raise(value.value)
     } else if (!this.unstarted) {
       this.give(value)
@@ -385,13 +398,14 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   /**
    * Called for what its frames do: a frame is about to be resumed (`"resume"`, with what it gets; `"throw"`, with the
    * error), has performed something (`"yield"`, with the operation or Effect), has returned (`"return"`, with the value)
-   * or thrown (`"exception"`, with the error). An error that it throws takes the place of what is traced.
+   * or thrown (`"exception"`, with the error). Of an Effect it is not told what that performs. An error that it throws
+   * takes the place of what is traced.
    *
    * Setting it on a tasklet that is not alive throws `RuntimeError`. Costs nothing while unset. Mirrors
    * `tasklet.trace_function`, which is told of lines of source.
    */
   get traceFunction(): TaskletTrace | undefined {
-    return (this.flags & TRACED) === 0 ? undefined : traceOf(this)
+    return this.traced && this.alive ? traceOf(this) : undefined
   }
 
   set traceFunction(trace: TaskletTrace | undefined | null) {
@@ -403,7 +417,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * `tasklet.profile_function`.
    */
   get profileFunction(): TaskletTrace | undefined {
-    return (this.flags & TRACED) === 0 ? undefined : profileOf(this)
+    return this.traced && this.alive ? profileOf(this) : undefined
   }
 
   set profileFunction(profile: TaskletTrace | undefined | null) {
@@ -509,6 +523,12 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     else this.flags &= ~flag
   }
 
+  private requireThread(): void {
+    if (this.thread.ended) {
+      throw new RuntimeError("the thread of this tasklet has ended: bindThread() moves it to the current one")
+    }
+  }
+
   private requireUnblocked(): void {
     if (this.blocked) throw new RuntimeError("You cannot run a blocked tasklet")
   }
@@ -578,9 +598,12 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     this.scheduler.ready(this)
   }
 
+  override exit(message: string): Error {
+    return new TaskletExit(message)
+  }
+
   override interrupted(): unknown {
-    const error = new TaskletExit("the fiber of this tasklet was interrupted")
-    this.raise(error)
+    const error = super.interrupted()
     this.reclaims()
     return error
   }
@@ -588,6 +611,10 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
   /** @internal */
   override rebind(body: Body | undefined): void {
     super.rebind(body)
+    if ((this.flags & JOINED) !== 0) {
+      this.flags |= FAILED
+      this.tellJoined()
+    }
     this.flags &= ~(BOUND | PENDING_IRQ | FAILED)
     if (this.traced) {
       setTrace(this, "trace", undefined)
@@ -685,6 +712,7 @@ class Run extends Operation<void> {
     if (remove && tasklet.thread !== performer.thread) throw new RuntimeError("can't switch to a different thread.")
     const inserted = tasklet.right === undefined
     tasklet.insert()
+    if (inserted && tasklet.thread !== performer.thread) schedulerOf(tasklet.thread).advance(tasklet)
     if (remove && tasklet === current && current.right !== current) return this.toOneself(scheduler, current)
     if (remove) scheduler.remove(current)
     try {
@@ -755,13 +783,12 @@ class Throw extends Operation<void> {
   /** Is there nothing left to throw into? That is what `TaskletExit` wants; any other error would be lost. */
   private isOver(): boolean {
     const { error, tasklet } = this
-    if (tasklet.thread.ended && tasklet.alive) {
-      if (!(error instanceof TaskletExit)) throw new RuntimeError("tasklet has no thread")
-      tasklet.rebind(undefined)
-    }
     if (tasklet.alive) return false
-    if (!(error instanceof TaskletExit)) throw new RuntimeError("You cannot throw to a dead tasklet")
-    tasklet.remove()
+    if (!(error instanceof TaskletExit)) {
+      throw new RuntimeError(tasklet.thread.ended ? "tasklet has no thread" : "You cannot throw to a dead tasklet")
+    }
+    if (tasklet.thread.ended) tasklet.rebind(undefined)
+    else tasklet.remove()
     return true
   }
 

@@ -115,6 +115,29 @@ describe.each(generators)("the end of a thread, with %s bodies", (kind) => {
     expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("did not end with its thread")
   })
 
+  test("drops one, too, that goes on trying what is refused at once", async () => {
+    const elsewhere = greenlet(() => {})
+    const exit = await Effect.runPromiseExit(withThread(Effect.suspend(() =>
+      greenlet(as(kind, function*() {
+        for (;;) {
+          try {
+            yield* parent().switch()
+            yield* elsewhere.switch()
+          } catch {
+            for (;;) {
+              try {
+                yield* elsewhere.switch()
+              } catch {
+                continue
+              }
+            }
+          }
+        }
+      })).switch()
+    )))
+    expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("did not end with its thread")
+  })
+
   test("ends with the first error that a finally throws, and the others end all the same", async () => {
     const error = new Error("in finally")
     const log: Array<string> = []
@@ -168,6 +191,17 @@ test("a thread cannot end while a fiber stands for its main", () =>
     yield* Scope.close(scope, Exit.void)
     expect(thread.ended).toBe(true)
   })))
+
+test("a thread that ends with its scope interrupts the fiber that stands for its main", async () => {
+  const log: Array<string> = []
+  const result = await Effect.runPromise(withThread(Effect.gen(function*() {
+    const g = greenlet(() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push("interrupted"))))
+    yield* Effect.forkChild(g.switch(), { startImmediately: true })
+    return 5
+  })))
+  expect(result).toBe(5)
+  expect(log).toEqual(["interrupted"])
+})
 
 test("greenlets that were made have their thread, whoever performs", () =>
   Effect.runPromise(Effect.scoped(Effect.gen(function*() {

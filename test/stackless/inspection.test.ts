@@ -1,9 +1,10 @@
 /** What can be seen of tasklets and threads, and hooks to look closer: names, frames, traces, contexts, metrics. */
-import { type Cause, Context, Effect, Fiber, Metric, Queue, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Metric, Queue, Stream } from "effect"
 import {
   Bomb,
   bomb,
   call,
+  type Channel,
   channel,
   currentThread,
   enableSoftswitch,
@@ -24,6 +25,7 @@ import {
   StopIteration,
   Tasklet,
   tasklet,
+  TaskletExit,
   Thread,
   toQueue,
   toStream,
@@ -42,6 +44,39 @@ test("the attributes of the module are an object's", () =>
   }))
 
 describe("tempval", () => {
+  test("cannot be set of one that waits for an Effect, before and after something was thrown into it", () =>
+    main(function*() {
+      let got: unknown
+      const t = tasklet(function*() {
+        try {
+          got = yield* Effect.as(Effect.sleep(1), "slept")
+        } catch (error) {
+          got = error
+        }
+      })()
+      yield* schedule()
+      for (const value of [4, bomb(new Error("no"))]) {
+        expect(() => {
+          t.tempval = value
+        }).toThrow(RuntimeError)
+      }
+      yield* t.throw(new Error("thrown"), { pending: true })
+      expect(() => {
+        t.tempval = 4
+      }).toThrow(RuntimeError)
+      yield* run()
+      expect(got).toMatchObject({ message: "thrown" })
+    }))
+
+  test("cannot be an error of the tasklet that runs", () =>
+    main(function*() {
+      const me = getcurrent()
+      expect(() => {
+        me.tempval = bomb(new Error("no"))
+      }).toThrow(RuntimeError)
+      expect(yield* schedule()).toBe(me)
+    }))
+
   test("is the function of a tasklet that has no arguments, and what a suspended one resumes with", () =>
     main(function*() {
       const f = function*(): Steps<unknown> {
@@ -120,6 +155,28 @@ describe("traces", () => {
       expect(profiled).toEqual(["call", "return"])
     }))
 
+  test("an error of a trace function ends a tasklet that is an Effect, too, in good order", () =>
+    main(function*() {
+      const c = channel<number>()
+      const t = tasklet(() =>
+        Effect.gen(function*() {
+          yield* schedule()
+          yield* c.receive()
+        })
+      )()
+      yield* t.run()
+      const current: Array<unknown> = []
+      t.traceFunction = (_, event) => {
+        current.push(getcurrent() === t)
+        if (current.length === 2) throw new Error(event)
+      }
+      yield* run()
+      expect([t.blocked, c.balance]).toEqual([true, -1])
+      expect(yield* errorOf(c.send(1))).toMatchObject({ message: "resume" })
+      expect(current).toEqual([true, true])
+      expect([t.alive, c.balance]).toEqual([false, 0])
+    }))
+
   test("one can be set in the middle, and taken off", () =>
     main(function*() {
       const told: Array<string> = []
@@ -136,6 +193,7 @@ describe("traces", () => {
       yield* schedule()
       expect(told).toEqual(["resume", "yield"])
       yield* t.kill()
+      expect(t.traceFunction).toBe(undefined)
       expect(() => t.traceFunction = trace).toThrow(RuntimeError)
       expect(() => t.traceFunction = 3 as never).toThrow(TypeError)
     }))
@@ -325,6 +383,67 @@ inBothGears("threads", () => {
       yield* unstarted!.kill()
       expect(unstarted!.alive).toBe(false)
     })))
+
+  test("those that have not begun do not live on in a thread that has ended, and can be moved to another one", async () => {
+    const said: Array<string> = []
+    const orphans = await Effect.runPromise(withThread(
+      Effect.sync(() => [
+        tasklet(() => said.push("scheduled"))(),
+        tasklet(() => said.push("paused"))().remove()
+      ])
+    ))
+    await main(function*() {
+      for (const t of orphans) {
+        expect([t.alive, t.scheduled, t.paused, t.threadId]).toEqual([false, false, false, -1])
+        expect(() => t.insert()).toThrow("has ended")
+        expect(yield* errorOf(t.run())).toBeInstanceOf(RuntimeError)
+        t.bindThread()
+        expect([t.alive, t.paused]).toEqual([true, true])
+        t.insert()
+      }
+      yield* run()
+    })
+    expect(said).toEqual(["scheduled", "paused"])
+  })
+
+  test.each([
+    ["receives", (c: Channel<number>) => c.receive()],
+    ["schedules", () => schedule()],
+    ["leaves the ring", () => scheduleRemove()]
+  ])("a thread that ends drops a tasklet that catches everything and %s again", async (_, again) => {
+    const seen: Array<unknown> = []
+    const exit = await Effect.runPromiseExit(withThread(call(function*() {
+      const c = channel<number>()
+      const t = tasklet(function*() {
+        for (;;) {
+          try {
+            yield* again(c)
+          } catch (error) {
+            if (seen.length < 2) seen.push(error, getcurrent() === t)
+            else seen[2] = String(error)
+          }
+        }
+      })()
+      yield* t.run()
+    })))
+    expect(seen).toEqual([expect.any(TaskletExit), true, expect.stringContaining("ending: it cannot switch any more")])
+    expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("did not end with its thread")
+  })
+
+  test("a tasklet of another thread that is run goes right behind the one that runs there", () =>
+    onThread(
+      Effect.gen(function*() {
+        const thread = yield* makeThread
+        const there = Effect.provideService(Thread, thread)
+        const said: Array<number> = []
+        const [a, b, c] = yield* there(Effect.sync(() => [1, 2, 3].map((n) => new Tasklet(() => said.push(n), []))))
+        b!.insert()
+        c!.insert()
+        yield* a!.run()
+        yield* there(run())
+        expect(said).toEqual([1, 2, 3])
+      }).pipe(Effect.scoped)
+    ))
 })
 
 describe("metrics", () => {

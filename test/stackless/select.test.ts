@@ -429,6 +429,20 @@ inBothGears("join", () => {
       expect(caught.message).toContain(`tasklet "victim" was killed`)
     }))
 
+  test("so is that of one that is bound to something else meanwhile", () =>
+    main(function*() {
+      const t = new Tasklet(() => {}, [])
+      let caught: unknown
+      tasklet(function*() {
+        caught = yield* errorOf(t.join())
+      })()
+      yield* run()
+      t.bind(null)
+      yield* run()
+      expect(caught).toBeInstanceOf(RuntimeError)
+      expect(t.alive).toBe(false)
+    }))
+
   test("joining a tasklet that cannot end is a deadlock, which names it", () =>
     main(function*() {
       const t = new Tasklet()
