@@ -41,7 +41,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf | null) {
     const outside = parent instanceof MainOf
     if (parent != null && !outside) requireGreenlet(parent)
-    super(outside ? undefined : run, parent?.thread)
+    super(outside ? undefined : run, parent instanceof Greenlet ? threadOf(parent) : parent?.thread)
     if (outside) {
       this.up = undefined
       this.state = OUTSIDE
@@ -52,9 +52,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   /**
-   * Where its end goes. Setting it throws `ValueError` for a cycle, for a parent whose thread has ended, and, once the
-   * greenlet has started, for a parent on another thread; `TypeError` for what is no greenlet; `AttributeError` on a
-   * main greenlet. The main greenlet's is `undefined`.
+   * Where its end goes. A greenlet that has not started goes with its parent, also to another thread. Setting it throws
+   * `ValueError` for a cycle, for a parent whose thread has ended, and, once the greenlet has started, for a parent on
+   * another thread; `TypeError` for what is no greenlet; `AttributeError` on a main greenlet. The main greenlet's is
+   * `undefined`.
    */
   get parent(): Greenlet | undefined {
     return this.up as Greenlet | undefined
@@ -66,10 +67,12 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     for (let p: Microthread | undefined = parent; p !== undefined; p = parentOf(p)) {
       if (p === this) throw new ValueError("cyclic parent chain: the new parent is a descendant of this greenlet")
     }
-    if (parent.thread.ended) throw new ValueError("the parent's thread has ended")
-    if (parent.thread !== this.thread) {
+    const thread = threadOf(parent)
+    if (thread.ended) throw new ValueError("the parent's thread has ended")
+    if (thread !== threadOf(this)) {
       if (this.state !== UNSTARTED) throw new ValueError("the parent of a started greenlet must be on its own thread")
-      this.thread = parent.thread
+      this.thread.left = true
+      this.thread = thread
     }
     this.up = parent
   }
@@ -187,11 +190,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   override ends(value: unknown): Microthread {
-    return handOver(this.up!, false, value, true)
+    return handOver(this.thread, this.up!, false, value, true)
   }
 
   override dies(error: unknown): Microthread {
-    return handOver(this.up!, !(error instanceof GreenletExit), error, true)
+    return handOver(this.thread, this.up!, !(error instanceof GreenletExit), error, true)
   }
 
   override reclaims(): void {
@@ -314,10 +317,9 @@ const Switch = class extends Operation<unknown> {
       target.inbox = passed
       return target
     }
-    const real = standIn(target)
-    if (real instanceof Greenlet) real.requireSwitchable()
+    const real = standIn(current.thread, target)
+    requireResumable(current.thread, real)
     if (real.state === UNSTARTED) {
-      real.body() // throws if there is none
       if (this.count === 1) return real.give(passed)
       real.inbox = passed
       return real
@@ -339,13 +341,19 @@ class Throw extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { error, target } = this
     requireReachable(current, target)
-    return arrived(current, handOver(target, !(target.state === DEAD && error instanceof GreenletExit), error, false))
+    const failed = !(target.state === DEAD && error instanceof GreenletExit)
+    return arrived(current, handOver(current.thread, target, failed, error, false))
   }
 }
 
 const requireReachable = (current: Microthread, target: Greenlet): void => {
-  if (current.thread === target.thread) return
-  if (target.thread.ended) {
+  if (current.thread !== target.thread) requireOn(current.thread, target)
+}
+
+const requireOn = (thread: Thread, target: Microthread): void => {
+  const its = threadOf(target)
+  if (its === thread) return
+  if (its.ended) {
     throw new GreenletError("cannot switch to a greenlet of another thread, which happens to have ended")
   }
   throw new GreenletError(
@@ -362,30 +370,55 @@ const arrived = (current: Microthread, target: Microthread): Microthread => {
 /** A tasklet has no parent: what ends below a dead one goes to main. */
 const parentOf = (m: Microthread): Microthread | undefined => m instanceof Greenlet ? m.up : m.thread.main
 
-/** A dead greenlet stands for its parent. A main greenlet does not die while its thread runs. */
-const standIn = (target: Microthread): Microthread => {
-  while (target.dead) target = parentOf(target)!
-  return target
+/** The thread that it is on. One that has not started goes with its parent, which may have been moved meanwhile. */
+const threadOf = (m: Microthread): Thread => {
+  if (!m.thread.left) return m.thread
+  let above = m
+  while (above.unstarted && above instanceof Greenlet) above = above.up!
+  return m.thread = above.thread
 }
 
 /**
- * Resumes `target`, or whoever stands for it, with a value or an error. One that has nothing to run cannot be started, one
- * that is unswitchable not be resumed: that error goes to the caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
+ * A dead greenlet stands for its parent. A main greenlet does not die while its thread runs. The parent may be on another
+ * thread, if it was moved there before its start: then it is the one, dead or not.
  */
-const handOver = (target: Microthread, failed: boolean, value: unknown, ending: boolean): Microthread => {
+const standIn = (thread: Thread, target: Microthread): Microthread => {
+  while (target.dead && target.thread === thread) target = parentOf(target)!
+  return target
+}
+
+/** Throws if it cannot be resumed: it is on another thread, or unswitchable, or has nothing to run. */
+const requireResumable = (thread: Thread, real: Microthread): void => {
+  requireOn(thread, real)
+  if (real instanceof Greenlet) real.requireSwitchable()
+  if (real.state !== UNSTARTED) return
+  real.body()
+  // a `run` that is a getter may have moved it
+  requireOn(thread, real)
+}
+
+/**
+ * Resumes `target`, or whoever stands for it, with a value or an error. If it cannot be resumed, that error goes to the
+ * caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
+ */
+const handOver = (
+  thread: Thread,
+  target: Microthread,
+  failed: boolean,
+  value: unknown,
+  ending: boolean
+): Microthread => {
   for (;;) {
-    const real = standIn(target)
-    if (real.state === UNSTARTED || real instanceof Greenlet) {
-      try {
-        if (real instanceof Greenlet) real.requireSwitchable()
-        if (real.state === UNSTARTED) real.body()
-      } catch (error) {
-        if (!ending) throw error
-        target = parentOf(real)!
-        failed = true
-        value = error
-        continue
-      }
+    const real = standIn(thread, target)
+    try {
+      requireResumable(thread, real)
+    } catch (error) {
+      if (!ending) throw error
+      // the parents of one on another thread are there, too
+      target = threadOf(real) === thread ? parentOf(real)! : thread.main
+      failed = true
+      value = error
+      continue
     }
     if (failed) return real.raise(value)
     real.give(value)

@@ -54,6 +54,8 @@ class ThreadState {
   ended = false
   /** @internal its greenlets are being ended */
   ending = false
+  /** @internal has a greenlet been moved to another thread? Unstarted ones below it are there as well, and say they are here. */
+  left = false
   /**
    * For schedulers: asked before each step that the fiber of a greenlet makes, while it runs. If it answers true, the
    * greenlet stops there, and its `preempted` says who runs. It costs nothing while there is none.

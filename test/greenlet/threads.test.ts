@@ -3,12 +3,13 @@ import { Cause, Effect, Exit, Scope } from "effect"
 import {
   call,
   getcurrent,
-  type Greenlet,
+  Greenlet,
   greenlet,
   GreenletError,
   GreenletExit,
   makeThread,
   Thread,
+  ValueError,
   withThread
 } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
@@ -211,6 +212,138 @@ test("greenlets that were made have their thread, whoever performs", () =>
     expect(g.parent).toBe(thread.main)
     expect(yield* Effect.provideService(g.switch(), Thread, thread)).toBe(g)
   }))))
+
+/** Runs a body as main, with a greenlet of another thread, and that thread. */
+const besideAnother = <A>(body: (there: Greenlet, other: Thread) => Generator<any, A, any>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const other = yield* makeThread
+    const there = yield* Effect.provideService(Effect.sync(() => greenlet(() => "there")), Thread, other)
+    return yield* withThread(Effect.orDie(call(body, there, other)))
+  })))
+
+/** Performs an operation on another thread, from outside of it. */
+const on = (thread: Thread, operation: Effect.Effect<unknown, unknown>): Effect.Effect<unknown> =>
+  Effect.promise(() => Effect.runPromise(Effect.provideService(operation, Thread, thread)))
+
+function* errorOf(operation: Effect.Effect<unknown, unknown>): Generator<Effect.Effect<any, any>, any, any> {
+  const exit = yield* Effect.exit(operation)
+  return Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+}
+
+describe.each(kinds)("an unstarted greenlet whose parent is moved to another thread, with a %s body,", (kind) => {
+  test("goes there with it, and cannot be switched to or thrown into from here", () =>
+    besideAnother(function*(there, other) {
+      const log: Array<unknown> = []
+      const make = (name: string, parent?: Greenlet) =>
+        greenlet(
+          as(kind, function*(value: unknown) {
+            log.push(`${name} got ${String(value)}`)
+            return name
+          }),
+          parent
+        )
+      const top = make("top")
+      const middle = make("middle", top)
+      const bottom = make("bottom", middle)
+      top.parent = there
+      for (const op of [bottom.switch("x"), bottom.throw(new Error("thrown")), middle.switch(), middle.throw()]) {
+        const error = yield* errorOf(op)
+        expect(error).toBeInstanceOf(GreenletError)
+        expect(error.message).toContain("another thread")
+      }
+      expect([top, middle, bottom].map((g) => g.active || g.dead)).toEqual([false, false, false])
+      expect(greenlet(() => {}, bottom).thread).toBe(other)
+      expect(log).toEqual([])
+      expect(yield* on(other, bottom.switch("x"))).toBe("there")
+      expect(log).toEqual(["bottom got x", "middle got bottom", "top got middle"])
+    }))
+
+  test("does not stand for its dead child", () =>
+    besideAnother(function*(there, other) {
+      const parent = greenlet(as(kind, function*() {
+        yield* there.switch("suspended")
+      }))
+      const child = greenlet(as(kind, function*() {}))
+      yield* child.switch()
+      child.parent = parent
+      parent.parent = there
+      for (const state of ["unstarted", "suspended", "dead"]) {
+        for (const op of [child.switch("x"), child.throw(new Error("thrown")), child.throw()]) {
+          expect(yield* errorOf(op)).toBeInstanceOf(GreenletError)
+        }
+        expect([parent.active, parent.dead]).toEqual([state === "suspended", state === "dead"])
+        if (state !== "dead") yield* Effect.exit(on(other, parent.switch()))
+      }
+    }))
+
+  test("has the end of a child that runs here go to main, as an error", () =>
+    besideAnother(function*(there) {
+      const parent = greenlet(as(kind, function*() {}))
+      for (const fails of [false, true]) {
+        const child = greenlet(
+          as(kind, function*() {
+            parent.parent = there
+            if (fails) throw new Error("thrown")
+          }),
+          parent
+        )
+        parent.parent = getcurrent()
+        expect(yield* errorOf(child.switch())).toBeInstanceOf(GreenletError)
+        expect([child.dead, parent.active, parent.dead]).toEqual([true, false, false])
+      }
+    }))
+
+  test("cannot be started by a run getter that moves it", () =>
+    besideAnother(function*(there) {
+      let ran = false
+      class Moves extends Greenlet {
+        // @ts-expect-error -- an accessor in the place of a method
+        override get run() {
+          this.parent = there
+          return as(kind, function*() {
+            ran = true
+          })
+        }
+      }
+      const [switched, thrown, parent] = [new Moves(), new Moves(), new Moves()]
+      const child = greenlet(as(kind, function*() {}), parent)
+      for (const op of [switched.switch(), thrown.throw(), child.switch()]) {
+        expect(yield* errorOf(op)).toBeInstanceOf(GreenletError)
+      }
+      expect([switched, thrown, parent].map((g) => g.active || g.dead)).toEqual([false, false, false])
+      expect(ran).toBe(false)
+    }))
+
+  test("can be moved back, and started", () =>
+    besideAnother(function*(there) {
+      const parent = greenlet(as(kind, function*(value: unknown) {
+        return ["parent", value]
+      }))
+      const child = greenlet(
+        as(kind, function*() {
+          return "child"
+        }),
+        parent
+      )
+      parent.parent = there
+      parent.parent = getcurrent()
+      expect(yield* child.switch()).toEqual(["parent", "child"])
+    }))
+})
+
+test("a parent that went to another thread with its own is refused to a started greenlet", () =>
+  besideAnother(function*(there) {
+    const above = greenlet(() => {})
+    const parent = greenlet(() => {}, above)
+    const started = greenlet(function*() {
+      yield* getcurrent().parent!.switch()
+    })
+    yield* started.switch()
+    above.parent = there
+    expect(() => {
+      started.parent = parent
+    }).toThrow(ValueError)
+  }))
 
 describe.each(kinds)("a program of two threads with %s bodies", (kind) => {
   test("has each thread's greenlets run on their own", () =>
