@@ -191,6 +191,8 @@ export class GreenletFiber {
     const open = gate.open
     try {
       if (this.fiber !== undefined) {
+        // it may have been made in a call out of another Effect below
+        if (this.below !== undefined && this.fiber.context !== this.inherited) this.fiber.setContext(this.inherited)
         gate.open = this
         this.unpark(run)
       } else {

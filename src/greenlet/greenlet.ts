@@ -104,7 +104,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   get grContext(): Context.Context<never> {
     this.requireContext()
     if (this.isOutside()) return Fiber.getCurrent()?.context ?? this.thread.contextOf(this)
-    return this.fiber?.fiber?.context ?? this.thread.contextOf(this)
+    return this.fiber?.top.fiber?.context ?? this.thread.contextOf(this)
   }
 
   set grContext(context: Context.Context<never> | undefined | null) {
@@ -115,7 +115,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     const given: Context.Context<never> = context ?? Context.empty()
     this.context = given
     if (this.isOutside()) Fiber.getCurrent()?.setContext(given)
-    else if (this.fiber !== undefined) this.fiber.fiber?.setContext(this.fiber.gate.contextFor(given))
+    // an Effect in progress goes on in it, and so does what is called there
+    for (let side = this.fiber; side !== undefined; side = side.above) {
+      side.fiber?.setContext(side.gate.contextFor(given))
+    }
   }
 
   /** Is it a main greenlet, and does the program outside run? */

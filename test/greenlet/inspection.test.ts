@@ -203,6 +203,73 @@ describe("grContext", () => {
       expect(yield* g.switch()).toBe(0)
     }))
 
+  const setting = function*() {
+    const before = yield* Id
+    set(5)
+    return [before, yield* Id, Context.get(getcurrent().grContext, Id)]
+  }
+
+  test.each(
+    [
+      ["in a hard body", function*() {
+        return yield* Effect.gen(function*() {
+          return yield* call(setting)
+        })
+      }],
+      ["under Effect.map", function*() {
+        return yield* Effect.map(call(setting), (seen) => seen)
+      }],
+      ["under a timeout", function*() {
+        return yield* Effect.timeout(call(setting), 1000)
+      }],
+      ["under another service", function*() {
+        return yield* Effect.provideService(
+          call(setting),
+          Context.Reference("test/Other", { defaultValue: () => 0 }),
+          1
+        )
+      }],
+      ["in another call", function*() {
+        return yield* Effect.map(call(() => Effect.map(call(setting), (seen) => seen)), (seen) => seen)
+      }]
+    ] satisfies ReadonlyArray<[string, () => Generator<any, any, any>]>
+  )("that a called function sets %s counts from then on", (_, body) =>
+    main(function*() {
+      expect(yield* greenlet(body).switch()).toEqual([0, 5, 5])
+      // also when the body goes on
+      expect(
+        yield* greenlet(() =>
+          Effect.gen(function*() {
+            yield* call(body)
+            return [yield* Id, Context.get(getcurrent().grContext, Id)]
+          })
+        ).switch()
+      ).toEqual([5, 5])
+    }))
+
+  test("that a called function sets ends with the service that the call is provided with", () =>
+    main(function*() {
+      const g = greenlet(function*() {
+        const seen = yield* Effect.provideService(call(setting), Id, 1)
+        return [...seen, yield* Id, Context.get(getcurrent().grContext, Id)]
+      })
+      expect(yield* g.switch()).toEqual([1, 5, 5, 0, 0])
+    }))
+
+  test.each(kinds)("of a call is that of the Effect in a %s body that it is made in", (kind) =>
+    main(function*() {
+      const g = greenlet(as(kind, function*() {
+        const seen: Array<unknown> = []
+        const look = function*() {
+          return [yield* Id, Context.get(getcurrent().grContext, Id), Context.get(greenlet().grContext, Id)]
+        }
+        for (const id of [1, 2]) seen.push(yield* Effect.provideService(call(look), Id, id))
+        seen.push(yield* Effect.map(call(look), (ids) => ids))
+        return seen
+      }))
+      expect(yield* g.switch()).toEqual([[1, 1, 1], [2, 2, 2], [0, 0, 0]])
+    }))
+
   test("of the program outside is that of its fiber", () =>
     run(
       Effect.gen(function*() {
