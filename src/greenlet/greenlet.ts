@@ -193,11 +193,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   override ends(value: unknown): Microthread {
-    return handOver(this.thread, this.up!, false, value, true)
+    return handOver(this.thread, this.up!, "value", value, true)
   }
 
   override dies(error: unknown): Microthread {
-    return handOver(this.thread, this.up!, !(error instanceof GreenletExit), error, true)
+    return handOver(this.thread, this.up!, error instanceof GreenletExit ? "exit" : "error", error, true)
   }
 
   override reclaims(): void {
@@ -344,8 +344,8 @@ class Throw extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { error, target } = this
     requireReachable(current, target)
-    const failed = !(target.state === DEAD && error instanceof GreenletExit)
-    return arrived(current, handOver(current.thread, target, failed, error, false))
+    const as = target.state === DEAD && error instanceof GreenletExit ? "exit" : "error"
+    return arrived(current, handOver(current.thread, target, as, error, false))
   }
 }
 
@@ -401,13 +401,14 @@ const requireResumable = (thread: Thread, real: Microthread): void => {
 }
 
 /**
- * Resumes `target`, or whoever stands for it, with a value or an error. If it cannot be resumed, that error goes to the
+ * Resumes `target`, or whoever stands for it, with a value or an error, or with a `GreenletExit` that was thrown and
+ * arrives as a value. If it cannot be resumed, that error goes to the
  * caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
  */
 const handOver = (
   thread: Thread,
   target: Microthread,
-  failed: boolean,
+  as: "value" | "exit" | "error",
   value: unknown,
   ending: boolean
 ): Microthread => {
@@ -419,14 +420,14 @@ const handOver = (
       if (!ending) throw error
       // the parents of one on another thread are there, too
       target = threadOf(real) === thread ? parentOf(real)! : thread.main
-      failed = true
+      as = "error"
       value = error
       continue
     }
-    if (failed) return real.raise(value)
+    if (as === "error") return real.raise(value)
     real.give(value)
-    // upstream packs a returned value into the arguments of the start, but not a GreenletExit (g_handle_exit)
-    if (real.state === UNSTARTED && value instanceof GreenletExit) real.inbox = undefined
+    // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
+    if (as === "exit" && real.state === UNSTARTED) real.inbox = undefined
     return real
   }
 }

@@ -338,6 +338,35 @@ describe.each(kinds)("switching with %s bodies", (kind) => {
       expect(yield* child.switch()).toEqual([42, 24])
     }))
 
+  test("a GreenletExit that is returned is an argument of an unstarted parent, one that is thrown is none", () =>
+    main(function*() {
+      const p = () =>
+        greenlet(as(kind, function*(...args: Array<unknown>) {
+          return args
+        }))
+      const exit = new GreenletExit("exit")
+      const returns = greenlet(
+        as(kind, function*() {
+          return exit
+        }),
+        p()
+      )
+      const throws = greenlet(
+        as(kind, function*() {
+          throw exit
+        }),
+        p()
+      )
+      expect(yield* returns.switch()).toEqual([exit])
+      expect(yield* throws.switch()).toEqual([])
+      const dead = greenlet(as(kind, function*() {}))
+      yield* dead.switch()
+      dead.parent = p()
+      expect(yield* dead.switch(exit)).toEqual([exit])
+      dead.parent = p()
+      expect(yield* dead.throw(exit)).toEqual([])
+    }))
+
   test("an unstarted parent dies of its child's error", () =>
     main(function*() {
       const error = new Error("thrown")
