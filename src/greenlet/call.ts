@@ -7,8 +7,7 @@
  */
 import { Effect } from "effect"
 import { EffectFrame } from "./effect-frame.ts"
-import { isFrame } from "./frame.ts"
-import type { Body, Microthread } from "./microthread.ts"
+import { type Body, isFrame, type Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
 import { requireResult } from "./thread.ts"
 

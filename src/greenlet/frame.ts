@@ -15,13 +15,6 @@ export interface Frame {
   throw(error: unknown): IteratorResult<unknown, unknown>
 }
 
-/** A generator object, or anything that walks like one. */
-export const isFrame = (u: unknown): u is Frame =>
-  typeof u === "object" && u !== null &&
-  typeof (u as Partial<Frame>).next === "function" &&
-  typeof (u as Partial<Frame>).throw === "function" &&
-  !(Symbol.asyncIterator in u)
-
 const generatorNext = Object.getPrototypeOf(function*() {}).prototype.next as Frame["next"]
 
 /** Is it a generator object whose `next` is the language's own? */

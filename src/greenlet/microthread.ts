@@ -9,7 +9,7 @@
 import { type Context, Effect } from "effect"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { GreenletFiber } from "./fiber.ts"
-import { type Frame, isFrame } from "./frame.ts"
+import type { Frame } from "./frame.ts"
 import {
   DEAD,
   DOOMED,
@@ -343,6 +343,14 @@ class Inherited implements Frame {
  * be taken for all of them. So what waits for its start with one argument takes a third less memory.
  */
 const only = (value: unknown): unknown => value === undefined || Array.isArray(value) ? [value] : value
+
+/** @internal a generator object, or anything that walks like one; but no microthread, whatever methods it has */
+export const isFrame = (u: unknown): u is Frame =>
+  typeof u === "object" && u !== null &&
+  typeof (u as Partial<Frame>).next === "function" &&
+  typeof (u as Partial<Frame>).throw === "function" &&
+  !(Symbol.asyncIterator in u) &&
+  !(u instanceof Microthread)
 
 /** @internal calls a body with what the inbox holds at the start */
 export const start = (body: Body, g: Microthread, inbox: unknown): unknown =>

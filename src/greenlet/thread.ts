@@ -9,9 +9,9 @@ import { Context, Effect, Exit, Fiber, Predicate, Scheduler, type Scope } from "
 import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
-import { type Frame, isFrame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
+import { type Frame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
-import { type Microthread, start } from "./microthread.ts"
+import { isFrame, type Microthread, start } from "./microthread.ts"
 import { forgetAsked, Operation, renewAsked } from "./operation.ts"
 import {
   DEAD,

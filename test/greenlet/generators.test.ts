@@ -1,6 +1,6 @@
 /** Python's generators, built on greenlets; nested ones, which a plain generator cannot express; a producer and consumer. */
 import type { Effect } from "effect"
-import { getcurrent, Greenlet, greenlet } from "effect-stackless/greenlet"
+import { call, getcurrent, Greenlet, greenlet } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { as, kinds, main } from "./bodies.ts"
 
@@ -68,6 +68,23 @@ describe.each(kinds)("with %s bodies", (kind) => {
       }
       const once = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
       expect(seen).toEqual([...once, ...once, ...once])
+    }))
+
+  test("a genlet is a value, though it has a method next: a body, or a called function, may return it", () =>
+    main(function*() {
+      const made = genlet(function*() {})
+      for (
+        const body of [
+          as(kind, function*() {
+            return made
+          }),
+          () => made
+        ]
+      ) {
+        expect(yield* greenlet<[], Genlet>(body).switch()).toBe(made)
+        expect(yield* call<[], Genlet>(body)).toBe(made)
+      }
+      expect([made.active, made.dead]).toEqual([false, false])
     }))
 
   test("a function that a genlet calls may give, too", () =>
