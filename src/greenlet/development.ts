@@ -14,7 +14,7 @@ import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
-import { Microthread } from "./microthread.ts"
+import { Microthread, Start } from "./microthread.ts"
 import { iterator, Operation } from "./operation.ts"
 import { UNSTARTED } from "./state.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
@@ -163,7 +163,7 @@ const enter = (report: ReportForgotten): () => void => {
       }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g.state === UNSTARTED ? g : undefined
+        turn = g.state === UNSTARTED || g.code instanceof Start ? g : undefined
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>

@@ -321,10 +321,11 @@ const Switch = class extends Operation<unknown> {
       return target
     }
     const real = standIn(current.thread, target)
-    requireResumable(current.thread, real)
-    if (real.state === UNSTARTED) {
-      if (this.count === 1) return real.give(passed)
-      real.inbox = passed
+    const body = resumable(current.thread, real)
+    if (body !== undefined) {
+      if (this.count === 1) real.give(passed)
+      else real.inbox = passed
+      real.starts(body)
       return real
     }
     // it was interrupted meanwhile: that is what it resumes with
@@ -390,14 +391,18 @@ const standIn = (thread: Thread, target: Microthread): Microthread => {
   return target
 }
 
-/** Throws if it cannot be resumed: it is on another thread, or unswitchable, or has nothing to run. */
-const requireResumable = (thread: Thread, real: Microthread): void => {
+/**
+ * The body of one that has not started. Throws if it cannot be resumed: it is on another thread, or unswitchable, or has
+ * nothing to run.
+ */
+const resumable = (thread: Thread, real: Microthread): Body | undefined => {
   requireOn(thread, real)
   if (real instanceof Greenlet) real.requireSwitchable()
-  if (real.state !== UNSTARTED) return
-  real.body()
+  if (real.state !== UNSTARTED) return undefined
+  const body = real.body()
   // a `run` that is a getter may have moved it
   requireOn(thread, real)
+  return body
 }
 
 /**
@@ -414,8 +419,9 @@ const handOver = (
 ): Microthread => {
   for (;;) {
     const real = standIn(thread, target)
+    let body: Body | undefined
     try {
-      requireResumable(thread, real)
+      body = resumable(thread, real)
     } catch (error) {
       if (!ending) throw error
       // the parents of one on another thread are there, too
@@ -424,11 +430,14 @@ const handOver = (
       value = error
       continue
     }
-    if (as === "error") return real.raise(value)
-    real.give(value)
-    // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
-    if (as === "exit" && real.state === UNSTARTED) real.inbox = undefined
-    return real
+    if (body !== undefined) {
+      // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
+      if (as === "value") real.give(value)
+      else real.inbox = undefined
+      real.starts(body)
+      if (as !== "error") return real
+    }
+    return as === "error" ? real.raise(value) : real.give(value)
   }
 }
 

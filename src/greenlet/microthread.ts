@@ -270,6 +270,12 @@ export abstract class Microthread {
 
   // ---- frames -----------------------------------------------------------------------------------------------------
 
+  /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
+  starts(body: Body): void {
+    this.code = new Start(this, body)
+    this.state = SUSPENDED
+  }
+
   /** @internal puts a frame on top, to be resumed next */
   push(frame: Frame): void {
     if (this.code !== undefined) (this.stack ??= []).push(this.code as Frame)
@@ -313,6 +319,25 @@ export abstract class Microthread {
 }
 
 const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
+
+/**
+ * @internal Stands for the body of a greenlet that is about to start. To a trace function that has started, and `run`,
+ * which may be a getter, is asked for once.
+ */
+export class Start implements Frame {
+  private readonly microthread: Microthread
+  private readonly body: Body
+  constructor(microthread: Microthread, body: Body) {
+    this.microthread = microthread
+    this.body = body
+  }
+  next(args: unknown): IteratorResult<unknown, unknown> {
+    return this.microthread.thread.start(this.microthread, this.body, args)
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    throw error
+  }
+}
 
 /** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
 class Inherited implements Frame {

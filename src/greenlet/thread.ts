@@ -11,7 +11,7 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, letErrorsIntoBodies, resumeGenerator } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
-import { isFrame, type Microthread, start } from "./microthread.ts"
+import { type Body, isFrame, type Microthread, Start, start } from "./microthread.ts"
 import { forgetAsked, Operation, renewAsked } from "./operation.ts"
 import {
   DEAD,
@@ -165,18 +165,8 @@ class ThreadState {
         g.inbox = undefined
         forgetAsked()
         return (g.code as Frame).next(inbox)
-      case UNSTARTED: {
-        const body = g.body()
-        g.code = undefined
-        g.inbox = undefined
-        g.state = SUSPENDED
-        this.alive?.add(g)
-        const made = start(body, g, inbox)
-        if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
-        else if (isFrame(made)) g.push(made)
-        else return { done: true, value: requireResult(made) }
-        return (g.code as unknown as Frame).next(undefined)
-      }
+      case UNSTARTED:
+        return this.start(g, g.body(), inbox)
       case DOOMED:
         g.state = SUSPENDED
         throw inbox
@@ -200,6 +190,19 @@ class ThreadState {
       default:
         throw new GreenletError("an operation named a dead greenlet to run next")
     }
+  }
+
+  /** @internal calls the body of `g` */
+  start(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
+    g.code = undefined
+    g.inbox = undefined
+    g.state = SUSPENDED
+    this.alive?.add(g)
+    const made = start(body, g, args)
+    if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
+    else if (isFrame(made)) g.push(made)
+    else return { done: true, value: requireResult(made) }
+    return (g.code as unknown as Frame).next(undefined)
   }
 
   /** The top frame of `g` returned. */
@@ -521,6 +524,8 @@ class ThreadState {
   /** While the thread ends, main and the greenlet that ends are the only ones to run: `g` may not switch to `next`. */
   private refuse(g: Microthread, next: Microthread): Microthread {
     if (g === this.main || g.dead) return next
+    // it can still be started, on another thread
+    if (next instanceof Greenlet && next.code instanceof Start) next.rebind(next.origin)
     return this.drop(g) ??
       g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
   }

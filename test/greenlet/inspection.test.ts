@@ -1,6 +1,7 @@
 /** What can be seen of a greenlet: tracing, its frame, its context; and development mode. */
-import { Context, Effect } from "effect"
+import { Context, Effect, Exit } from "effect"
 import {
+  AttributeError,
   call,
   developmentMode,
   getcurrent,
@@ -8,6 +9,7 @@ import {
   type Greenlet,
   greenlet,
   type GreenletError,
+  GreenletExit,
   settrace,
   ValueError
 } from "effect-stackless/greenlet"
@@ -64,6 +66,54 @@ describe("a trace function", () => {
       )
       settrace(undefined)
       expect(log).toEqual(["switch", "throw"])
+    }))
+
+  test.each(kinds)(
+    "sees a %s greenlet started at its first switch: its body cannot be changed any more",
+    (kind) =>
+      main(function*() {
+        const make = () =>
+          greenlet(as(kind, function*() {
+            return "its own body"
+          }))
+        const first = [
+          (g: Greenlet) => g.switch(),
+          (g: Greenlet) => g.throw(),
+          (g: Greenlet) => greenlet(() => 1, g).switch()
+        ]
+        const ended: Array<unknown> = []
+        for (const op of first) {
+          const g = make()
+          const seen: Array<unknown> = []
+          settrace((event, _, to) => {
+            if (to !== g) return
+            seen.push(event, g.active, String(g))
+            expect(() => g.run).toThrow(AttributeError)
+            expect(() => {
+              g.run = () => "another"
+            }).toThrow(AttributeError)
+          })
+          ended.push(yield* op(g))
+          settrace(undefined)
+          expect(seen).toEqual([op === first[1] ? "throw" : "switch", true, expect.stringContaining("current active")])
+          expect(g.dead).toBe(true)
+        }
+        expect(ended).toEqual(["its own body", expect.any(GreenletExit), "its own body"])
+      })
+  )
+
+  test.each(kinds)("that throws at the first switch to a %s greenlet ends it with that", (kind) =>
+    main(function*() {
+      const error = new Error("trace")
+      let ran = false
+      const g = greenlet(as(kind, function*() {
+        ran = true
+      }))
+      settrace(() => {
+        throw error
+      })
+      expect(yield* Effect.exit(g.switch())).toEqual(Exit.die(error))
+      expect([g.dead, ran]).toEqual([true, false])
     }))
 
   test("that throws is removed, and its error thrown in the target", () =>

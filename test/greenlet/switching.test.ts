@@ -112,6 +112,26 @@ describe("creating", () => {
     }))
 })
 
+describe.each(kinds)("a run getter with a %s body", (kind) => {
+  test("is asked once for the body, whatever starts the greenlet", () =>
+    main(function*() {
+      let asked = 0
+      class Getter extends Greenlet {
+        // @ts-expect-error -- an accessor in the place of a method
+        override get run() {
+          asked++
+          return as(kind, function*() {
+            return asked
+          })
+        }
+      }
+      expect(yield* new Getter().switch()).toBe(1)
+      expect(yield* greenlet(() => {}, new Getter()).switch()).toBe(2)
+      yield* new Getter().throw()
+      expect(asked).toBe(3)
+    }))
+})
+
 describe.each(kinds)("switching with %s bodies", (kind) => {
   test("passes arguments to the start, and values to and fro after it", () =>
     main(function*() {

@@ -87,6 +87,33 @@ describe.each(generators)("the end of a thread, with %s bodies", (kind) => {
     expect(log).toEqual([true, true, true])
   })
 
+  test("leaves one that a finally could not start as it was: it can start on another thread", () =>
+    besideAnother(function*(there, other) {
+      const [switched, thrown] = [greenlet(() => "switched"), greenlet(() => "thrown")]
+      yield* Effect.promise(() =>
+        run(Effect.suspend(() => {
+          switched.parent = thrown.parent = getcurrent()
+          return greenlet(as(kind, function*() {
+            try {
+              yield* parent().switch()
+            } finally {
+              for (const op of [switched.switch(), thrown.throw()]) {
+                try {
+                  yield* op
+                } catch {}
+              }
+            }
+          })).switch()
+        }))
+      )
+      for (const g of [switched, thrown]) {
+        expect([g.active, g.dead]).toEqual([false, false])
+        g.parent = there
+        yield* on(other, g.switch())
+        expect(g.dead).toBe(true)
+      }
+    }))
+
   test("interrupts the Effect that a greenlet waits for", async () => {
     const log: Array<unknown> = []
     await run(Effect.suspend(() =>
