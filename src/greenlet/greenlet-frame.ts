@@ -72,9 +72,12 @@ export class GreenletFrame {
 
   /** The frames, one a line, the innermost first. */
   toString(): string {
-    const { back, lines, name, waiting } = this
-    const what = `${name}${waiting ? ", waiting for an Effect" : ""}`
-    return [what, ...lines.map((line) => `    ${line}`), ...(back === undefined ? [] : [back.toString()])].join("\n")
+    const printed: Array<string> = []
+    for (let frame: GreenletFrame | undefined = this; frame !== undefined; frame = frame.back) {
+      printed.push(`${frame.name}${frame.waiting ? ", waiting for an Effect" : ""}`)
+      for (const line of frame.lines) printed.push(`    ${line}`)
+    }
+    return printed.join("\n")
   }
 
   /** What Node prints. */

@@ -171,6 +171,17 @@ describe("grFrame", () => {
       expect(String(g.grFrame)).toBe("call\nouter")
     }))
 
+  test("prints as many frames as there are calls", () =>
+    main(function*() {
+      function* nested(depth: number): Generator<any, void, any> {
+        if (depth === 0) yield* parent().switch()
+        else yield* call(nested, depth - 1)
+      }
+      const g = greenlet(nested)
+      yield* g.switch(100_000)
+      expect(String(g.grFrame)).toBe(`${"call\n".repeat(100_000)}nested`)
+    }))
+
   test("says that a greenlet waits for an Effect", () =>
     run(Effect.gen(function*() {
       const g = greenlet(function* sleeper() {
