@@ -7,12 +7,14 @@ import { Operation } from "./operation.ts"
 import { WAITING } from "./state.ts"
 
 /** Where the operation said that the fiber performed last. */
-let destination: Microthread
+let destination: Microthread | undefined
 
 /** The operation was performed on the fiber; the loop goes where it said. */
 class Jump extends Operation<unknown> {
   perform(): Microthread {
-    return destination
+    const to = destination!
+    destination = undefined
+    return to
   }
 }
 

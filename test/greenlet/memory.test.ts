@@ -42,6 +42,10 @@ test.each(["soft", "hard"])("an endless %s ping-pong holds its heap flat", async
   expect(await program(`ping-pong ${gear}`)).toMatch(/^ok/)
 }, 60_000)
 
+test.each(["soft", "hard"])("nothing keeps the last %s greenlet of a thread that has ended", async (gear) => {
+  expect(await program(`last ${gear}`)).toMatch(/^ok/)
+}, 60_000)
+
 test.each(["return", "unwind"])("a million nested calls %s, with 1 GiB of heap and the default stack", async (how) => {
   expect(await program(`deep ${how}`, "--max-old-space-size=1024")).toMatch(/^ok/)
 }, 60_000)

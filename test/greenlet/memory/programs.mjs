@@ -95,7 +95,29 @@ function* unwinds(n) {
 }
 let unwound = 0
 
+/** The last greenlet of a thread, and what ran as its main, are collected when the thread has ended. */
+const last = async (body) => {
+  const kept = []
+  await run(function*() {
+    kept.push(new WeakRef(getcurrent()))
+    const g = greenlet(body)
+    kept.push(new WeakRef(g))
+    yield* g.switch()
+    // so that the last to go on is main, on its fiber
+    yield* Effect.map(greenlet(() => {}).switch(), () => {})
+  })
+  // what a WeakRef was asked for lives until the end of the turn
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    globalThis.gc()
+  }
+  const left = kept.filter((ref) => ref.deref() !== undefined).length
+  if (left > 0) throw new Error(`${left} of ${kept.length} are left`)
+}
+
 const programs = {
+  "last soft": () => last(once),
+  "last hard": () => last(onceHard),
   "drop soft": resident(() => drop(once, 10_000_000)),
   "drop hard": resident(flat(() => drop(onceHard, 100_000))),
   "errors soft": resident(() => errors(throws, 1_000_000)),
