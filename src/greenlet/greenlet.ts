@@ -167,6 +167,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * @param args if it is a class, what its constructor takes
    */
   throw<B = A>(error?: unknown, ...args: ReadonlyArray<unknown>): Operation<B, E> {
+    requireMethod(this)
     return new Throw(this, thrownBy(error, args)) as Operation<B, any>
   }
 
@@ -189,7 +190,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
   override body(): Body {
-    return this.run
+    const { run } = this
+    // a subclass may have anything in its place
+    requireFunction(run)
+    return run
   }
 
   override ends(value: unknown): Microthread {
@@ -355,6 +359,7 @@ const requireReachable = (current: Microthread, target: Greenlet): void => {
 }
 
 const requireOn = (thread: Thread, target: Microthread): void => {
+  requireMethod(target)
   const its = threadOf(target)
   if (its === thread) return
   if (its.ended) {
@@ -363,6 +368,11 @@ const requireOn = (thread: Thread, target: Microthread): void => {
   throw new GreenletError(
     "cannot switch to a greenlet of another thread: perform the switch on its own, with withThread or Thread"
   )
+}
+
+/** Throws if what a method was called on is none of ours. */
+const requireMethod = (u: unknown): void => {
+  if (!(u instanceof Microthread)) throw new TypeError(`this method must be called on a greenlet; got ${describe(u)}`)
 }
 
 /** A switch to oneself is traced as any other, though the loop sees none. */

@@ -389,7 +389,7 @@ export const requireFunction = (u: unknown): void => {
 
 /** @internal a value, named for an error message */
 export const describe = (u: unknown): string => {
-  if (u === null) return "null"
+  if (u == null) return String(u)
   if (Effect.isEffect(u)) return "an Effect"
   if (typeof u === "function") return `a function ${u.name}`
   if (typeof u !== "object") return `${typeof u} ${String(u)}`

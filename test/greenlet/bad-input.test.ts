@@ -3,7 +3,8 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import {
   call,
   getcurrent,
-  type Greenlet,
+  gettrace,
+  Greenlet,
   greenlet,
   GreenletError,
   makeThread,
@@ -57,6 +58,60 @@ describe("making", () => {
 
   test("settrace with what is no function", () => {
     expect(() => settrace(3 as any)).toThrow(TypeError)
+  })
+
+  test.each([
+    ["a generator function", function*() {}, "GeneratorFunction"],
+    ["an async function", async () => {}, "AsyncFunction"],
+    ["an async generator function", async function*() {}, "AsyncGeneratorFunction"]
+  ])("settrace with %s says that a trace function cannot switch", (_, bad, named) => {
+    expect(() => settrace(bad as any)).toThrow(TypeError)
+    expect(() => settrace(bad as any)).toThrow(`cannot switch or wait; got ${named}`)
+    expect(gettrace()).toBeUndefined()
+  })
+})
+
+describe("a class whose run is", () => {
+  test.each([[5, "number 5"], [null, "null"], [undefined, "undefined"], [{}, "an object"]])(
+    "%o names it when the greenlet is to be started, and leaves that as it was",
+    (bad, named) =>
+      main(function*() {
+        class Getter extends Greenlet {
+          // @ts-expect-error -- an accessor in the place of a method
+          override get run() {
+            return bad
+          }
+        }
+        class Constant extends Greenlet {}
+        Object.defineProperty(Constant.prototype, "run", { value: bad })
+        for (const Class of [Getter, Constant] as ReadonlyArray<new() => Greenlet>) {
+          const g = new Class()
+          for (const op of [g.switch(), g.throw(), greenlet(() => {}, g).switch()]) {
+            const exit = yield* Effect.exit(op)
+            const error: any = Exit.isFailure(exit) && Cause.squash(exit.cause)
+            expect(error).toBeInstanceOf(TypeError)
+            expect(error.message).toContain(`a body is a function`)
+            expect(error.message).toContain(`got ${named}`)
+          }
+          expect([g.active, g.dead]).toEqual([false, false])
+        }
+      })
+  )
+})
+
+describe("a method that is called on something else than a greenlet", () => {
+  test.each([[{}, "an object"], [new Error("no greenlet"), "an object"]])("says so of %o", async (bad, named) => {
+    const g: Greenlet = greenlet(() => {})
+    for (const op of [() => g.switch.call(bad), () => g.switch.call(bad, 1), () => g.throw.call(bad)]) {
+      const error = await deathOf(Effect.suspend(op))
+      expect(error).toBeInstanceOf(TypeError)
+      expect(error.message).toBe(`this method must be called on a greenlet; got ${named}`)
+    }
+  })
+
+  test("says so of throw without any", () => {
+    const { throw: detached } = greenlet(() => {})
+    expect(() => detached()).toThrow(/must be called on a greenlet; got undefined$/)
   })
 })
 
