@@ -9,7 +9,7 @@
 import { Effect, Exit, type Fiber } from "effect"
 import { call, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
-import { RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
+import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
 import { nameProperty } from "./names.ts"
 import { Party } from "./party.ts"
 import { callbacks, type Scheduler, schedulerOf } from "./scheduler.ts"
@@ -79,11 +79,15 @@ export class Channel<in out T = any> {
     return this.receiving
   }
 
-  /** Sends an error of a class, made with `args`: it is thrown in the receiver. Mirrors `channel.send_exception`. */
+  /**
+   * Sends an error of a class, made with `args`: it is thrown in the receiver. Throws `TypeError` for what is no class: an
+   * error that is made is for `sendThrow`. Mirrors `channel.send_exception`.
+   */
   sendException<Args extends ReadonlyArray<any>>(
     ErrorClass: new(...args: Args) => unknown,
     ...args: Args
   ): Operation<void> {
+    requireClass("sendException", "sendThrow(error)", ErrorClass)
     return new SendError(this, new ErrorClass(...args))
   }
 

@@ -71,3 +71,10 @@ export class TaskletExit extends Error {
 export class StopIteration extends Error {
   override readonly name: string = "StopIteration"
 }
+
+/** What makes an error of a class takes no error that is made. */
+export const requireClass = (name: string, instead: string, u: unknown): void => {
+  if (typeof u === "function") return
+  const got = u === null ? "null" : u instanceof Error ? `an error, which ${instead} takes` : typeof u
+  throw new TypeError(`${name} takes a class of errors and what its constructor takes; got ${got}`)
+}

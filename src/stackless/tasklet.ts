@@ -12,6 +12,7 @@ import {
   depthOf,
   type Frame,
   frameOf,
+  GreenletError,
   type GreenletFrame,
   Microthread,
   Operation,
@@ -19,7 +20,7 @@ import {
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
 import type { Channel } from "./channel.ts"
-import { RuntimeError, TaskletExit } from "./errors.ts"
+import { requireClass, RuntimeError, TaskletExit } from "./errors.ts"
 import { hardened, softswitch } from "./gear.ts"
 import { handOver, Join } from "./join.ts"
 import { nameProperty } from "./names.ts"
@@ -197,11 +198,15 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
     return new Throw(this, error, options?.pending === true)
   }
 
-  /** Throws a new error of that class. Mirrors `tasklet.raise_exception`. */
+  /**
+   * Throws a new error of that class. Throws `TypeError` at once for what is no class: an error that is made is for `throw`.
+   * Mirrors `tasklet.raise_exception`.
+   */
   raiseException<Args extends ReadonlyArray<any>>(
     ErrorClass: new(...args: Args) => unknown,
     ...args: Args
   ): Operation<void> {
+    requireClass("raiseException", "throw(error)", ErrorClass)
     return new Throw(this, new ErrorClass(...args), false)
   }
 
@@ -686,9 +691,10 @@ export const tasklet: {
   ): (...args: Args) => Tasklet<A, E>
   <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A): (...args: Args) => Tasklet<A, never>
   (): Tasklet
-} = (...[f]: ReadonlyArray<Body>): any => {
-  if (f === undefined) return new Tasklet()
-  if (typeof f !== "function") throw new TypeError(`a tasklet runs a function; got ${typeof f}`)
+} = (...bodies: ReadonlyArray<Body>): any => {
+  if (bodies.length === 0) return new Tasklet()
+  const [f] = bodies
+  if (typeof f !== "function") throw new TypeError(`a tasklet runs a function; got ${f === null ? "null" : typeof f}`)
   return function(argument: unknown) {
     // no array is made for one argument: creating takes a third less memory
     return arguments.length === 1 ? new Tasklet(f).setup(argument) : new Tasklet(f).setup(...arguments)
@@ -771,7 +777,7 @@ class Throw extends Operation<void> {
    * runs, it lets that come to where it can be thrown into.
    */
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
-    if (!this.pending) return super.performOutside(thread, fiber)
+    if (!this.pending) return thread.standForMain(this, fiber, anotherStandsForMain)
     return Effect.suspend(() => {
       const { tasklet } = this
       if (tasklet.isCurrent && tasklet.thread.looping) return Effect.andThen(Effect.yieldNow, this)
@@ -799,5 +805,13 @@ class Throw extends Operation<void> {
     tasklet.insert()
   }
 }
+
+const anotherStandsForMain = Effect.suspend(() =>
+  Effect.die(
+    new GreenletError(
+      "another fiber stands for the main greenlet, so that nothing can be thrown at once: kill({ pending: true }) and throw(error, { pending: true }) work from any fiber"
+    )
+  )
+)
 
 const notBound = (): RuntimeError => new RuntimeError("the tasklet was not bound to a function")

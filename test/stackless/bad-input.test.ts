@@ -1,0 +1,52 @@
+/** What is wrong is told, at once and in words that help. */
+import { Deferred, Effect, Fiber } from "effect"
+import { GreenletError } from "effect-stackless/greenlet"
+import { channel, run, Tasklet, tasklet } from "effect-stackless/stackless"
+import { describe, expect, test } from "vitest"
+import { onThread } from "./program.ts"
+
+describe("making a tasklet", () => {
+  test.each([undefined, null, 5])("of %s is refused at once", (bad) => {
+    expect(() => tasklet(bad as never)).toThrow(TypeError)
+    expect(() => tasklet(bad as never)).toThrow(`a tasklet runs a function; got ${bad === 5 ? "number" : bad}`)
+  })
+
+  test("of nothing makes one that is bound to nothing", () => {
+    expect(tasklet()).toBeInstanceOf(Tasklet)
+    expect(tasklet().alive).toBe(false)
+  })
+})
+
+describe("an error instead of its class", () => {
+  test("is for sendThrow, says sendException", () => {
+    expect(() => channel().sendException(new Error("x") as never)).toThrow(TypeError)
+    expect(() => channel().sendException(new Error("x") as never)).toThrow(
+      "sendException takes a class of errors and what its constructor takes; got an error, which sendThrow(error) takes"
+    )
+  })
+
+  test("is for throw, says raiseException", () => {
+    expect(() => tasklet(() => {})().raiseException(new Error("x") as never)).toThrow("which throw(error) takes")
+  })
+})
+
+describe("another fiber, while run goes on", () => {
+  test("can throw into a tasklet pending, says throw", () =>
+    onThread(Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const t = tasklet(() => Deferred.await(gate))()
+      const running = yield* Effect.forkChild(run(), { startImmediately: true })
+      for (const operation of [t.kill(), t.throw(new Error("x")), t.raiseException(Error, "x")]) {
+        const error = yield* errorIn(operation)
+        expect(error).toBeInstanceOf(GreenletError)
+        expect(String(error)).toContain("another fiber stands for the main greenlet")
+        expect(String(error)).toContain("kill({ pending: true })")
+      }
+      yield* t.kill({ pending: true })
+      yield* Fiber.join(running)
+      expect(t.alive).toBe(false)
+    })))
+})
+
+const errorIn = (operation: Effect.Effect<unknown>): Effect.Effect<unknown> =>
+  Effect.catchDefect(operation, (error) => Effect.succeed(error))
