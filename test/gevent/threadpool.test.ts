@@ -38,6 +38,8 @@ describe("a thread pool", () => {
     expect(error).toBeInstanceOf(RangeError)
     expect((yield* caught(pool.apply((f: unknown) => f, [() => 1]))) as Error).toMatchObject({ name: "DataCloneError" })
     expect(yield* pool.apply(async (n: number) => n + 1, [1])).toBe(2)
+    expect(yield* pool.apply(() => "no arguments")).toBe("no arguments")
+    expect(yield* pool.applyAsync(() => "none either").get()).toBe("none either")
     const endless = yield* pool.spawn(() => {
       for (;;);
     })

@@ -186,18 +186,18 @@ export class ThreadPool {
   }
 
   /** Runs `f` on a thread and waits for what it returns. Dies with what it throws. Mirrors `ThreadPool.apply`. */
-  apply<Args extends ReadonlyArray<any>, A>(f: Task<Args, A>, args: Args): Operation<Awaited<A>> {
+  apply<Args extends ReadonlyArray<any>, A>(f: Task<Args, A>, args?: Args): Operation<Awaited<A>> {
     return new Steps<any>(() => this.applying(f, args))
   }
 
-  private *applying(f: Task<any, any>, args: ReadonlyArray<unknown>): Generator<Effect.Effect<any>, any, any> {
+  private *applying(f: Task<any, any>, args: ReadonlyArray<unknown> = []): Generator<Effect.Effect<any>, any, any> {
     return yield* (yield* this.spawning(f, args)).get()
   }
 
   /** As `apply`, in a greenlet that it returns; `callback` gets the result. Mirrors `ThreadPool.apply_async`. */
   applyAsync<Args extends ReadonlyArray<any>, A>(
     f: Task<Args, A>,
-    args: Args,
+    args?: Args,
     callback?: (result: Awaited<A>) => unknown
   ): Greenlet<Awaited<A>> {
     return inGreenlet(() => this.applying(f, args), callback)
