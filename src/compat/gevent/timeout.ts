@@ -110,8 +110,9 @@ export class Timeout extends Error {
     return call(runningWithin, this, block)
   }
 
+  /** Its message, as Python's `str` has it: empty if it never comes. */
   override toString(): string {
-    return this.seconds === undefined ? "<Timeout>" : `<Timeout ${this.message}${this.pending ? " pending" : ""}>`
+    return this.message
   }
 }
 
@@ -181,7 +182,9 @@ const messageOf = (seconds: number | null | undefined, exception: unknown): stri
   if (seconds == null) return ""
   const after = `${seconds} second${seconds === 1 ? "" : "s"}`
   if (exception == null) return after
-  return exception === false ? `${after} (silent)` : `${after}: ${String(exception)}`
+  if (exception === false) return `${after} (silent)`
+  const what = exception instanceof Error ? exception.message : isErrorClass(exception) ? exception.name : exception
+  return `${after}: ${describe(what)}`
 }
 
 /** What a `Timeout` can be made with: none, `false`, a string, an error. */
