@@ -14,7 +14,18 @@ import {
   type Operation
 } from "../../greenlet/index.ts"
 import type { GetOptions } from "./event.ts"
-import { Cooperative, gethub, type Hub, hubOf, HubOperation, RawGreenlet, requireOwn, Steps } from "./hub.ts"
+import {
+  Cooperative,
+  describe,
+  gethub,
+  type Hub,
+  hubOf,
+  HubOperation,
+  isGenerator,
+  RawGreenlet,
+  requireOwn,
+  Steps
+} from "./hub.ts"
 import { Line, type Place } from "./line.ts"
 import {
   isLink,
@@ -27,7 +38,7 @@ import {
 } from "./linkable.ts"
 import type { Callback, Timer } from "./loop.ts"
 import { type Block, Deadline, errorOf, type Limit, Timeout } from "./timeout.ts"
-import { iwait, wait } from "./wait.ts"
+import { iwait, waitables, waitFor } from "./wait.ts"
 import { Waiter } from "./waiter.ts"
 
 /** How to kill. */
@@ -528,7 +539,7 @@ export interface Spawn {
  * @since 0.1.0
  */
 export const spawn: Spawn = (run: Body, ...args: ReadonlyArray<unknown>): any => {
-  requireCallable(run)
+  requireBody("spawn takes a function and its arguments", run)
   const greenlet = new Greenlet(run, ...args)
   greenlet.start()
   return greenlet
@@ -556,7 +567,7 @@ export interface SpawnLater {
  * @since 0.1.0
  */
 export const spawnLater: SpawnLater = (seconds: number, run: Body, ...args: ReadonlyArray<unknown>): any => {
-  requireCallable(run)
+  requireBody("spawnLater takes seconds, a function and its arguments", run)
   const greenlet = new Greenlet(run, ...args)
   greenlet.startLater(seconds)
   return greenlet
@@ -582,12 +593,17 @@ export interface SpawnRaw {
  * @since 0.1.0
  */
 export const spawnRaw: SpawnRaw = (run: Body, ...args: ReadonlyArray<unknown>): any => {
-  if (typeof run !== "function") throw new TypeError("function must be callable")
+  requireBody("spawnRaw takes a function and its arguments", run)
   const hub = gethub()
   const greenlet = new RawGreenlet(run, hub)
   const starting = greenlet.switch(...args)
   hub.runCallback(() => starting)
   return greenlet
+}
+
+const requireBody = (rule: string, run: unknown): void => {
+  if (typeof run === "function") return
+  throw new TypeError(`${rule}; got ${isGenerator(run) ? "a generator: leave the call to it" : describe(run)}`)
 }
 
 // ---- several --------------------------------------------------------------------------------------------------------
@@ -603,7 +619,8 @@ export interface JoinallOptions {
 }
 
 /**
- * Waits for greenlets to end; gives back those that have. Mirrors `gevent.joinall`.
+ * Waits for greenlets to end; gives back those that have. Throws `TypeError` if one cannot be waited for. Mirrors
+ * `gevent.joinall`.
  *
  * @category operations
  * @since 0.1.0
@@ -612,8 +629,9 @@ export const joinall = <G extends Greenlet>(
   greenlets: Iterable<G>,
   options?: JoinallOptions
 ): Operation<Array<G>> => {
-  if (options?.raiseError !== true) return wait([...greenlets], options)
-  return new Steps<Array<G>>(() => joiningAll([...greenlets], options))
+  const things = waitables("joinall", greenlets)
+  if (options?.raiseError !== true) return waitFor(things, options)
+  return new Steps<Array<G>>(() => joiningAll(things, options))
 }
 
 function* joiningAll<G extends Greenlet>(
@@ -635,13 +653,21 @@ function* joiningAll<G extends Greenlet>(
 }
 
 /**
- * Kills greenlets, raw ones among them; waits until they have ended unless told otherwise. Mirrors `gevent.killall`.
+ * Kills greenlets, raw ones among them; waits until they have ended unless told otherwise. Throws `TypeError` for what is
+ * no greenlet. Mirrors `gevent.killall`.
  *
  * @category operations
  * @since 0.1.0
  */
-export const killall = (greenlets: Iterable<KernelGreenlet>, options?: KillOptions): Operation<void> =>
-  new Steps(() => killingAll([...greenlets], options))
+export const killall = (greenlets: Iterable<KernelGreenlet>, options?: KillOptions): Operation<void> => {
+  const all = [...greenlets]
+  for (const greenlet of all) requireGreenlet("killall takes greenlets", greenlet)
+  return new Steps(() => killingAll(all, options))
+}
+
+const requireGreenlet = (rule: string, u: unknown): void => {
+  if (!(u instanceof KernelGreenlet)) throw new TypeError(`${rule}; got ${describe(u)}`)
+}
 
 function* killingAll(
   greenlets: ReadonlyArray<KernelGreenlet>,
@@ -687,12 +713,14 @@ function* killingAllInHub(
 }
 
 /**
- * Has the hub throw an error in a greenlet of any kind, without waiting for what comes of it. Mirrors `gevent.kill`.
+ * Has the hub throw an error in a greenlet of any kind, without waiting for what comes of it. Throws `TypeError` for what
+ * is no greenlet. Mirrors `gevent.kill`.
  *
  * @category operations
  * @since 0.1.0
  */
 export const kill = (greenlet: KernelGreenlet, exception: unknown = GreenletExit): void => {
+  requireGreenlet("kill takes a greenlet", greenlet)
   if (greenlet.dead) return
   const error = errorOf(exception)
   if (greenlet instanceof Greenlet && greenlet.throwBeforeStart(error)) return

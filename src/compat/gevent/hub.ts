@@ -548,7 +548,7 @@ interface Holder {
 
 const isHolder = (u: unknown): u is Holder => typeof (u as Partial<Holder> | null)?.holders === "function"
 
-const isGenerator = (u: unknown): boolean =>
+export const isGenerator = (u: unknown): boolean =>
   typeof (u as { next?: unknown } | null)?.next === "function" &&
   typeof (u as { throw?: unknown } | null)?.throw === "function"
 

@@ -1,7 +1,7 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
 import type { Effect } from "effect"
 import type { Operation } from "../../greenlet/index.ts"
-import { gethub, type Hub, Steps } from "./hub.ts"
+import { describe, gethub, type Hub, Steps } from "./hub.ts"
 import type { Line, Place } from "./line.ts"
 import type { Link } from "./linkable.ts"
 import type { Timer } from "./loop.ts"
@@ -111,17 +111,19 @@ export class WaitIterator<out T> {
 }
 
 /**
- * The things in the order in which they are ready. Mirrors `gevent.iwait`.
+ * The things in the order in which they are ready. Throws `TypeError` if one cannot be waited for. Mirrors
+ * `gevent.iwait`.
  *
  * @category operations
  * @since 0.1.0
  */
 export const iwait = <T>(objects: Iterable<T & Waitable>, options?: WaitOptions): WaitIterator<T> =>
-  new WaitIterator<T>([...objects], options)
+  new WaitIterator<T>(waitables("iwait", objects), options)
 
 /**
  * Waits until things are ready; gives back those that are, in that order. Without any, waits in the main greenlet until
- * nothing is left to wait for, and gives back whether that is so. Mirrors `gevent.wait`.
+ * nothing is left to wait for, and gives back whether that is so. Throws `TypeError` if one cannot be waited for. Mirrors
+ * `gevent.wait`.
  *
  * @category operations
  * @since 0.1.0
@@ -131,8 +133,25 @@ export const wait: {
   (objects?: undefined, options?: WaitOptions): Operation<boolean>
 } = (objects?: Iterable<Waitable>, options?: WaitOptions): Operation<any> => {
   if (objects === undefined) return gethub().join(options?.timeout ?? undefined)
-  return new Steps(() => waiting(iwait(objects, options)))
+  return waitFor(waitables("wait", objects), options)
 }
+
+/** @internal the same for what `waitables` has looked at */
+export const waitFor = <T>(things: ReadonlyArray<T & Waitable>, options?: WaitOptions): Operation<Array<T>> =>
+  new Steps<Array<T>>(() => waiting(new WaitIterator<T>(things, options)))
+
+/** @internal the things in an array; throws `TypeError` if one cannot be waited for */
+export const waitables = <T>(name: string, objects: Iterable<T>): Array<T & Waitable> => {
+  const rule = `${name} takes an iterable of what can be waited for: greenlets, events, results, semaphores`
+  if (!isIterable(objects)) throw new TypeError(`${rule}; got ${describe(objects)}: put it into an array`)
+  const things = [...objects]
+  const wrong = things.findIndex((thing) => typeof (thing as Partial<Waitable> | null)?.addLink !== "function")
+  if (wrong >= 0) throw new TypeError(`${rule}; got ${describe(things[wrong])}`)
+  return things as Array<T & Waitable>
+}
+
+const isIterable = (u: unknown): boolean =>
+  typeof (u as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function"
 
 function* waiting<T>(iterator: WaitIterator<T>): Generator<Effect.Effect<any>, Array<T>, any> {
   const ready: Array<T> = []
