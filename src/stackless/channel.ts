@@ -7,7 +7,7 @@
  * out of the middle of the queue at once, where upstream walks it.
  */
 import { Effect, Exit, type Fiber } from "effect"
-import { call, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
+import { call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
 import { nameProperty } from "./names.ts"
@@ -378,7 +378,8 @@ export class Receive<T> extends Operation<T> {
  */
 const act = (channel: Channel<any>, performer: Microthread, value: unknown, direction: Direction): Microthread => {
   const { thread } = performer
-  const scheduler = schedulerOf(thread)
+  const scheduler = thread.scheduler as Scheduler | undefined
+  if (scheduler === undefined) return actAnyhow(channel, performer, value, false, direction)
   for (let told = false;; told = true) {
     const { watched } = scheduler
     if (channel.mode >= SCHEDULE_ALL || scheduler.head !== performer || (watched && scheduler.forbidding)) {
@@ -436,7 +437,7 @@ const actAnyhow = (
   told = false
 ): Microthread => {
   const tells = !told && callbacks.channel !== undefined
-  const source = schedulerOf(performer.thread).current(performer)
+  const source = taskletOf(performer)
   const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
@@ -463,6 +464,19 @@ const actAnyhow = (
     source.give(undefined)
     throw error
   }
+}
+
+/**
+ * The tasklet that acts. A greenlet is none, and its thread, which may be gevent's, gets no scheduler of it: that would take
+ * its main over.
+ */
+export const taskletOf = (performer: Microthread): Tasklet => {
+  if (performer instanceof Greenlet && performer !== performer.thread.main) {
+    throw new RuntimeError(
+      "greenlets, gevent's among them, and tasklets do not mix on one thread, and what runs is a greenlet: use the channel in a fiber that it forks, as in Effect.flatMap(Effect.forkChild(channel.receive()), Fiber.join), with the tasklets on a thread of their own (withThread)"
+    )
+  }
+  return schedulerOf(performer.thread).current(performer)
 }
 
 /** Somebody waits: they exchange what they have, and the preference says who runs. */

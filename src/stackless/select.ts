@@ -13,7 +13,18 @@
  */
 import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
 import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
-import { carry, Channel, type Direction, exchangeAsParty, meetsOn, notify, Receive, Send, wait } from "./channel.ts"
+import {
+  carry,
+  Channel,
+  type Direction,
+  exchangeAsParty,
+  meetsOn,
+  notify,
+  Receive,
+  Send,
+  taskletOf,
+  wait
+} from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
@@ -253,7 +264,7 @@ class Select extends Operation<unknown, any> {
   }
 
   perform(performer: Microthread): Microthread {
-    const source = schedulerOf(performer.thread).current(performer)
+    const source = taskletOf(performer)
     const selection = new Selection(this.cases, undefined)
     if (callbacks.channel !== undefined) {
       const { offers } = selection

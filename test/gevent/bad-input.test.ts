@@ -1,6 +1,10 @@
 /** What is wrong is told, at once and in words that help. */
+import { Effect, Fiber } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
+import { withThread } from "effect-stackless/greenlet"
+import { call, channel, run, select, tasklet } from "effect-stackless/stackless"
 import { describe, expect, test } from "vitest"
+import { caught, program } from "./program.ts"
 
 describe("spawning", () => {
   test.each([
@@ -47,5 +51,78 @@ describe("several", () => {
   test("to be killed are greenlets", () => {
     expect(() => gevent.killall([5] as never)).toThrow("killall takes greenlets; got 5")
     expect(() => gevent.kill((() => {}) as never)).toThrow("kill takes a greenlet; got function")
+  })
+})
+
+describe("gevent in a tasklet", () => {
+  const event = new gevent.Event()
+  test.each<[string, () => unknown]>([
+    ["sleep", () => gevent.sleep(0.01)],
+    ["sleep of no time", () => gevent.sleep()],
+    ["a queue", () => new gevent.Queue().get()],
+    ["an event made elsewhere", () => event.wait()],
+    ["spawn", () => gevent.spawn(() => {})],
+    ["a sleep under a timeout", () => Effect.timeout(gevent.sleep(0.01), "5 seconds")]
+  ])("is refused: %s", async (_, use) => {
+    const error = await Effect.runPromise(withThread(call(function*() {
+      let error: unknown
+      tasklet(function*() {
+        try {
+          const made = use()
+          if (Effect.isEffect(made)) yield* made as Effect.Effect<unknown>
+        } catch (thrown) {
+          error = thrown
+        }
+      })()
+      yield* run()
+      return error
+    })))
+    expect(error).toBeInstanceOf(gevent.InvalidThreadUseError)
+    expect(String(error)).toContain("gevent's greenlets and stackless tasklets do not mix on one thread")
+    expect(String(error)).toContain("withThread")
+  })
+
+  test("does not keep the tasklets from waiting afterwards", async () => {
+    const slept = await Effect.runPromise(withThread(call(function*() {
+      let slept = false
+      tasklet(function*() {
+        yield* Effect.exit(gevent.sleep(0.01))
+        yield* Effect.sleep(1)
+        slept = true
+      })()
+      yield* run()
+      yield* Effect.sleep(1)
+      return slept
+    })))
+    expect(slept).toBe(true)
+  })
+})
+
+describe("a channel in a greenlet", () => {
+  program("is refused, and the hub goes on", function*({ body }) {
+    const c = channel<number>()
+    for (const use of [() => c.receive(), () => c.send(1), () => c.each(() => {}), () => select({ c: c.receive() })]) {
+      const error = yield* gevent.spawn(body(() => caught(use()))).get()
+      expect(error).toMatchObject({ name: "RuntimeError" })
+      expect(String(error)).toContain("greenlets, gevent's among them, and tasklets do not mix on one thread")
+      expect(String(error)).toContain("withThread")
+    }
+    yield* gevent.sleep(1)
+    expect(c.balance).toBe(0)
+  })
+
+  test("works in a fiber that it forks, as the error says", async () => {
+    const c = channel<string>()
+    const greenlets = withThread(gevent.call(function*() {
+      return yield* gevent.spawn(() => Effect.flatMap(Effect.forkChild(c.receive()), Fiber.join)).get()
+    }))
+    const tasklets = withThread(call(function*() {
+      tasklet(function*() {
+        yield* c.send("from a tasklet")
+      })()
+      yield* run({ threadblock: true })
+    }))
+    const [received] = await Effect.runPromise(Effect.all([greenlets, tasklets], { concurrency: 2 }))
+    expect(received).toBe("from a tasklet")
   })
 })

@@ -44,7 +44,7 @@ export class BlockingSwitchOutError extends GreenletError {
 }
 
 /**
- * An object was waited for on another thread of greenlets than that it was made on. Mirrors
+ * An object was waited for on another thread of greenlets than that it was made on, or on one that runs tasklets. Mirrors
  * `gevent.exceptions.InvalidThreadUseError`.
  *
  * @category errors

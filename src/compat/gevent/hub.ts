@@ -294,6 +294,7 @@ export class Hub extends KernelGreenlet {
     }
     if (current instanceof Cooperative) current.blockedOn = what
     else if (current === this.thread.main) this.mainBlockedOn = what
+    else if (!(current instanceof KernelGreenlet)) throw mixing()
     return this
   }
 
@@ -654,14 +655,15 @@ const invalidSwitch = (what: unknown): InvalidSwitchError =>
  * main greenlet; any other, and any that a greenlet forks, has a greenlet of its own perform it: so `Effect.timeout` and
  * `Effect.race` work around all of them, and take them back.
  */
-export abstract class HubOperation<out A, out E = never> extends Operation<A, E> {
-  override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
+export abstract class HubOperation<out A, out E = never, out R = never> extends Operation<A, E, R> {
+  override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> {
+    if (!(thread.current instanceof KernelGreenlet)) return Effect.die(mixing())
     const byGreenlet = this.performByGreenlet(thread)
     return thread.mayStandForMain(fiber) ? thread.standForMain(this, fiber, byGreenlet) : byGreenlet
   }
 
-  private performByGreenlet(thread: Thread): Effect.Effect<A, E> {
-    return Effect.callback<A, E>((resume) => {
+  private performByGreenlet(thread: Thread): Effect.Effect<A, E, R> {
+    return Effect.callback<A, E, R>((resume) => {
       const hub = hubOf(thread)
       const proxy = new RawGreenlet<void, never>(() => Effect.map(Effect.exit(this), resume), hub)
       const start = hub.runCallback(() => proxy)
@@ -674,13 +676,14 @@ export abstract class HubOperation<out A, out E = never> extends Operation<A, E>
 }
 
 /** An operation that takes several steps. */
-export class Steps<out A, out E = never> extends HubOperation<A, E> {
+export class Steps<out A, out E = never, out R = never> extends HubOperation<A, E, R> {
   private readonly steps: () => Generator<Effect.Effect<any, any, any>, unknown, any>
   constructor(steps: () => Generator<Effect.Effect<any, any, any>, A, any>) {
     super()
     this.steps = steps
   }
   perform(current: Microthread): Microthread {
+    if (!(current instanceof KernelGreenlet)) throw mixing()
     return call(this.steps).perform(current)
   }
 }
@@ -877,9 +880,19 @@ export const hubOf = (thread: Thread): Hub => {
 }
 
 /**
- * The hub of the current thread. Mirrors `gevent.get_hub`.
+ * The hub of the current thread. Throws `InvalidThreadUseError` in a tasklet. Mirrors `gevent.get_hub`.
  *
  * @category inspection
  * @since 0.1.0
  */
-export const gethub = (): Hub => hubOf(currentThread())
+export const gethub = (): Hub => {
+  const thread = currentThread()
+  if (!(thread.current instanceof KernelGreenlet)) throw mixing()
+  return hubOf(thread)
+}
+
+/** A hub on a thread of tasklets would take their main over from the scheduler. */
+const mixing = (): InvalidThreadUseError =>
+  new InvalidThreadUseError(
+    "gevent's greenlets and stackless tasklets do not mix on one thread, and this one runs tasklets: use gevent from outside of them, in a fiber on a thread of its own (withThread)"
+  )

@@ -29,9 +29,9 @@ class Sleep extends HubOperation<void> {
     this.ref = ref
   }
   perform(current: Microthread): Microthread {
-    const hub = hubOf(current.thread)
     const { ref, seconds } = this
-    if (!(current instanceof Cooperative)) return new Steps(() => sleeping(hub, seconds, ref)).perform(current)
+    if (!(current instanceof Cooperative)) return new Steps(() => sleeping(gethub(), seconds, ref)).perform(current)
+    const hub = hubOf(current.thread)
     const wake = () => {
       current.wakes = undefined
       return current.give(undefined)
