@@ -7,7 +7,7 @@
  * out of the middle of the queue at once, where upstream walks it.
  */
 import { Effect, Exit, type Fiber } from "effect"
-import { call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
+import { type Body, call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
 import { nameProperty } from "./names.ts"
@@ -110,12 +110,15 @@ export class Channel<in out T = any> {
   }
 
   /**
-   * Calls `body` with each value of the iteration, in turn; gives back how many there were. Mirrors
-   * `for value in channel`.
+   * Calls `body` with each value of the iteration, in turn; gives back how many there were. What the body returns is
+   * performed if it is a generator or an Effect. Mirrors `for value in channel`.
    */
-  each<E = never>(
-    body: (value: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void
-  ): Operation<number, E> {
+  each<Eff extends Effect.Effect<any, any, any>>(
+    body: (value: T) => Generator<Eff, unknown, never>
+  ): Operation<number, Effect.Error<Eff>, Effect.Services<Eff>>
+  each<E, R>(body: (value: T) => Effect.Effect<unknown, E, R>): Operation<number, E, R>
+  each(body: (value: T) => unknown): Operation<number>
+  each(body: (value: T) => unknown): Operation<number, any, any> {
     return new Composite(eachOf<T>, [this, body])
   }
 
@@ -277,12 +280,12 @@ function* nextOf<T>(channel: Channel<T>): Generator<Effect.Effect<T>, IteratorRe
 
 function* eachOf<T>(
   channel: Channel<T>,
-  body: (value: T) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-): Generator<Effect.Effect<any, any>, number, any> {
+  body: (value: T) => unknown
+): Generator<Effect.Effect<any, any, any>, number, any> {
   for (let count = 0;; count++) {
     const { done, value } = yield* nextOf(channel)
     if (done) return count
-    yield* call(body as (value: T | undefined) => void, value)
+    yield* call(body as Body, value)
   }
 }
 

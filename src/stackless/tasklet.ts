@@ -62,7 +62,7 @@ export interface ThrowOptions {
 }
 
 /**
- * A tasklet, whose body returns an `A` and fails with an `E`.
+ * A tasklet, whose body takes `Args`, returns an `A` and fails with an `E`.
  *
  * `new Tasklet(f)` is bound but has no arguments yet: `setup(...args)` gives it those and makes it runnable, as
  * `tasklet(f)(...args)` does in one go. Mirrors `stackless.tasklet`.
@@ -70,7 +70,7 @@ export interface ThrowOptions {
  * @category models
  * @since 0.1.0
  */
-export class Tasklet<out A = any, out E = any> extends Microthread {
+export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Microthread {
   /** @internal the neighbour after it */
   right: Link = undefined
   /** @internal the neighbour before it */
@@ -90,7 +90,11 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    *
    * Throws `TypeError` if `f` is no function, `RuntimeError` if there are arguments for none.
    */
-  constructor(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown> | null, /** @internal */ thread?: Thread) {
+  constructor(
+    f?: Body<Args, A, E> | null,
+    args?: Readonly<NoInfer<Args>> | null,
+    /** @internal */ thread?: Thread
+  ) {
     super(f, thread)
     if (args != null) this.bind(undefined, args)
   }
@@ -109,7 +113,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * function;
    * `TypeError` if `f` is no function. Mirrors `tasklet.bind`.
    */
-  bind(f?: Body<any, A, E> | null, args?: ReadonlyArray<unknown> | null): this {
+  bind(f?: Body<Args, A, E> | null, args?: Readonly<Args> | null): this {
     if (f != null && typeof f !== "function") {
       throw new TypeError(`a tasklet is bound to a function, or to null; got ${typeof f}`)
     }
@@ -128,7 +132,7 @@ export class Tasklet<out A = any, out E = any> extends Microthread {
    * Gives it its arguments and makes it runnable, at the end of the ring. Throws `RuntimeError` if it is alive, or bound
    * to no function. Mirrors `tasklet.setup`, and calling the tasklet.
    */
-  setup(...args: ReadonlyArray<any>): this {
+  setup(...args: Args): this {
     this.requireThread()
     if (this.alive) throw new RuntimeError("tasklet is alive: it has its arguments already")
     if (this.code === undefined) throw notBound()

@@ -126,3 +126,20 @@ describe("a channel in a greenlet", () => {
     expect(received).toBe("from a tasklet")
   })
 })
+
+describe("an async function as the body of a loop", () => {
+  program("is told what to write", function*() {
+    const full = () => new gevent.Queue<number>(null, [1])
+    const pool = new gevent.Pool(1)
+    const loops = [
+      full().each(async () => {}),
+      gevent.iwait([gevent.spawn(() => 1)]).each(async () => {}),
+      pool.imap((n: number) => n, [1]).each(async () => {})
+    ]
+    for (const loop of loops) {
+      const error = yield* caught(loop)
+      expect(error).toBeInstanceOf(TypeError)
+      expect(String(error)).toContain("an async function cannot be a body: write a generator function")
+    }
+  })
+})

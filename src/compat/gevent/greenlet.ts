@@ -62,7 +62,7 @@ type Start = Callback | Timer | "cancelled" | "completed" | undefined
  * @category models
  * @since 0.1.0
  */
-export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
+export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Cooperative<A, E> {
   private start_: Start = undefined
   private over = false
   private result: A | undefined = undefined
@@ -79,7 +79,7 @@ export class Greenlet<out A = any, out E = any> extends Cooperative<A, E> {
    * @param run what it runs; a subclass that has a `run` method leaves it out
    * @param args the arguments for that
    */
-  constructor(run?: Body<any, A, E>, ...args: ReadonlyArray<unknown>) {
+  constructor(run?: Body<Args, A, E>, ...args: NoInfer<Args>) {
     super(run)
     this.args = args
   }

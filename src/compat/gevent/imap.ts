@@ -1,6 +1,7 @@
 /** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
 import { Effect } from "effect"
 import type { Body, Operation } from "../../greenlet/index.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "./each.ts"
 import type { Source } from "./event.ts"
 import { Greenlet } from "./greenlet.ts"
 import { describe, Steps } from "./hub.ts"
@@ -92,20 +93,15 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
   }
 
   /** Calls `body` with each result, in turn. Mirrors `for result in pool.imap(…)`. */
-  each<E2 = never>(
-    body: (result: A) => Generator<Effect.Effect<any, E2, any>, unknown, any> | void
-  ): Operation<void, E | E2> {
-    return new Steps<void, E | E2>(() => this.looping(body))
+  each<Made>(body: (result: A) => Made): Operation<void, E | ErrorOf<Made>, ServicesOf<Made>> {
+    return new Steps<void, E | ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 
-  private *looping(
-    body: (result: A) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-  ): Generator<Effect.Effect<any, any, any>, void, any> {
+  private *looping(body: (result: A) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
     for (;;) {
       const { done, value } = yield* this.stepping()
       if (done) return
-      const made = body(value as A)
-      if (made !== undefined) yield* made
+      yield* eachTime(body, value)
     }
   }
 

@@ -56,7 +56,7 @@ export { Local, type LocalConstructor } from "./local.ts"
 // gevent.socket
 export { DatagramSocket } from "./datagram.ts"
 export type { Address } from "./listen.ts"
-export { type EachLine, type ReadableFile, SocketFile } from "./makefile.ts"
+export { type ReadableFile, SocketFile } from "./makefile.ts"
 export { createConnection, type Data, type How, Socket } from "./socket.ts"
 export { SocketError, SocketTimeout } from "./socketerror.ts"
 // gevent.select, and Python's

@@ -6,14 +6,10 @@
  */
 import type { Effect } from "effect"
 import { type Operation, ValueError } from "../../greenlet/index.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "./each.ts"
 import { Steps } from "./hub.ts"
 import type { Data, Socket } from "./socket.ts"
 import type { SocketError } from "./socketerror.ts"
-
-/** What is done with each line: a generator function, one that returns an Effect, or a plain one. */
-export type EachLine<E> = (
-  line: Buffer
-) => Generator<Effect.Effect<any, E, any>, unknown, any> | Effect.Effect<unknown, E, any> | void
 
 /**
  * Something that is read like a file.
@@ -50,8 +46,8 @@ export abstract class ReadableFile {
   }
 
   /** Calls `body` with each line. Mirrors `for line in file`. */
-  each<E = never>(body: EachLine<E>): Operation<void, E | SocketError> {
-    return new Steps<void, E | SocketError>(() => this.looping(body))
+  each<Made>(body: (line: Buffer) => Made): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
+    return new Steps<void, ErrorOf<Made> | SocketError, ServicesOf<Made>>(() => this.looping(body))
   }
 
   private readingLine(size: number): Generator<Effect.Effect<any, any>, Buffer, any> {
@@ -80,12 +76,11 @@ export abstract class ReadableFile {
     return lines
   }
 
-  private *looping(body: EachLine<any>): Generator<Effect.Effect<any, any, any>, void, any> {
+  private *looping(body: (line: Buffer) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
     for (;;) {
       const line = yield* this.readingLine(Infinity)
       if (line.byteLength === 0) return
-      const made = body(line)
-      if (made !== undefined) yield* made as Effect.Effect<unknown, any, any>
+      yield* eachTime(body, line)
     }
   }
 

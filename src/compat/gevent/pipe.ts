@@ -12,6 +12,7 @@ import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { type Operation, ValueError } from "../../greenlet/index.ts"
 import { Arrival } from "./arrival.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "./each.ts"
 import { Event } from "./event.ts"
 import { ConcurrentObjectUseError } from "./exceptions.ts"
 import { gethub, type Hub, Steps } from "./hub.ts"
@@ -210,10 +211,8 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
   }
 
   /** Calls `body` with each line. Mirrors `for line in pipe`. */
-  each<E = never>(
-    body: (line: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void
-  ): Operation<void, E | SocketError> {
-    return new Steps<void, E | SocketError>(() => this.looping(body))
+  each<Made>(body: (line: T) => Made): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
+    return new Steps<void, ErrorOf<Made> | SocketError, ServicesOf<Made>>(() => this.looping(body))
   }
 
   private *reading(size: number): Generator<Effect.Effect<any, any>, T, any> {
@@ -253,14 +252,11 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
     return line.length === 0 ? { done: true, value: undefined } : { done: false, value: line }
   }
 
-  private *looping(
-    body: (line: T) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-  ): Generator<Effect.Effect<any, any, any>, void, any> {
+  private *looping(body: (line: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
     for (;;) {
       const line = yield* this.readingLine()
       if (line.length === 0) return
-      const made = body(line)
-      if (made !== undefined) yield* made
+      yield* eachTime(body, line)
     }
   }
 

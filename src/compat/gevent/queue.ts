@@ -5,6 +5,7 @@
  */
 import type { Effect } from "effect"
 import { type Microthread, type Operation, ValueError } from "../../greenlet/index.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "./each.ts"
 import { Event } from "./event.ts"
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "./hub.ts"
 import { Line } from "./line.ts"
@@ -58,6 +59,9 @@ export interface QueueOptions {
  */
 export const StopIteration: unique symbol = Symbol.for("effect-stackless/compat/gevent/StopIteration")
 
+/** What can be put: an item, or the end of the iteration, which `get` gives back as it is. */
+type Item<T> = T | typeof StopIteration
+
 /** A putter that waits. */
 interface Putter<T> {
   readonly waiter: Waiter
@@ -80,10 +84,8 @@ abstract class AbstractQueue<in out T> {
   }
 
   /** Calls `body` with each item, in turn, until `StopIteration` comes. Mirrors `for item in queue`. */
-  each<E = never>(
-    body: (item: T) => Generator<Effect.Effect<any, E, any>, unknown, any> | void
-  ): Operation<void, E> {
-    return new Steps<void, E>(() => this.looping(body))
+  each<Made>(body: (item: T) => Made): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
+    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 
   private *stepping(): Generator<Effect.Effect<any, any>, IteratorResult<T, undefined>, any> {
@@ -91,14 +93,11 @@ abstract class AbstractQueue<in out T> {
     return item === (StopIteration as unknown) ? { done: true, value: undefined } : { done: false, value: item }
   }
 
-  private *looping(
-    body: (item: T) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-  ): Generator<Effect.Effect<any, any, any>, void, any> {
+  private *looping(body: (item: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
     for (;;) {
       const { done, value } = yield* this.stepping()
       if (done) return
-      const made = body(value as T)
-      if (made !== undefined) yield* made
+      yield* eachTime(body, value)
     }
   }
 
@@ -177,13 +176,13 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
    * Puts an item, waiting for room. Dies with `Full` if it does not wait or time is over; with `ShutDown` after
    * `shutdown`. Mirrors `Queue.put`.
    */
-  put(item: T, options?: QueueOptions): Operation<void> {
-    return new Put(this, item, options)
+  put(item: Item<T>, options?: QueueOptions): Operation<void> {
+    return new Put(this, item as T, options)
   }
 
   /** Puts an item, or throws `Full`. Mirrors `Queue.put_nowait`. */
-  putNowait(item: T): void {
-    if (!this.tryPut(item)) throw new Full("the queue is full")
+  putNowait(item: Item<T>): void {
+    if (!this.tryPut(item as T)) throw new Full("the queue is full")
   }
 
   /**
@@ -634,12 +633,12 @@ export class Channel<in out T = any> extends AbstractQueue<T> {
   }
 
   /** Puts an item, waiting until somebody gets it. Dies with `Full` as `Queue.put` does. */
-  put(item: T, options?: QueueOptions): Operation<void> {
-    return new Steps(() => this.putting(item, options))
+  put(item: Item<T>, options?: QueueOptions): Operation<void> {
+    return new Steps(() => this.putting(item as T, options))
   }
 
   /** Puts an item if somebody waits for one, else dies with `Full`. */
-  putNowait(item: T): Operation<void> {
+  putNowait(item: Item<T>): Operation<void> {
     return this.put(item, { block: false })
   }
 

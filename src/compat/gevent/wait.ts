@@ -1,6 +1,7 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
 import type { Effect } from "effect"
 import type { Operation } from "../../greenlet/index.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "./each.ts"
 import { describe, gethub, type Hub, Steps } from "./hub.ts"
 import type { Line, Place } from "./line.ts"
 import type { Link } from "./linkable.ts"
@@ -47,10 +48,8 @@ export class WaitIterator<out T> {
   }
 
   /** Calls `body` with each thing, in turn. Mirrors `for thing in gevent.iwait(…)`. */
-  each<Err = never>(
-    body: (thing: T) => Generator<Effect.Effect<any, Err, any>, unknown, any> | void
-  ): Operation<void, Err> {
-    return new Steps<void, Err>(() => this.looping(body))
+  each<Made>(body: (thing: T) => Made): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
+    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 
   /** Waits no more. Mirrors leaving `with gevent.iwait(…)`. */
@@ -83,15 +82,12 @@ export class WaitIterator<out T> {
     }
   }
 
-  private *looping(
-    body: (thing: T) => Generator<Effect.Effect<any, any, any>, unknown, any> | void
-  ): Generator<Effect.Effect<any, any, any>, void, any> {
+  private *looping(body: (thing: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
     try {
       for (;;) {
         const { done, value } = yield* this.stepping()
         if (done) return
-        const made = body(value as T)
-        if (made !== undefined) yield* made
+        yield* eachTime(body, value)
       }
     } finally {
       this.close()

@@ -1,0 +1,73 @@
+/** What the types say, which the type check holds; and that the rest of it is so. */
+import { Context, Effect } from "effect"
+import * as gevent from "effect-stackless/compat/gevent"
+import type { Operation } from "effect-stackless/greenlet"
+import { expect, expectTypeOf, test } from "vitest"
+import { program } from "./program.ts"
+
+class Price extends Context.Service<Price, { readonly of: (item: number) => number }>()("Price") {}
+
+program("StopIteration can be put into a queue or channel of anything", function*() {
+  const queue = new gevent.Queue<number>()
+  yield* queue.put(1)
+  queue.putNowait(2)
+  yield* queue.put(gevent.StopIteration)
+  const got: Array<number> = []
+  yield* queue.each((item) => got.push(item))
+  expect(got).toEqual([1, 2])
+  queue.putNowait(gevent.StopIteration)
+  expect(yield* queue.next()).toEqual({ done: true, value: undefined })
+
+  const channel = new gevent.Channel<number>()
+  gevent.spawn(() => channel.put(gevent.StopIteration))
+  expect(yield* channel.next()).toEqual({ done: true, value: undefined })
+})
+
+program("the body of a loop may return an Effect, which is performed, or anything else, which is ignored", function*() {
+  const items = () => new gevent.Queue<number>(null, [1, 2, gevent.StopIteration as never])
+  const got: Array<number> = []
+  yield* items().each((item) => Effect.sync(() => got.push(item)))
+  yield* items().each((item) => [got.push(item)])
+  yield* items().each((item) => item === 1 ? undefined : Effect.sync(() => got.push(item)))
+  expect(got).toEqual([1, 2, 1, 2, 2])
+})
+
+test("a loop fails with what its body fails with, and requires what that requires", async () => {
+  const queue = new gevent.Queue<number>(null, [5, gevent.StopIteration as never])
+  const plain = queue.each((item) => item)
+  expectTypeOf(plain).toEqualTypeOf<Operation<void>>()
+  const failing = queue.each(function*(item) {
+    if (item > 9) yield* Effect.fail("too much")
+  })
+  expectTypeOf(failing).toEqualTypeOf<Operation<void, string>>()
+  const got: Array<number> = []
+  const pricing = queue.each((item) => Effect.map(Price, (price) => got.push(price.of(item))))
+  expectTypeOf(pricing).toEqualTypeOf<Operation<void, never, Price>>()
+  await Effect.runPromise(Effect.provideService(pricing, Price, { of: (item) => item * 10 }))
+  expect(got).toEqual([50])
+})
+
+test("a greenlet that is made takes the arguments of its function", () => {
+  const f = function*(n: number, name?: string) {
+    yield* gevent.sleep()
+    return `${n}${name}`
+  }
+  expectTypeOf(new gevent.Greenlet(f, 5).value).toEqualTypeOf<string | undefined>()
+  expectTypeOf(gevent.Greenlet.spawn(f, 5, "x")).toExtend<gevent.Greenlet>()
+  // @ts-expect-error -- a string is no number
+  expect(new gevent.Greenlet(f, "wrong").started).toBe(false)
+  // @ts-expect-error -- one is missing
+  expect(new gevent.Greenlet(f).started).toBe(false)
+
+  class Job extends gevent.Greenlet<number> {
+    readonly n: number
+    constructor(n: number) {
+      super()
+      this.n = n
+    }
+    override *run() {
+      return this.n
+    }
+  }
+  expectTypeOf(Job.spawn(5).value).toEqualTypeOf<number | undefined>()
+})

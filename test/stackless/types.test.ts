@@ -1,0 +1,58 @@
+/** What the types say, which the type check holds; and that the rest of it is so. */
+import { Context, Effect } from "effect"
+import type { Operation } from "effect-stackless/greenlet"
+import { channel, run, schedule, StopIteration, Tasklet, tasklet } from "effect-stackless/stackless"
+import { expect, expectTypeOf, test } from "vitest"
+import { main } from "./program.ts"
+
+class Price extends Context.Service<Price, { readonly of: (item: number) => number }>()("Price") {}
+
+test("the body of each may return an Effect, which is performed, or anything else, which is ignored", () =>
+  main(function*() {
+    const c = channel<number>()
+    const got: Array<number> = []
+    for (const body of [(n: number) => Effect.sync(() => got.push(n)), (n: number) => got.push(n)]) {
+      tasklet(function*() {
+        yield* c.sendSequence([1, 2])
+        yield* c.sendException(StopIteration)
+      })()
+      expect(yield* c.each(body)).toBe(2)
+      yield* run()
+    }
+    expect(got).toEqual([1, 2, 1, 2])
+  }))
+
+test("each fails with what its body fails with, and requires what that requires", () => {
+  const c = channel<number>()
+  expectTypeOf(c.each((n) => n)).toEqualTypeOf<Operation<number>>()
+  expectTypeOf(c.each((n) => Effect.fail(`${n}`))).toEqualTypeOf<Operation<number, string>>()
+  expectTypeOf(c.each(function*(n) {
+    return (yield* Price).of(n)
+  })).toEqualTypeOf<Operation<number, never, Price>>()
+})
+
+test("a tasklet that is made is bound, set up and constructed with the arguments of its function", () =>
+  main(function*() {
+    const got: Array<string> = []
+    const f = function*(n: number, name = "none") {
+      yield* schedule()
+      got.push(`${n} ${name}`)
+    }
+    expectTypeOf(new Tasklet(f).setup).parameters.toEqualTypeOf<Parameters<typeof f>>()
+    new Tasklet(f).setup(1)
+    new Tasklet(f, [2, "x"]).insert()
+    new Tasklet(f).bind(f, [3]).insert()
+    new Tasklet().bind(f).setup(4)
+    yield* run()
+    expect(got).toEqual(["1 none", "2 x", "3 none", "4 none"])
+
+    const unbound = () => {
+      // @ts-expect-error -- a string is no number
+      new Tasklet(f).setup("wrong")
+      // @ts-expect-error -- a string is no number
+      return new Tasklet(f, ["wrong"])
+    }
+    expectTypeOf(unbound).toExtend<() => Tasklet>()
+    const all: Array<Tasklet> = [new Tasklet(f), new Tasklet((name: string) => name)]
+    expect(all.length).toBe(2)
+  }))
