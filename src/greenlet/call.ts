@@ -53,7 +53,8 @@ const enter = (current: Microthread, made: unknown): Microthread => {
  * with `TaskletExit`, and the body goes on when its `finally` blocks have run.
  *
  * Run from outside, it runs `f` as the thread's main greenlet: `Effect.runPromise(call(program))` is how a whole ported
- * program runs, with everything it does at its top level done by main.
+ * program runs, with everything it does at its top level done by main. It fails with what `f` fails with, and requires the
+ * services that `f` does.
  *
  * Throws `TypeError` if `f` is no function.
  *
@@ -75,13 +76,18 @@ export const call: {
   <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
     f: (...args: Args) => Generator<Eff, A, never>,
     ...args: Args
-  ): Operation<A, Effect.Error<Eff>>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
   <Args extends ReadonlyArray<any>, A, E, R>(
     f: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
-  ): Operation<A, E>
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
   <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, ...args: Args): Operation<A>
 } = (f: Body, ...args: ReadonlyArray<unknown>): any => {
   if (typeof f !== "function") throw new TypeError(`call takes a function and its arguments; got ${typeof f}`)
   return args.length === 1 ? new CallWithOne(f, args[0]) : new Call(f, args)
+}
+
+export declare namespace call {
+  /** The services that what a body yields requires; none where nothing is known of it, as its type is `any`. */
+  export type Services<Eff> = unknown extends Effect.Services<Eff> ? never : Effect.Services<Eff>
 }

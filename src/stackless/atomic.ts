@@ -16,11 +16,11 @@ export const atomic: {
   <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
     f: (...args: Args) => Generator<Eff, A, never>,
     ...args: Args
-  ): Operation<A, Effect.Error<Eff>>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
   <Args extends ReadonlyArray<any>, A, E, R>(
     f: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
-  ): Operation<A, E>
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
   <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, ...args: Args): Operation<A>
 } = (f: (...args: ReadonlyArray<any>) => unknown, ...args: ReadonlyArray<unknown>): any => {
   if (typeof f !== "function") throw new TypeError(`atomic takes a function and its arguments; got ${typeof f}`)

@@ -115,8 +115,10 @@ export class Channel<in out T = any> {
    */
   each<Eff extends Effect.Effect<any, any, any>>(
     body: (value: T) => Generator<Eff, unknown, never>
-  ): Operation<number, Effect.Error<Eff>, Effect.Services<Eff>>
-  each<E, R>(body: (value: T) => Effect.Effect<unknown, E, R>): Operation<number, E, R>
+  ): Operation<number, Effect.Error<Eff>, call.Services<Eff>>
+  each<E, R>(
+    body: (value: T) => Effect.Effect<unknown, E, R>
+  ): Operation<number, E, call.Services<Effect.Effect<unknown, E, R>>>
   each(body: (value: T) => unknown): Operation<number>
   each(body: (value: T) => unknown): Operation<number, any, any> {
     return new Composite(eachOf<T>, [this, body])

@@ -1,7 +1,7 @@
 /** What the types say, which the type check holds; and that the rest of it is so. */
 import { Context, Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
-import type { Operation } from "effect-stackless/greenlet"
+import { type Operation, withThread } from "effect-stackless/greenlet"
 import { expect, expectTypeOf, test } from "vitest"
 import { program } from "./program.ts"
 
@@ -70,4 +70,25 @@ test("a greenlet that is made takes the arguments of its function", () => {
     }
   }
   expectTypeOf(Job.spawn(5).value).toEqualTypeOf<number | undefined>()
+})
+
+test("call, withTimeout and what is called within require what their bodies require, and run in what is provided", async () => {
+  const body = function*() {
+    yield* gevent.sleep(0.001)
+    return (yield* Price).of(1)
+  }
+  const whole = gevent.call(function*() {
+    const timed = gevent.withTimeout(1, body)
+    expectTypeOf(timed).toEqualTypeOf<Operation<number, never, Price>>()
+    const locked = new gevent.Semaphore().within(body)
+    expectTypeOf(locked).toEqualTypeOf<Operation<number, never, Price>>()
+    const within = new gevent.Timeout(1).within(() => Price)
+    expectTypeOf(within).toEqualTypeOf<Operation<Price["Service"] | undefined, never, Price>>()
+    const waited = gevent.gethub().wait(Price)
+    expectTypeOf(waited).toEqualTypeOf<Operation<Price["Service"], never, Price>>()
+    return [yield* timed, yield* locked, (yield* within)!.of(2), (yield* waited).of(3)]
+  })
+  expectTypeOf(whole).toEqualTypeOf<Operation<Array<number>, never, Price>>()
+  const provided = Effect.provideService(withThread(whole), Price, { of: (item) => item * 10 })
+  expect(await Effect.runPromise(provided)).toEqual([10, 10, 20, 30])
 })

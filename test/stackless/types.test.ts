@@ -1,7 +1,17 @@
 /** What the types say, which the type check holds; and that the rest of it is so. */
 import { Context, Effect } from "effect"
 import type { Operation } from "effect-stackless/greenlet"
-import { channel, run, schedule, StopIteration, Tasklet, tasklet } from "effect-stackless/stackless"
+import {
+  atomic,
+  call,
+  channel,
+  run,
+  schedule,
+  StopIteration,
+  Tasklet,
+  tasklet,
+  withThread
+} from "effect-stackless/stackless"
 import { expect, expectTypeOf, test } from "vitest"
 import { main } from "./program.ts"
 
@@ -56,3 +66,27 @@ test("a tasklet that is made is bound, set up and constructed with the arguments
     const all: Array<Tasklet> = [new Tasklet(f), new Tasklet((name: string) => name)]
     expect(all.length).toBe(2)
   }))
+
+test("call and atomic require what their bodies require, and run in what is provided", async () => {
+  const body = function*(item: number) {
+    yield* schedule()
+    return (yield* Price).of(item)
+  }
+  const tenfold = { of: (item: number) => item * 10 }
+  expectTypeOf(call(body, 1)).toEqualTypeOf<Operation<number, never, Price>>()
+  expectTypeOf(atomic(body, 1)).toEqualTypeOf<Operation<number, never, Price>>()
+  expectTypeOf(call(() => Price)).toEqualTypeOf<Operation<Price["Service"], never, Price>>()
+  expectTypeOf(withThread(call(body, 1))).toEqualTypeOf<Effect.Effect<number, never, Price>>()
+  // of a body that says nothing of what it yields, nothing is required
+  expectTypeOf(call(function*(): Generator<any, number, any> {
+    return 1
+  })).toExtend<Effect.Effect<number, unknown>>()
+
+  const price = Effect.provideService(withThread(call(body, 1)), Price, tenfold)
+  expect(await Effect.runPromise(price)).toBe(10)
+  const within = call(function*() {
+    return yield* Effect.provideService(Effect.all([call(body, 2), atomic(body, 3)]), Price, tenfold)
+  })
+  expectTypeOf(within).toEqualTypeOf<Operation<[number, number]>>()
+  expect(await Effect.runPromise(withThread(within))).toEqual([20, 30])
+})

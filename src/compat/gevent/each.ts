@@ -9,8 +9,7 @@ import { type Body, call, type Operation } from "../../greenlet/index.ts"
 export type ErrorOf<Made> = Made extends Generator<infer Eff, any, any> ? Effect.Error<Eff> : Effect.Error<Made>
 
 /** The services that it requires, likewise. */
-export type ServicesOf<Made> = Made extends Generator<infer Eff, any, any> ? Effect.Services<Eff>
-  : Effect.Services<Made>
+export type ServicesOf<Made> = call.Services<Made extends Generator<infer Eff, any, any> ? Eff : Made>
 
 /** Calls the body with an item. Dies with `TypeError` if it is an async function. */
 export const eachTime = (body: (item: any) => unknown, item: unknown): Operation<unknown, any> =>

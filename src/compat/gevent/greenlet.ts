@@ -345,8 +345,8 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    */
   within<Eff extends Effect.Effect<any, any, any>, B>(
     block: () => Generator<Eff, B, never>
-  ): Operation<B, Effect.Error<Eff>>
-  within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2>
+  ): Operation<B, Effect.Error<Eff>, call.Services<Eff>>
+  within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
   within<B>(block: () => B): Operation<B>
   within(block: Block<any, any>): Operation<any, any> {
     return call(runningWithin, this as Greenlet, block)

@@ -266,7 +266,7 @@ export class Hub extends KernelGreenlet {
    * `hub.wait(watcher)`.
    */
   wait(watcher: Watcher): Operation<void>
-  wait<A, E>(effect: Effect.Effect<A, E, any>): Operation<A, E>
+  wait<A, E, R>(effect: Effect.Effect<A, E, R>): Operation<A, E, R>
   wait<A>(promise: PromiseLike<A>): Operation<A>
   wait(awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>): Operation<any, any> {
     // it may fail before its turn to be waited for comes, which is no reason to end the process

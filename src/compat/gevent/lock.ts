@@ -37,8 +37,10 @@ function* runningWithin(
 
 /** Runs a block that holds a lock. */
 interface Within {
-  <Eff extends Effect.Effect<any, any, any>, A>(block: () => Generator<Eff, A, never>): Operation<A, Effect.Error<Eff>>
-  <A, E, R>(block: () => Effect.Effect<A, E, R>): Operation<A, E>
+  <Eff extends Effect.Effect<any, any, any>, A>(
+    block: () => Generator<Eff, A, never>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  <A, E, R>(block: () => Effect.Effect<A, E, R>): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
   <A>(block: () => A): Operation<A>
 }
 

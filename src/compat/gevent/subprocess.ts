@@ -324,8 +324,10 @@ export class Popen<const O extends PopenOptions = PopenOptions> extends Abstract
   /** Runs a block, then closes the pipes and waits for the end of the process. Mirrors `with Popen(…) as process:`. */
   within<Eff extends Effect.Effect<any, any, any>, A>(
     block: (process: this) => Generator<Eff, A, never>
-  ): Operation<A, Effect.Error<Eff>>
-  within<A, E, R>(block: (process: this) => Effect.Effect<A, E, R>): Operation<A, E>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  within<A, E, R>(
+    block: (process: this) => Effect.Effect<A, E, R>
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
   within<A>(block: (process: this) => A): Operation<A>
   within(block: Body): Operation<any, any> {
     return new Steps(() => this.runningWithin(block))

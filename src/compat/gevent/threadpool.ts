@@ -574,8 +574,10 @@ export class ThreadPoolExecutor {
   /** Runs a block, and shuts down after it. Mirrors `with ThreadPoolExecutor(…) as executor:`. */
   within<Eff extends Effect.Effect<any, any, any>, A>(
     block: (executor: this) => Generator<Eff, A, never>
-  ): Operation<A, Effect.Error<Eff>>
-  within<A, E, R>(block: (executor: this) => Effect.Effect<A, E, R>): Operation<A, E>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  within<A, E, R>(
+    block: (executor: this) => Effect.Effect<A, E, R>
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
   within<A>(block: (executor: this) => A): Operation<A>
   within(block: Body): Operation<any, any> {
     return new Steps(() => this.runningWithin(block))

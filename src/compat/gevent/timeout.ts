@@ -103,8 +103,10 @@ export class Timeout extends Error {
    */
   within<Eff extends Effect.Effect<any, any, any>, A>(
     block: () => Generator<Eff, A, never>
-  ): Operation<A | undefined, Effect.Error<Eff>>
-  within<A, E, R>(block: () => Effect.Effect<A, E, R>): Operation<A | undefined, E>
+  ): Operation<A | undefined, Effect.Error<Eff>, call.Services<Eff>>
+  within<A, E, R>(
+    block: () => Effect.Effect<A, E, R>
+  ): Operation<A | undefined, E, call.Services<Effect.Effect<A, E, R>>>
   within<A>(block: () => A): Operation<A | undefined>
   within(block: Block<any, any>): Operation<any, any> {
     return call(runningWithin, this, block)
@@ -152,12 +154,12 @@ export const withTimeout: {
     seconds: Limit,
     f: () => Generator<Eff, A, never>,
     options?: WithTimeoutOptions<B>
-  ): Operation<A | B, Effect.Error<Eff>>
+  ): Operation<A | B, Effect.Error<Eff>, call.Services<Eff>>
   <A, E, R, B = never>(
     seconds: Limit,
     f: () => Effect.Effect<A, E, R>,
     options?: WithTimeoutOptions<B>
-  ): Operation<A | B, E>
+  ): Operation<A | B, E, call.Services<Effect.Effect<A, E, R>>>
   <A, B = never>(seconds: Limit, f: () => A, options?: WithTimeoutOptions<B>): Operation<A | B>
 } = (seconds: Limit, f: Block<any, any>, options?: WithTimeoutOptions<any>): any =>
   call(runningWithTimeout, seconds, f, options)
