@@ -6,10 +6,11 @@
  * or whoever acted (0). Where it differs: fibers that are no tasklets can take part (party.ts), and a waiter is taken
  * out of the middle of the queue at once, where upstream walks it.
  */
-import { Effect, Exit, type Fiber } from "effect"
+import { Effect, Exit, type Fiber, Predicate } from "effect"
 import { type Body, call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
+import { hardened } from "./gear.ts"
 import { nameProperty } from "./names.ts"
 import { Party } from "./party.ts"
 import { callbacks, type Scheduler, schedulerOf } from "./scheduler.ts"
@@ -121,7 +122,7 @@ export class Channel<in out T = any> {
   ): Operation<number, E, call.Services<Effect.Effect<unknown, E, R>>>
   each(body: (value: T) => unknown): Operation<number>
   each(body: (value: T) => unknown): Operation<number, any, any> {
-    return new Composite(eachOf<T>, [this, body])
+    return new Each(this, body)
   }
 
   /** The iteration from outside: each step receives as a foreign party. */
@@ -282,12 +283,33 @@ function* nextOf<T>(channel: Channel<T>): Generator<Effect.Effect<T>, IteratorRe
 
 function* eachOf<T>(
   channel: Channel<T>,
-  body: (value: T) => unknown
+  once: (value: T | undefined) => Effect.Effect<any, any, any>
 ): Generator<Effect.Effect<any, any, any>, number, any> {
   for (let count = 0;; count++) {
     const { done, value } = yield* nextOf(channel)
     if (done) return count
-    yield* call(body as Body, value)
+    yield* once(value)
+  }
+}
+
+/** Where `call` would have a fiber stand for main, which another one may do already, it performs the body itself. */
+class Each<T> extends Composite<number, any, Parameters<typeof eachOf<T>>> {
+  private readonly channel: Channel<T>
+  private readonly body: Body
+  constructor(channel: Channel<T>, body: Body) {
+    super(eachOf<T>, [channel, (value) => call(body, value)])
+    this.channel = channel
+    this.body = body
+  }
+  override performOutside(): Effect.Effect<number, any> {
+    const { body } = this
+    const once = (value: T | undefined): Effect.Effect<unknown, unknown> => {
+      const made: unknown = hardened(body)(value)
+      if (Effect.isEffect(made)) return made as Effect.Effect<unknown>
+      // of an async function, which `call` refuses
+      return Predicate.isPromiseLike(made) ? call(() => made) : Effect.void
+    }
+    return hardened(eachOf<T>)(this.channel, once)
   }
 }
 

@@ -373,6 +373,33 @@ inBothGears("a fiber that is no tasklet", () => {
     expect(got).toEqual([1, 2, 3, 4])
   })
 
+  test("iterates while another fiber stands for main, whatever the body is", () =>
+    onThread(Effect.gen(function*() {
+      const c = channel<number>()
+      const next = channel<void>()
+      const got: Array<string> = []
+      tasklet(function*() {
+        for (let n = 1; n <= 3; n++) {
+          yield* sleep(1)
+          yield* c.sendSequence([n, n])
+          yield* c.sendException(StopIteration)
+          yield* next.receive()
+        }
+      })()
+      const running = yield* Effect.forkChild(run({ threadblock: true }), { startImmediately: true })
+      yield* c.each((value) => got.push(`plain ${value}`))
+      yield* next.send()
+      yield* c.each((value) => Effect.sync(() => got.push(`Effect ${value}`)))
+      yield* next.send()
+      yield* c.each(function*(value) {
+        yield* sleep(1)
+        got.push(`generator ${value}`)
+      })
+      yield* next.send()
+      yield* Fiber.join(running)
+      expect(got).toEqual(["plain 1", "plain 1", "Effect 2", "Effect 2", "generator 3", "generator 3"])
+    })))
+
   test("an AsyncIterable that is left in the middle leaves nothing behind", async () => {
     const c = channel<number>()
     const fiber = Effect.runFork(c.sendSequence([1, 2]))
