@@ -217,7 +217,7 @@ test("a sample of the programs that tell the time do on the real clock what the 
     if (chances === 0) late.push(program.name)
   }
   expect(late).toEqual([])
-}, 120_000)
+}, 300_000)
 
 test.each([
   ["is no JSON", "greenlet-1.jsonl:2: is no JSON", [program, "{"]],

@@ -20,7 +20,8 @@ class Call extends Operation<unknown> {
     this.args = args
   }
   perform(current: Microthread): Microthread {
-    return enter(current, this.body(...this.args))
+    const { args, body } = this
+    return enter(current, body(...args))
   }
 }
 
@@ -34,7 +35,8 @@ class CallWithOne extends Operation<unknown> {
     this.arg = arg
   }
   perform(current: Microthread): Microthread {
-    return enter(current, this.body(this.arg))
+    const { arg, body } = this
+    return enter(current, body(arg))
   }
 }
 

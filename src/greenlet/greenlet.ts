@@ -196,6 +196,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return run
   }
 
+  override self(body: Body): unknown {
+    return body === this.origin ? undefined : this
+  }
+
   override ends(value: unknown): Microthread {
     return handOver(this.thread, this.up!, "value", value, true)
   }

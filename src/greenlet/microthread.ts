@@ -190,6 +190,11 @@ export abstract class Microthread {
     return this.code as Body
   }
 
+  /** @internal what `this` is in its body: nothing in a function, itself in a method of its class */
+  self(_body: Body): unknown {
+    return undefined
+  }
+
   /** Its body returned `value`, and it is dead: names the one to run next. */
   abstract ends(value: unknown): Microthread
 
@@ -378,8 +383,10 @@ export const isFrame = (u: unknown): u is Frame =>
   !(u instanceof Microthread)
 
 /** @internal calls a body with what the inbox holds at the start */
-export const start = (body: Body, g: Microthread, inbox: unknown): unknown =>
-  inbox === undefined ? body.call(g) : Array.isArray(inbox) ? body.apply(g, inbox) : body.call(g, inbox)
+export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {
+  const self = g.self(body)
+  return inbox === undefined ? body.call(self) : Array.isArray(inbox) ? body.apply(self, inbox) : body.call(self, inbox)
+}
 
 /** @internal */
 export const requireFunction = (u: unknown): void => {

@@ -3,7 +3,7 @@
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
 import { Cause, Effect, Exit } from "effect"
-import { type Body, Microthread } from "../greenlet/index.ts"
+import { type Body, isFrame, Microthread } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -29,10 +29,8 @@ type Steps = Generator<unknown, unknown, unknown>
 /** @internal the body, its generator driven as an Effect: on the fiber of the tasklet that it is applied to, if on one */
 export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Effect<any, any> =>
   function(this: unknown, ...args) {
-    const made: unknown = body.apply(this, [...args])
-    if (typeof made !== "object" || made === null || Effect.isEffect(made) || !("next" in made && "throw" in made)) {
-      return made as Effect.Effect<unknown>
-    }
+    const made: unknown = body(...args)
+    if (Effect.isEffect(made) || !isFrame(made)) return made as Effect.Effect<unknown>
     return drive(made as Steps, this instanceof Microthread ? this : undefined)
   }
 

@@ -549,6 +549,11 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return softswitch ? body : hardened(body)
   }
 
+  /** @internal a hardened body has to know whose it is, and does not pass it on */
+  override self(): unknown {
+    return softswitch ? undefined : this
+  }
+
   /** @internal */
   override push(frame: Frame): void {
     super.push(this.traced || this.thread.watch !== undefined ? observed(this, frame) : frame)

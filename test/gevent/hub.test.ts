@@ -232,7 +232,7 @@ describe("fibers that are no greenlets", () => {
           yield* Deferred.succeed(quit, "quit")
           lines.push("still runs")
           if (what === "goes on") { for (;;) yield* gevent.sleep() }
-          if (what === "waits") yield* new gevent.Event().wait()
+          if (what === "waits") yield* gevent.sleep(10)
         })
         lines.push(yield* Effect.raceFirst(Effect.as(gevent.joinall([greenlet]), "joined"), Deferred.await(quit)))
         yield* greenlet.kill()

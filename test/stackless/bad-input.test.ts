@@ -1,9 +1,9 @@
 /** What is wrong is told, at once and in words that help. */
 import { Deferred, Effect, Fiber } from "effect"
 import { GreenletError } from "effect-stackless/greenlet"
-import { channel, run, Tasklet, tasklet } from "effect-stackless/stackless"
+import { call, channel, run, Tasklet, tasklet } from "effect-stackless/stackless"
 import { describe, expect, test } from "vitest"
-import { onThread } from "./program.ts"
+import { errorOf, inBothGears, main, onThread, type Steps } from "./program.ts"
 
 describe("making a tasklet", () => {
   test.each([undefined, null, 5])("of %s is refused at once", (bad) => {
@@ -28,6 +28,36 @@ describe("an error instead of its class", () => {
   test("is for throw, says raiseException", () => {
     expect(() => tasklet(() => {})().raiseException(new Error("x") as never)).toThrow("which throw(error) takes")
   })
+})
+
+inBothGears("a body that returns a tasklet", () => {
+  test("has returned it, though it has a next and a throw as generators do", () =>
+    main(function*() {
+      const other = tasklet(() => {})()
+      const t = tasklet(() => other)()
+      yield* run()
+      expect(yield* t.join()).toBe(other)
+    }))
+})
+
+inBothGears("a method that is not bound", () => {
+  test("has no this, as whenever it is called by itself", () =>
+    main(function*() {
+      class Agent {
+        *look(): Steps<number> {
+          return this.found
+        }
+        readonly found = 5
+      }
+      const agent = new Agent()
+      for (const start of [tasklet(agent.look), tasklet(() => call(agent.look))]) {
+        expect(yield* errorOf(start().run())).toBeInstanceOf(TypeError)
+      }
+      expect(yield* errorOf(call(agent.look))).toBeInstanceOf(TypeError)
+      const t = tasklet(agent.look.bind(agent))()
+      yield* t.run()
+      expect(yield* t.join()).toBe(5)
+    }))
 })
 
 describe("another fiber, while run goes on", () => {

@@ -33,7 +33,7 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
       setChannelCallback(null)
       setScheduleCallback(null)
     }
-  }, 60_000)
+  }, 240_000)
 
   const attach = {
     "a schedule callback": () => setScheduleCallback(() => {}),
@@ -61,7 +61,7 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
       setChannelCallback(null)
       setScheduleCallback(null)
     }
-  }, 60_000)
+  }, 240_000)
 })
 
 test("a random program does the same in both gears", async () => {
@@ -78,4 +78,4 @@ test("a random program does the same in both gears", async () => {
   } finally {
     enableSoftswitch(true)
   }
-}, 60_000)
+}, 240_000)

@@ -148,7 +148,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     const { args, entry } = this
     this.entry = undefined
     this.args = []
-    return entry!.apply(this, args as Array<unknown>)
+    return entry!.apply(this.self(entry!), args as Array<unknown>)
   }
 
   /** It will not be started any more. One that has never run is dead then. */
