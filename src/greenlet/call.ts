@@ -41,8 +41,8 @@ class CallWithOne extends Operation<unknown> {
 }
 
 const enter = (current: Microthread, made: unknown): Microthread => {
-  if (Effect.isEffect(made)) current.push(new EffectFrame(current, made))
-  else if (isFrame(made)) current.push(made)
+  if (Effect.isEffect(made)) current._push(new EffectFrame(current, made))
+  else if (isFrame(made)) current._push(made)
   else current.give(requireResult(made))
   return current
 }

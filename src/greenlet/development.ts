@@ -120,7 +120,7 @@ const enter = (report: ReportForgotten): () => void => {
         turn = undefined
         if (maker !== undefined) used(maker, this)
         check(current, this)
-        const frame = current.code as Frame | undefined
+        const frame = current._code as Frame | undefined
         if (frame !== undefined) {
           sites.set(frame, { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
         }
@@ -156,21 +156,21 @@ const enter = (report: ReportForgotten): () => void => {
         begin()
         return method.call(this as Frame, error)
       }),
-    patch(Microthread.prototype, "push", (push) =>
+    patch(Microthread.prototype, "_push", (push) =>
       function(this: Microthread, frame) {
         if (!(frame instanceof EffectFrame)) turn = this
         push.call(this, frame)
       }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g.state === UNSTARTED || g.code instanceof Start ? g : undefined
+        turn = g._state === UNSTARTED || g._code instanceof Start ? g : undefined
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>
       function(this: Thread, g, value) {
         turn = undefined
         // an operation may be given to an Effect first, and be performed after it, unless that was the body
-        if (!(g.code instanceof EffectFrame) || (g.stack?.length ?? 0) === 0) check(g)
+        if (!(g._code instanceof EffectFrame) || (g._stack?.length ?? 0) === 0) check(g)
         return returned.call(this as unknown as Turns, g, value)
       }),
     patch(thread, "threw", (threw) =>

@@ -21,7 +21,7 @@ class Jump extends Operation<unknown> {
 /** The Effect suspended the fiber: what happens now is the greenlet's kind to say. */
 class Wait extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    current.state = WAITING
+    current._state = WAITING
     return current.thread.ending ? current : current.waits()
   }
 }
@@ -29,7 +29,7 @@ class Wait extends Operation<unknown> {
 /** The fiber lets the event loop have a turn: the thread stops until it is back. */
 class Pause extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    current.state = WAITING
+    current._state = WAITING
     return current
   }
 }
@@ -43,7 +43,7 @@ export class EffectFrame implements Frame {
   private effect: Effect.Effect<unknown, unknown, any> | undefined
 
   constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
-    this.side = (greenlet.fiber ??= new GreenletFiber(greenlet)).free
+    this.side = (greenlet._fiber ??= new GreenletFiber(greenlet)).free
     this.effect = effect
   }
 

@@ -49,7 +49,7 @@ export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown =>
   for (const reason of cause.reasons) {
     if (Cause.isDieReason(reason)) return reason.defect
   }
-  return g.exit("interrupted")
+  return g._exit("interrupted")
 }
 
 /** What Effect sees of an error that a body threw. */
@@ -302,8 +302,8 @@ export class GreenletFiber {
     const greenlet = this.greenlet
     if (this.calling) {
       this.giveUpCall()
-    } else if (greenlet.state === WAITING && greenlet.fiber?.top === this) {
-      greenlet.state = SUSPENDED
+    } else if (greenlet._state === WAITING && greenlet._fiber?.top === this) {
+      greenlet._state = SUSPENDED
       greenlet.thread.wake(greenlet)
       greenlet.waited()
     } else if (this.resume !== undefined) {
@@ -324,7 +324,7 @@ export class GreenletFiber {
   /** Does its greenlet run, and not wait? */
   private get runs(): boolean {
     const { greenlet } = this
-    return greenlet.thread.current === greenlet && greenlet.state !== WAITING
+    return greenlet.thread.current === greenlet && greenlet._state !== WAITING
   }
 
   /** The frames that a child fiber's call has pushed are gone. */
@@ -375,13 +375,13 @@ export class GreenletFiber {
       if (this.pause !== undefined) return "pausing"
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
-      const frame = this.greenlet.code
+      const frame = this.greenlet._code
       try {
         this.jump = proxy.operation.perform(this.greenlet)
-        this.calling = this.greenlet.code !== frame
+        this.calling = this.greenlet._code !== frame
         if (this.calling && this.task === undefined) this.greenlet.expects(true)
       } catch (error) {
-        this.greenlet.inbox = undefined
+        this.greenlet._inbox = undefined
         return this.continue(failureOf(error))
       }
     }
@@ -611,25 +611,25 @@ const performHard = (
   fiber: Fiber.Fiber<any, any>
 ): Effect.Effect<any, any> => {
   const current = side.greenlet
-  const frame = current.code
+  const frame = current._code
   let next: Microthread
   try {
     next = operation.perform(current)
   } catch (error) {
     const dropped = current.thread.ending ? current.thread.drop(current) : undefined
     if (dropped === undefined) {
-      current.inbox = undefined
+      current._inbox = undefined
       return failureOf(error)
     }
     next = dropped
   }
-  if (next === current && frame === current.code) {
+  if (next === current && frame === current._code) {
     // it has its value at once: the fiber goes straight on
-    const value = current.inbox
-    current.inbox = undefined
-    if (current.state === SUSPENDED) return side.exitWith(value)
-    if (current.state === RAISING) {
-      current.state = SUSPENDED
+    const value = current._inbox
+    current._inbox = undefined
+    if (current._state === SUSPENDED) return side.exitWith(value)
+    if (current._state === RAISING) {
+      current._state = SUSPENDED
       return failureOf(value)
     }
   }

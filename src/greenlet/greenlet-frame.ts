@@ -51,11 +51,11 @@ export class GreenletFrame {
 
   /** @internal */
   static of(greenlet: Microthread, body: string): GreenletFrame | undefined {
-    const waiting = greenlet.state === WAITING
+    const waiting = greenlet._state === WAITING
     const frames = framesOf(greenlet)
     let back: GreenletFrame | undefined
     let caller: Site | undefined
-    const { state } = greenlet
+    const { _state: state } = greenlet
     if (state === OUTSIDE || state === OUTSIDE_RAISING) {
       back = new GreenletFrame("outside", waiting, undefined, undefined)
     }
@@ -88,8 +88,8 @@ export class GreenletFrame {
 
 /** The frames of a microthread, the outermost first. */
 const framesOf = (microthread: Microthread): Array<Frame> => {
-  const frames: Array<Frame> = [...microthread.stack ?? []]
-  if (microthread.code !== undefined) frames.push(microthread.code as Frame)
+  const frames: Array<Frame> = [...microthread._stack ?? []]
+  if (microthread._code !== undefined) frames.push(microthread._code as Frame)
   return frames.map((frame) => frame.inner ?? frame)
 }
 

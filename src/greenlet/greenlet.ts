@@ -25,11 +25,11 @@ import { currentThread, type Thread } from "./thread.ts"
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `run` is an accessor here and a method in subclasses
 export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> extends Microthread {
   /** @internal the parent; a tasklet, if one made this greenlet; none for a main greenlet */
-  up: Microthread | undefined
+  _up: Microthread | undefined
   /** @internal what it runs, for people to read */
-  origin: Body | undefined = undefined
+  _origin: Body | undefined = undefined
   /** A switch without arguments, which is always the same: it takes a tenth fewer steps than one that is made. */
-  private switching: Operation<unknown> | undefined = undefined
+  private _switching: Operation<unknown> | undefined = undefined
 
   /**
    * @param run the body; a subclass that has a `run` method leaves it out
@@ -43,11 +43,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     if (parent != null && !outside) requireGreenlet(parent)
     super(outside ? undefined : run, parent instanceof Greenlet ? threadOf(parent) : parent?.thread)
     if (outside) {
-      this.up = undefined
-      this.state = OUTSIDE
+      this._up = undefined
+      this._state = OUTSIDE
     } else {
-      this.up = parent ?? this.thread.current
-      this.origin = run ?? undefined
+      this._up = parent ?? this.thread.current
+      this._origin = run ?? undefined
     }
   }
 
@@ -58,23 +58,23 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * `undefined`.
    */
   get parent(): Greenlet | undefined {
-    return this.up as Greenlet | undefined
+    return this._up as Greenlet | undefined
   }
 
   set parent(parent: Greenlet) {
     requireGreenlet(parent)
-    if (this.up === undefined) throw new AttributeError("the parent of a main greenlet cannot be set")
+    if (this._up === undefined) throw new AttributeError("the parent of a main greenlet cannot be set")
     for (let p: Microthread | undefined = parent; p !== undefined; p = parentOf(p)) {
       if (p === this) throw new ValueError("cyclic parent chain: the new parent is a descendant of this greenlet")
     }
     const thread = threadOf(parent)
     if (thread.ended) throw new ValueError("the parent's thread has ended")
     if (thread !== threadOf(this)) {
-      if (this.state !== UNSTARTED) throw new ValueError("the parent of a started greenlet must be on its own thread")
+      if (this._state !== UNSTARTED) throw new ValueError("the parent of a started greenlet must be on its own thread")
       this.thread.left = true
       this.thread = thread
     }
-    this.up = parent
+    this._up = parent
   }
 
   /**
@@ -83,7 +83,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    */
   get grFrame(): GreenletFrame | undefined {
     return this.active && this.thread.current !== this
-      ? GreenletFrame.of(this, this.origin?.name || `${this.constructor.name}.run`)
+      ? GreenletFrame.of(this, this._origin?.name || `${this.constructor.name}.run`)
       : undefined
   }
 
@@ -102,31 +102,31 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * Mirrors `greenlet.gr_context`, which starts empty.
    */
   get grContext(): Context.Context<never> {
-    this.requireContext()
-    if (this.isOutside()) return Fiber.getCurrent()?.context ?? this.thread.contextOf(this)
-    return this.fiber?.top.fiber?.context ?? this.thread.contextOf(this)
+    this._requireContext()
+    if (this._isOutside()) return Fiber.getCurrent()?.context ?? this.thread.contextOf(this)
+    return this._fiber?.top.fiber?.context ?? this.thread.contextOf(this)
   }
 
   set grContext(context: Context.Context<never> | undefined | null) {
-    this.requireContext()
+    this._requireContext()
     if (context != null && !Context.isContext(context)) {
       throw new TypeError(`the context of a greenlet is a Context of Effect, or undefined; got ${describe(context)}`)
     }
     const given: Context.Context<never> = context ?? Context.empty()
-    this.context = given
-    if (this.isOutside()) Fiber.getCurrent()?.setContext(given)
+    this._context = given
+    if (this._isOutside()) Fiber.getCurrent()?.setContext(given)
     // an Effect in progress goes on in it, and so does what is called there
-    for (let side = this.fiber; side !== undefined; side = side.above) {
+    for (let side = this._fiber; side !== undefined; side = side.above) {
       side.fiber?.setContext(side.gate.contextFor(given))
     }
   }
 
   /** Is it a main greenlet, and does the program outside run? */
-  private isOutside(): boolean {
-    return (this.state === OUTSIDE || this.state === OUTSIDE_RAISING) && this.thread.current === this
+  private _isOutside(): boolean {
+    return (this._state === OUTSIDE || this._state === OUTSIDE_RAISING) && this.thread.current === this
   }
 
-  private requireContext(): void {
+  private _requireContext(): void {
     const { thread } = this
     if (thread.current === this && thread !== currentThread() && !thread.ended) {
       throw new ValueError("the context of a greenlet that runs on another thread is not to be had")
@@ -150,7 +150,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   switch(..._: ReadonlyArray<any>): Operation<any, any> {
     // not of an array of them: none is made for one argument or none, which is a tenth of a switch
     const count = arguments.length
-    if (count === 0) return (this.switching ??= new Switch(this, 0, undefined)) as Operation<any, any>
+    if (count === 0) return (this._switching ??= new Switch(this, 0, undefined)) as Operation<any, any>
     return new Switch(this, count, count === 1 ? arguments[0] : [...arguments])
   }
 
@@ -173,13 +173,13 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
 
   /** Its class and body, and its state in upstream's words. */
   override toString(): string {
-    const name = this.origin?.name
+    const name = this._origin?.name
     const state = this.unstarted
       ? "pending"
       : this.dead
       ? "dead"
-      : `${this.thread.current === this ? "current" : this.state === WAITING ? "waiting" : "suspended"} active started`
-    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${state}${this.up === undefined ? " main" : ""}>`
+      : `${this.thread.current === this ? "current" : this._state === WAITING ? "waiting" : "suspended"} active started`
+    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${state}${this._up === undefined ? " main" : ""}>`
   }
 
   /** What Node prints. */
@@ -189,23 +189,23 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override body(): Body {
+  override _body(): Body {
     const { run } = this
     // a subclass may have anything in its place
     requireFunction(run)
     return run
   }
 
-  override self(body: Body): unknown {
-    return body === this.origin ? undefined : this
+  override _self(body: Body): unknown {
+    return body === this._origin ? undefined : this
   }
 
   override ends(value: unknown): Microthread {
-    return handOver(this.thread, this.up!, "value", value, true)
+    return handOver(this.thread, this._up!, "value", value, true)
   }
 
   override dies(error: unknown): Microthread {
-    return handOver(this.thread, this.up!, error instanceof GreenletExit ? "exit" : "error", error, true)
+    return handOver(this.thread, this._up!, error instanceof GreenletExit ? "exit" : "error", error, true)
   }
 
   override reclaims(): void {
@@ -244,15 +244,15 @@ Object.defineProperty(Greenlet.prototype, "run", {
     if (!this.unstarted) {
       throw new AttributeError("run is gone once the greenlet has started")
     }
-    if (this.code === undefined) {
+    if (this._code === undefined) {
       throw new AttributeError("this greenlet has nothing to run: pass a body, set run, or give the class a run method")
     }
-    return this.code as Body
+    return this._code as Body
   },
   set(this: Greenlet, body: Body) {
-    if (this.state !== UNSTARTED) throw new AttributeError("run cannot be set after the start of the greenlet")
+    if (this._state !== UNSTARTED) throw new AttributeError("run cannot be set after the start of the greenlet")
     requireFunction(body)
-    this.code = this.origin = body
+    this._code = this._origin = body
   }
 })
 
@@ -324,20 +324,20 @@ const Switch = class extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { passed, target } = this
     requireReachable(current, target)
-    if ((target.state === soft || target.state === SUSPENDED) && target !== current) {
-      target.inbox = passed
+    if ((target._state === soft || target._state === SUSPENDED) && target !== current) {
+      target._inbox = passed
       return target
     }
     const real = standIn(current.thread, target)
     const body = resumable(current.thread, real)
     if (body !== undefined) {
       if (this.count === 1) real.give(passed)
-      else real.inbox = passed
-      real.starts(body)
+      else real._inbox = passed
+      real._starts(body)
       return real
     }
     // it was interrupted meanwhile: that is what it resumes with
-    if (real.state === RAISING) return arrived(current, real)
+    if (real._state === RAISING) return arrived(current, real)
     return arrived(current, real.give(passed))
   }
 }
@@ -353,7 +353,7 @@ class Throw extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { error, target } = this
     requireReachable(current, target)
-    const as = target.state === DEAD && error instanceof GreenletExit ? "exit" : "error"
+    const as = target._state === DEAD && error instanceof GreenletExit ? "exit" : "error"
     return arrived(current, handOver(current.thread, target, as, error, false))
   }
 }
@@ -386,13 +386,13 @@ const arrived = (current: Microthread, target: Microthread): Microthread => {
 }
 
 /** A tasklet has no parent: what ends below a dead one goes to main. */
-const parentOf = (m: Microthread): Microthread | undefined => m instanceof Greenlet ? m.up : m.thread.main
+const parentOf = (m: Microthread): Microthread | undefined => m instanceof Greenlet ? m._up : m.thread.main
 
 /** The thread that it is on. One that has not started goes with its parent, which may have been moved meanwhile. */
 const threadOf = (m: Microthread): Thread => {
   if (!m.thread.left) return m.thread
   let above = m
-  while (above.unstarted && above instanceof Greenlet) above = above.up!
+  while (above.unstarted && above instanceof Greenlet) above = above._up!
   return m.thread = above.thread
 }
 
@@ -412,8 +412,8 @@ const standIn = (thread: Thread, target: Microthread): Microthread => {
 const resumable = (thread: Thread, real: Microthread): Body | undefined => {
   requireOn(thread, real)
   if (real instanceof Greenlet) real.requireSwitchable()
-  if (real.state !== UNSTARTED) return undefined
-  const body = real.body()
+  if (real._state !== UNSTARTED) return undefined
+  const body = real._body()
   // a `run` that is a getter may have moved it
   requireOn(thread, real)
   return body
@@ -447,8 +447,8 @@ const handOver = (
     if (body !== undefined) {
       // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
       if (as === "value") real.give(value)
-      else real.inbox = undefined
-      real.starts(body)
+      else real._inbox = undefined
+      real._starts(body)
       if (as !== "error") return real
     }
     return as === "error" ? real.raise(value) : real.give(value)

@@ -47,17 +47,17 @@ export abstract class Microthread {
   /** The thread it belongs to. */
   thread: Thread
   /** @internal see state.ts */
-  state: State = UNSTARTED
+  _state: State = UNSTARTED
   /** What its next resume brings: a value or an error (`give`, `raise`), or an array of the arguments of its start. */
-  inbox: unknown = undefined
+  _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
-  code: Body | Frame | undefined
+  _code: Body | Frame | undefined
   /** @internal the frames below the top one */
-  stack: Array<Frame> | undefined = undefined
+  _stack: Array<Frame> | undefined = undefined
   /** @internal its fiber, once it is hard */
-  fiber: GreenletFiber | undefined = undefined
+  _fiber: GreenletFiber | undefined = undefined
   /** @internal what its fiber inherits: the context of its creator, if there was one */
-  context: Context.Context<never> | undefined
+  _context: Context.Context<never> | undefined
 
   /**
    * @param body what it runs
@@ -69,18 +69,18 @@ export abstract class Microthread {
     if (body != null) requireFunction(body)
     if (thread.ended) throw new GreenletError("the thread has ended: nothing can be started on it")
     this.thread = thread
-    this.code = body ?? undefined
-    this.context = thread.creatorContext()
+    this._code = body ?? undefined
+    this._context = thread.creatorContext()
   }
 
   /** Has it ended? */
   get dead(): boolean {
-    return this.state === DEAD
+    return this._state === DEAD
   }
 
   /** Has it started and not ended? Python writes `bool(g)`, which JavaScript cannot overload: every object is true. */
   get active(): boolean {
-    const { state } = this
+    const { _state: state } = this
     return state !== UNSTARTED && state !== DOOMED && state !== DEAD
   }
 
@@ -88,27 +88,27 @@ export abstract class Microthread {
 
   /** It will resume with `value`. One that has not started takes it as its only argument. Returns it. */
   give(value: unknown): this {
-    switch (this.state) {
+    switch (this._state) {
       case SOFT:
       case SUSPENDED:
       case OUTSIDE:
       case WAITING:
-        this.inbox = value
+        this._inbox = value
         break
       case RAISING:
-        this.state = suspendedOn(this.code as Frame | undefined)
-        this.inbox = value
+        this._state = suspendedOn(this._code as Frame | undefined)
+        this._inbox = value
         break
       case OUTSIDE_RAISING:
-        this.state = OUTSIDE
-        this.inbox = value
+        this._state = OUTSIDE
+        this._inbox = value
         break
       case DOOMED:
-        this.state = UNSTARTED
-        this.inbox = only(value)
+        this._state = UNSTARTED
+        this._inbox = only(value)
         break
       case UNSTARTED:
-        this.inbox = only(value)
+        this._inbox = only(value)
     }
     return this
   }
@@ -118,51 +118,51 @@ export abstract class Microthread {
    * foreign Effect has that Effect interrupted first. Returns it.
    */
   raise(error: unknown): this {
-    switch (this.state) {
+    switch (this._state) {
       case SOFT:
       case SUSPENDED:
       case WAITING:
-        this.state = RAISING
+        this._state = RAISING
         break
       case OUTSIDE:
-        this.state = OUTSIDE_RAISING
+        this._state = OUTSIDE_RAISING
         break
       case UNSTARTED:
-        this.state = DOOMED
+        this._state = DOOMED
         break
       case DEAD:
         return this
     }
-    this.inbox = error
+    this._inbox = error
     return this
   }
 
   /** Does its fiber wait for a foreign Effect? */
   get waiting(): boolean {
-    return this.state === WAITING
+    return this._state === WAITING
   }
 
   /** Is it an error that it will resume with? */
   get raising(): boolean {
-    return (raisingStates >> this.state & 1) !== 0
+    return (raisingStates >> this._state & 1) !== 0
   }
 
   /** @internal is it an error that ends an Effect for which it waited? */
-  get raisesInEffect(): boolean {
-    const effect = this.fiber?.top
-    return this.state === RAISING && effect?.busy === true && effect.resume === undefined && effect.proxy === undefined
+  get _raisesInEffect(): boolean {
+    const effect = this._fiber?.top
+    return this._state === RAISING && effect?.busy === true && effect.resume === undefined && effect.proxy === undefined
   }
 
   /** Has it not been resumed yet? */
   get unstarted(): boolean {
-    return this.state === UNSTARTED || this.state === DOOMED
+    return this._state === UNSTARTED || this._state === DOOMED
   }
 
   /** Makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
-  rebind(body: Body | undefined): void {
-    this.drop()
-    this.state = UNSTARTED
-    this.code = body
+  _rebind(body: Body | undefined): void {
+    this._drop()
+    this._state = UNSTARTED
+    this._code = body
   }
 
   /**
@@ -170,15 +170,15 @@ export abstract class Microthread {
    * dropped. The value in the heir's inbox stays there: a later resume brings it.
    */
   bequeath(heir: Microthread): void {
-    const { code, fiber, stack } = this
-    const kept = heir.state === SUSPENDED || heir.state === SOFT ? heir.inbox : undefined
-    this.fiber = undefined
-    this.bury()
-    heir.drop()
-    heir.state = SUSPENDED
-    heir.replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
-    heir.stack = stack
-    heir.fiber = fiber
+    const { _code: code, _fiber: fiber, _stack: stack } = this
+    const kept = heir._state === SUSPENDED || heir._state === SOFT ? heir._inbox : undefined
+    this._fiber = undefined
+    this._bury()
+    heir._drop()
+    heir._state = SUSPENDED
+    heir._replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
+    heir._stack = stack
+    heir._fiber = fiber
     for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
     heir.thread.started(heir)
   }
@@ -186,12 +186,12 @@ export abstract class Microthread {
   // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
 
   /** Its body. */
-  body(): Body {
-    return this.code as Body
+  _body(): Body {
+    return this._code as Body
   }
 
   /** @internal what `this` is in its body: nothing in a function, itself in a method of its class */
-  self(_body: Body): unknown {
+  _self(_body: Body): unknown {
     return undefined
   }
 
@@ -219,7 +219,7 @@ export abstract class Microthread {
   waited(): void {}
 
   /** The error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
-  exit(message: string): Error {
+  _exit(message: string): Error {
     return new GreenletExit(message)
   }
 
@@ -228,7 +228,7 @@ export abstract class Microthread {
    * somebody next resumes it. Returns the error that it resumes with.
    */
   interrupted(): unknown {
-    const error = this.exit("the fiber of this greenlet was interrupted")
+    const error = this._exit("the fiber of this greenlet was interrupted")
     this.raise(error)
     return error
   }
@@ -252,12 +252,12 @@ export abstract class Microthread {
    * carried out before it does, so a child of it may be about to lose what it waits for.
    */
   get woken(): boolean {
-    return this.fiber?.top.woken === true
+    return this._fiber?.top.woken === true
   }
 
   /** For schedulers: calls `f` as soon as its fiber has gone on. */
   whenResumed(f: () => void): void {
-    this.fiber?.top.whenResumed(f)
+    this._fiber?.top.whenResumed(f)
   }
 
   /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */
@@ -267,7 +267,7 @@ export abstract class Microthread {
 
   /** Its thread ends, and it has not: the error to end it with. */
   orphaned(): unknown {
-    return this.exit("the thread of this greenlet has ended")
+    return this._exit("the thread of this greenlet has ended")
   }
 
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
@@ -276,47 +276,47 @@ export abstract class Microthread {
   // ---- frames -----------------------------------------------------------------------------------------------------
 
   /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
-  starts(body: Body): void {
-    this.code = new Start(this, body)
-    this.state = SUSPENDED
+  _starts(body: Body): void {
+    this._code = new Start(this, body)
+    this._state = SUSPENDED
   }
 
   /** @internal puts a frame on top, to be resumed next */
-  push(frame: Frame): void {
-    if (this.code !== undefined) (this.stack ??= []).push(this.code as Frame)
-    this.code = frame
-    this.state = suspendedOn(frame)
-    this.inbox = undefined
+  _push(frame: Frame): void {
+    if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)
+    this._code = frame
+    this._state = suspendedOn(frame)
+    this._inbox = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
-  replaceTop(frame: Frame | undefined): void {
-    this.code = frame
-    if (this.state === SOFT || this.state === SUSPENDED) this.state = suspendedOn(frame)
+  _replaceTop(frame: Frame | undefined): void {
+    this._code = frame
+    if (this._state === SOFT || this._state === SUSPENDED) this._state = suspendedOn(frame)
   }
 
   /** @internal takes the top frame off; false if none is left */
-  pop(): boolean {
-    const below = this.stack?.pop()
-    this.code = below
+  _pop(): boolean {
+    const below = this._stack?.pop()
+    this._code = below
     if (below === undefined) return false
-    this.state = suspendedOn(below)
+    this._state = suspendedOn(below)
     return true
   }
 
   /** @internal the transition to DEAD */
-  bury(): void {
-    this.drop()
-    this.state = DEAD
+  _bury(): void {
+    this._drop()
+    this._state = DEAD
   }
 
-  private drop(): void {
-    this.code = undefined
-    this.inbox = undefined
-    this.stack = undefined
-    const { fiber } = this
+  private _drop(): void {
+    this._code = undefined
+    this._inbox = undefined
+    this._stack = undefined
+    const { _fiber: fiber } = this
     if (fiber !== undefined) {
-      this.fiber = undefined
+      this._fiber = undefined
       fiber.release()
     }
     this.thread.buried(this)
@@ -363,8 +363,8 @@ class Inherited implements Frame {
     return this.frame.throw(error)
   }
   private enter(): void {
-    this.heir.replaceTop(this.frame)
-    this.heir.inbox = this.kept
+    this.heir._replaceTop(this.frame)
+    this.heir._inbox = this.kept
   }
 }
 
@@ -384,7 +384,7 @@ export const isFrame = (u: unknown): u is Frame =>
 
 /** @internal calls a body with what the inbox holds at the start */
 export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {
-  const self = g.self(body)
+  const self = g._self(body)
   return inbox === undefined ? body.call(self) : Array.isArray(inbox) ? body.apply(self, inbox) : body.call(self, inbox)
 }
 

@@ -103,11 +103,11 @@ class ThreadState {
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
-          if (g.state === soft) {
-            const value = g.inbox
-            g.inbox = undefined
+          if (g._state === soft) {
+            const value = g._inbox
+            g._inbox = undefined
             forget()
-            result = resume(g.code as Frame, value)
+            result = resume(g._code as Frame, value)
           } else {
             result = this.resume(g)
             if (result === undefined) {
@@ -159,28 +159,28 @@ class ThreadState {
 
   /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */
   private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
-    const inbox = g.inbox
-    switch (g.state) {
+    const inbox = g._inbox
+    switch (g._state) {
       case SUSPENDED:
-        g.inbox = undefined
+        g._inbox = undefined
         forgetAsked()
-        return (g.code as Frame).next(inbox)
+        return (g._code as Frame).next(inbox)
       case UNSTARTED:
-        return this.start(g, g.body(), inbox)
+        return this.start(g, g._body(), inbox)
       case DOOMED:
-        g.state = SUSPENDED
+        g._state = SUSPENDED
         throw inbox
       case RAISING: {
-        const frame = g.code as Frame
-        g.state = suspendedOn(frame)
-        g.inbox = undefined
+        const frame = g._code as Frame
+        g._state = suspendedOn(frame)
+        g._inbox = undefined
         forgetAsked()
         return frame.throw(inbox)
       }
       case WAITING:
         this.parked = g
         for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
-          if (r.fiber?.somethingGivenUp === true) this.reclaim(r, true)
+          if (r._fiber?.somethingGivenUp === true) this.reclaim(r, true)
         }
         return undefined
       case OUTSIDE:
@@ -194,36 +194,36 @@ class ThreadState {
 
   /** @internal calls the body of `g` */
   start(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
-    g.code = undefined
-    g.inbox = undefined
-    g.state = SUSPENDED
+    g._code = undefined
+    g._inbox = undefined
+    g._state = SUSPENDED
     this.alive?.add(g)
     const made = start(body, g, args)
-    if (Effect.isEffect(made)) g.code = new EffectFrame(g, made)
-    else if (isFrame(made)) g.push(made)
+    if (Effect.isEffect(made)) g._code = new EffectFrame(g, made)
+    else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
-    return (g.code as unknown as Frame).next(undefined)
+    return (g._code as unknown as Frame).next(undefined)
   }
 
   /** The top frame of `g` returned. */
   private returned(g: Microthread, value: unknown): Microthread {
-    if (g.pop()) return g.give(value)
+    if (g._pop()) return g.give(value)
     if (g === this.main) {
-      g.state = OUTSIDE
+      g._state = OUTSIDE
       return g.give(value)
     }
-    g.bury()
+    g._bury()
     return this.ending ? this.main.give(value) : g.ends(value)
   }
 
   /** The top frame of `g` threw. */
   private threw(g: Microthread, error: unknown): Microthread {
-    if (g.pop()) return g.raise(error)
+    if (g._pop()) return g.raise(error)
     if (g === this.main) {
-      g.state = OUTSIDE
+      g._state = OUTSIDE
       return g.raise(error)
     }
-    g.bury()
+    g._bury()
     if (this.ending) return this.main.raise(error)
     try {
       return g.dies(error)
@@ -243,13 +243,13 @@ class ThreadState {
     }
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
-    g.push(new EffectFrame(g, value))
+    g._push(new EffectFrame(g, value))
     return g
   }
 
   /** @internal tells the trace function */
   trace(origin: Microthread, target: Microthread): void {
-    const { state } = target
+    const { _state: state } = target
     const event = state === RAISING || state === DOOMED || state === OUTSIDE_RAISING ? "throw" : "switch"
     try {
       this.tracer!(event, origin as Greenlet, target as Greenlet)
@@ -281,7 +281,7 @@ class ThreadState {
   /** Goes on where the loop was parked. */
   private pump(): void {
     const g = this.parked
-    if (g === undefined || g.state === WAITING || this.looping) return
+    if (g === undefined || g._state === WAITING || this.looping) return
     this.enter(g)
     if (this.parked === undefined) this.finish?.()
     else this.giveUp?.()
@@ -290,7 +290,7 @@ class ThreadState {
   private yieldToEventLoop(g: Microthread): boolean {
     const host = this.host!
     // a greenlet that waits stops the loop, which is a turn as well
-    if (g.state === WAITING || this.ending || host.cache.scheduler.executionMode === "sync") return false
+    if (g._state === WAITING || this.ending || host.cache.scheduler.executionMode === "sync") return false
     this.parked = g
     this.budget = SLICE
     host.currentDispatcher.scheduleTask(() => this.pump(), 0)
@@ -316,8 +316,8 @@ class ThreadState {
   /** Runs what waits on nothing but a scheduler that `Effect.runSync` would flush: of a fiber that cannot wait. */
   private flush(): void {
     for (let g = this.parked; g !== undefined; g = this.parked) {
-      g.fiber?.gate.flush()
-      if (g === this.parked && g.state === WAITING) return
+      g._fiber?.gate.flush()
+      if (g === this.parked && g._state === WAITING) return
       this.pump()
     }
   }
@@ -351,7 +351,7 @@ class ThreadState {
       if (!this.mayStandForMain(fiber)) return resume(otherwise)
       const { main } = this
       this.host = fiber
-      main.context = fiber.context
+      main._context = fiber.context
       let next: Microthread
       try {
         next = operation.perform(main)
@@ -378,11 +378,11 @@ class ThreadState {
   /** Main's turn has come: its fiber goes on with what it brings. */
   private leave(): Exit.Exit<any, any> {
     const { main } = this
-    const { inbox, state } = main
-    main.state = OUTSIDE
-    main.inbox = undefined
-    main.fiber?.release()
-    main.fiber = undefined
+    const { _inbox: inbox, _state: state } = main
+    main._state = OUTSIDE
+    main._inbox = undefined
+    main._fiber?.release()
+    main._fiber = undefined
     this.finish = undefined
     this.giveUp = undefined
     this.host = undefined
@@ -405,8 +405,8 @@ class ThreadState {
     this.parked = undefined
     main.abandoned()
     this.current = main
-    if (main.code === undefined) {
-      main.state = OUTSIDE
+    if (main._code === undefined) {
+      main._state = OUTSIDE
       return finish()
     }
     main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted"))
@@ -417,7 +417,7 @@ class ThreadState {
 
   /** What a body that ran as main made of its end is of no interest any more, unless it is an error of its own. */
   private leaveAbandoned(): Exit.Exit<any, any> {
-    const { inbox, state } = this.main
+    const { _inbox: inbox, _state: state } = this.main
     const left = this.leave()
     return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Exit.void
   }
@@ -441,14 +441,14 @@ class ThreadState {
   creatorContext(): Context.Context<never> | undefined {
     if (running === this) {
       const { current } = this
-      return current.fiber?.top.fiber?.context ?? current.context
+      return current._fiber?.top.fiber?.context ?? current._context
     }
     return Fiber.getCurrent()?.context
   }
 
   /** @internal the context that a greenlet runs in: one that was made in plain code inherits main's. */
   contextOf(g: Microthread): Context.Context<never> {
-    return g.context ?? this.main.context ?? Context.empty()
+    return g._context ?? this.main._context ?? Context.empty()
   }
 
   /** @internal the gate for the fibers of greenlets made in `context` */
@@ -494,7 +494,7 @@ class ThreadState {
       if (g === undefined) {
         this.ended = true
         this.main.orphaned()
-        this.main.state = DEAD
+        this.main._state = DEAD
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
       this.patience = PATIENCE
@@ -525,7 +525,7 @@ class ThreadState {
   private refuse(g: Microthread, next: Microthread): Microthread {
     if (g === this.main || g.dead) return next
     // it can still be started, on another thread
-    if (next instanceof Greenlet && next.code instanceof Start) next.rebind(next.origin)
+    if (next instanceof Greenlet && next._code instanceof Start) next._rebind(next._origin)
     return this.drop(g) ??
       g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
   }
@@ -536,7 +536,7 @@ class ThreadState {
    */
   drop(g: Microthread): Microthread | undefined {
     if (g === this.main || --this.patience > 0) return undefined
-    g.bury()
+    g._bury()
     return this.main.raise(
       new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
     )

@@ -37,7 +37,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
 
   override store(value: unknown, raising: boolean): void {
     const party = new Party(value, raising, this.taken, undefined)
-    this.line(party, 1, this.last === undefined ? this.right : this.last.right as Waiter | null)
+    this.line(party, 1, this.last === undefined ? this.right : this.last._right as Waiter | null)
     this.last = party
     this.stored++
   }
@@ -48,11 +48,11 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
     if (this.stored === 0) this.last = undefined
     let sender: Waiter | undefined
     do {
-      if (this.balance <= this.stored) return
-      sender = (this.last === undefined ? this.right : this.last.right) as Waiter
+      if (this._balance <= this.stored) return
+      sender = (this.last === undefined ? this.right : this.last._right) as Waiter
     } while (sender instanceof Party && sender.doubtful && withhold(this, sender))
     this.take(sender)
-    const { inbox, raising } = sender
+    const { _inbox: inbox, raising } = sender
     this.store(inbox, raising)
     serve(sender, undefined, false)
   }

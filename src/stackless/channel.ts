@@ -53,8 +53,8 @@ export class Channel<in out T = any> {
   right: Waiter | null = null
   /** @internal the last in the queue */
   left: Waiter | null = null
-  /** How many wait to send (> 0) or to receive (< 0). */
-  balance = 0
+  /** @internal see `balance` */
+  _balance = 0
   /** @internal what is set of it; where that is nothing, an action can take the short way */
   mode = 0
   private readonly receiving = new Receive<T>(this)
@@ -127,7 +127,7 @@ export class Channel<in out T = any> {
 
   /** The iteration from outside: each step receives as a foreign party. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    while (!(this.closing && this.balance <= 0)) {
+    while (!(this.closing && this._balance <= 0)) {
       const exit = await Effect.runPromiseExit(this.receiving)
       if (exit._tag === "Success") yield exit.value
       else {
@@ -148,6 +148,11 @@ export class Channel<in out T = any> {
     this.mode &= ~CLOSING
   }
 
+  /** How many wait to send (> 0) or to receive (< 0). Mirrors `channel.balance`. */
+  get balance(): number {
+    return this._balance
+  }
+
   /** @internal was `close` called? It takes nobody into its queue any more. */
   get closing(): boolean {
     return (this.mode & CLOSING) !== 0
@@ -155,7 +160,7 @@ export class Channel<in out T = any> {
 
   /** Is it closed, and its queue empty? */
   get closed(): boolean {
-    return this.closing && this.balance === 0
+    return this.closing && this._balance === 0
   }
 
   /** -1 prefers the receiver (the default), 1 the sender, 0 whoever acts. Any other number counts by its sign. */
@@ -184,7 +189,7 @@ export class Channel<in out T = any> {
    */
   get queue(): Tasklet | undefined {
     let link: Link = this.right
-    while (link instanceof Party) link = link.right
+    while (link instanceof Party) link = link._right
     return link instanceof Tasklet ? link : undefined
   }
 
@@ -197,39 +202,39 @@ export class Channel<in out T = any> {
 
   /** @internal lines a waiter up, before another one that waits, or last */
   line(waiter: Waiter, direction: Direction, before: Waiter | null = null): void {
-    const left = before === null ? this.left : before.left as Waiter | null
-    waiter.left = left
-    waiter.right = before
+    const left = before === null ? this.left : before._left as Waiter | null
+    waiter._left = left
+    waiter._right = before
     if (left === null) this.right = waiter
-    else left.right = waiter
+    else left._right = waiter
     if (before === null) this.left = waiter
-    else before.left = waiter
-    waiter.channel = this
-    this.balance += direction
+    else before._left = waiter
+    waiter._channel = this
+    this._balance += direction
   }
 
   /** @internal takes the first one out, for whom somebody acts: it goes into a ring at once, and its links are not cleared */
   shift(waiter: Waiter, direction: Direction): void {
-    const right = waiter.right as Waiter | null
+    const right = waiter._right as Waiter | null
     if (right === null) {
       this.right = this.left = null
     } else {
       this.right = right
-      right.left = null
+      right._left = null
     }
-    waiter.channel = undefined
-    this.balance += direction
+    waiter._channel = undefined
+    this._balance += direction
   }
 
   /** @internal takes a waiter out; returns who stood behind it */
   take(waiter: Waiter): Waiter | null {
-    const { left, right } = waiter as { left: Waiter | null; right: Waiter | null }
+    const { _left: left, _right: right } = waiter as { _left: Waiter | null; _right: Waiter | null }
     if (left === null) this.right = right
-    else left.right = right
+    else left._right = right
     if (right === null) this.left = left
-    else right.left = left
-    waiter.left = waiter.right = waiter.channel = undefined
-    this.balance -= this.balance > 0 ? 1 : -1
+    else right._left = left
+    waiter._left = waiter._right = waiter._channel = undefined
+    this._balance -= this._balance > 0 ? 1 : -1
     return right
   }
 
@@ -243,13 +248,13 @@ export class Channel<in out T = any> {
 
   /** @internal for `DeadlockError`: what a tasklet in its queue waits for */
   waitingOf(tasklet: Tasklet): ReadonlyArray<Waiting> {
-    return [{ tasklet, channel: this, direction: this.balance > 0 ? "send" : "receive" }]
+    return [{ tasklet, channel: this, direction: this._balance > 0 ? "send" : "receive" }]
   }
 
   /** The channel by its name. */
   toString(): string {
     const name = this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
-    return `<channel${name}, balance ${this.balance}${this.closed ? ", closed" : this.closing ? ", closing" : ""}>`
+    return `<channel${name}, balance ${this._balance}${this.closed ? ", closed" : this.closing ? ", closing" : ""}>`
   }
 
   /** What Node prints. */
@@ -272,7 +277,7 @@ function* sendingAll<T>(channel: Channel<T>, values: Iterable<T>): Generator<Eff
 }
 
 function* nextOf<T>(channel: Channel<T>): Generator<Effect.Effect<T>, IteratorResult<T, undefined>, any> {
-  if (channel.closing && channel.balance <= 0) return { done: true, value: undefined }
+  if (channel.closing && channel._balance <= 0) return { done: true, value: undefined }
   try {
     return { done: false, value: yield* channel.receive() }
   } catch (error) {
@@ -337,13 +342,13 @@ export class Send<T> extends Operation<void> {
     const { channel, sent } = this
     const { thread } = performer
     const scheduler = thread.scheduler as Scheduler | undefined
-    if (channel.mode === 0 && channel.balance < 0 && scheduler !== undefined && scheduler.head === performer) {
+    if (channel.mode === 0 && channel._balance < 0 && scheduler !== undefined && scheduler.head === performer) {
       const target = channel.right as Tasklet
       // a party belongs to no thread
       if (target.thread === thread && !scheduler.watched) {
         channel.shift(target, 1)
-        performer.inbox = undefined
-        target.inbox = sent
+        performer._inbox = undefined
+        target._inbox = sent
         scheduler.insertNext(target)
         return scheduler.to(target)
       }
@@ -382,10 +387,10 @@ export class Receive<T> extends Operation<T> {
   perform(performer: Microthread): Microthread {
     const { channel } = this
     const scheduler = performer.thread.scheduler as Scheduler | undefined
-    if (channel.mode === 0 && channel.balance <= 0 && scheduler !== undefined && scheduler.head === performer) {
+    if (channel.mode === 0 && channel._balance <= 0 && scheduler !== undefined && scheduler.head === performer) {
       const source = performer as Tasklet
       if (scheduler.runcount > 1 && !source.blockTrap && !scheduler.watched) {
-        source.inbox = undefined
+        source._inbox = undefined
         const next = scheduler.unlink(source)
         channel.line(source, -1)
         return scheduler.to(next)
@@ -414,13 +419,13 @@ const act = (channel: Channel<any>, performer: Microthread, value: unknown, dire
     }
     const source = performer as Tasklet
     const tells = watched && !told && callbacks.channel !== undefined
-    const willblock = direction > 0 ? channel.balance >= 0 : channel.balance <= 0
+    const willblock = direction > 0 ? channel._balance >= 0 : channel._balance <= 0
     if (willblock) {
       if (scheduler.runcount <= 1 || source.blockTrap) {
         return actAnyhow(channel, performer, value, false, direction, told)
       }
       if (!tells) {
-        source.inbox = value
+        source._inbox = value
         const next = scheduler.head = scheduler.unlink(source)
         channel.line(source, direction)
         return scheduler.pass(source, next, false)
@@ -433,8 +438,8 @@ const act = (channel: Channel<any>, performer: Microthread, value: unknown, dire
       }
       if (!tells) {
         channel.shift(target, direction)
-        source.inbox = target.inbox
-        target.inbox = value
+        source._inbox = target._inbox
+        target._inbox = value
         // a sender prefers its receiver with -1, which is nothing set
         if (channel.mode === (direction > 0 ? 0 : PREFERS_SENDER)) {
           scheduler.insertNext(target)
@@ -444,11 +449,11 @@ const act = (channel: Channel<any>, performer: Microthread, value: unknown, dire
         return scheduler.pass(source, source, true)
       }
     }
-    source.inbox = value
+    source._inbox = value
     try {
       notify(channel, source, direction, willblock)
     } finally {
-      source.inbox = undefined
+      source._inbox = undefined
     }
     // the callback may have changed how it goes on
   }
@@ -514,7 +519,7 @@ const meet = (channel: Channel<any>, source: Tasklet, target: Tasklet, direction
   let next = source
   if (channel.scheduleAll) {
     scheduler.insert(target)
-    next = source.right as Tasklet
+    next = source._right as Tasklet
   } else if (channel.preference === -direction) {
     scheduler.insertNext(target)
     next = target
@@ -547,12 +552,12 @@ const meetOutside = (
   const yields = chooser !== undefined && (channel.scheduleAll || channel.preference === -direction)
   if (yields) scheduler.requireSwitch(chooser)
   channel.take(target)
-  const { inbox, raising } = source
-  carry(source, target.inbox, target.raising)
+  const { _inbox: inbox, raising } = source
+  carry(source, target._inbox, target.raising)
   scheduler.head = source
   serve(target, inbox, raising)
   if (!yields) return scheduler.to(source)
-  if (channel.scheduleAll) return scheduler.switch(source, source.right as Tasklet)
+  if (channel.scheduleAll) return scheduler.switch(source, source._right as Tasklet)
   scheduler.remove(chooser)
   scheduler.insertNext(chooser)
   return scheduler.switch(source, chooser, true)
@@ -567,9 +572,9 @@ const choosing = (target: Waiter, thread: Thread): Tasklet | undefined => {
 /** Nobody waits, but there is room for the value. */
 const putIn = (channel: Channel<any>, source: Tasklet): Microthread => {
   const scheduler = schedulerOf(source.thread)
-  const next = channel.scheduleAll ? source.right as Tasklet : source
+  const next = channel.scheduleAll ? source._right as Tasklet : source
   if (next !== source) scheduler.requireSwitch(next)
-  channel.store(source.inbox, source.raising)
+  channel.store(source._inbox, source.raising)
   source.give(undefined)
   return scheduler.switch(source, next)
 }
@@ -584,7 +589,7 @@ export const wait = (channel: Channel<any>, source: Tasklet, direction: Directio
   try {
     return scheduler.switch(source, scheduler.head)
   } catch (error) {
-    if (source.channel === channel) channel.take(source)
+    if (source._channel === channel) channel.take(source)
     scheduler.restore(source)
     throw error
   }
@@ -613,13 +618,13 @@ export const exchangeAsParty = (channel: Channel<any>, party: Party, direction: 
   if (meetsOn(channel, direction)) {
     const target = channel.right as Waiter
     channel.take(target)
-    const { inbox, raising } = target
-    serve(target, party.inbox, party.raising)
+    const { _inbox: inbox, raising } = target
+    serve(target, party._inbox, party.raising)
     party.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
     return true
   }
   if (direction < 0 || !channel.room) return false
-  channel.store(party.inbox, party.raising)
+  channel.store(party._inbox, party.raising)
   party.resume(Exit.void)
   return true
 }
@@ -627,7 +632,7 @@ export const exchangeAsParty = (channel: Channel<any>, party: Party, direction: 
 /** Does somebody wait for who acts in that direction? */
 export const meetsOn = (channel: Channel<any>, direction: Direction): boolean => {
   for (;;) {
-    if (direction > 0 ? channel.balance >= 0 : channel.balance <= 0) return false
+    if (direction > 0 ? channel._balance >= 0 : channel._balance <= 0) return false
     const { right } = channel
     if (!(right instanceof Party && right.doubtful)) return true
     withhold(channel, right)
@@ -639,7 +644,7 @@ export const meetsOn = (channel: Channel<any>, direction: Direction): boolean =>
  * waits then, it is served, or lines up again. Returns true.
  */
 export const withhold = (channel: Channel<any>, party: Party): true => {
-  const direction = channel.balance > 0 ? 1 : -1
+  const direction = channel._balance > 0 ? 1 : -1
   channel.take(party)
   party.withheld = true
   party.owner!.whenResumed(() => {
@@ -666,8 +671,8 @@ export const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
 }
 
 const exchange = (a: Tasklet, b: Tasklet): void => {
-  const { inbox, raising } = a
-  carry(a, b.inbox, b.raising)
+  const { _inbox: inbox, raising } = a
+  carry(a, b._inbox, b.raising)
   carry(b, inbox, raising)
 }
 

@@ -51,7 +51,7 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
       step = resume()
     } catch (error) {
       // an interrupted fiber ends as interrupted, whatever comes of the Effect, unless this says of what
-      if (interrupted && owner?.fiber !== undefined) owner.fiber.thrown = { error }
+      if (interrupted && owner?._fiber !== undefined) owner._fiber.thrown = { error }
       return failures.has(error) ? Effect.fail(error) : Effect.die(error)
     }
     if (step.done === true) return Effect.succeed(step.value)
@@ -69,7 +69,7 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
       }
       interrupted = owner !== undefined && Cause.hasInterruptsOnly(exit.cause)
       // its frames are dropped as they are
-      if (interrupted && owner!.fiber === undefined) return exit
+      if (interrupted && owner!._fiber === undefined) return exit
       const error = interrupted ? interruption(owner!) : Cause.squash(exit.cause)
       if (exit.cause.reasons.some((reason) => reason._tag === "Fail")) failures.add(error)
       resume = () => steps.throw(error)
@@ -80,7 +80,7 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
 }
 
 /** Why the Effect in progress was interrupted: the error that was thrown into the tasklet, if one was. */
-const interruption = ({ fiber }: Microthread): unknown => {
+const interruption = ({ _fiber: fiber }: Microthread): unknown => {
   const thrown = fiber?.thrown
   if (thrown === undefined) return new TaskletExit("the fiber of this tasklet was interrupted")
   fiber!.thrown = undefined

@@ -23,14 +23,14 @@ export class Join<A, E> extends Operation<A, E> {
   perform(performer: Microthread): Microthread {
     const { tasklet } = this
     if (!tasklet.dead) return endOf(tasklet).receive().perform(performer)
-    if (tasklet.failed) throw errorOf(tasklet)
-    return performer.give(tasklet.inbox)
+    if (tasklet._failed) throw errorOf(tasklet)
+    return performer.give(tasklet._inbox)
   }
 
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
     return Effect.suspend((): Effect.Effect<A, E> => {
       const { tasklet } = this
-      if (tasklet.dead) return tasklet.failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet.inbox as A)
+      if (tasklet.dead) return tasklet._failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet._inbox as A)
       const received = endOf(tasklet).receive().performOutside(thread, fiber) as Effect.Effect<A>
       return Effect.catchDefect(received, failureOf) as Effect.Effect<A, E>
     })
@@ -43,7 +43,7 @@ export const endOf = (tasklet: Tasklet): Channel => {
     end = new Channel()
     end.name = `the end of ${named("tasklet", tasklet)}`
     ends.set(tasklet, end)
-    tasklet.joined()
+    tasklet._joined()
   }
   return end
 }
@@ -53,8 +53,8 @@ export const handOver = (tasklet: Tasklet): boolean => {
   const end = ends.get(tasklet)
   if (end === undefined || end.balance === 0) return false
   ends.delete(tasklet)
-  const { failed } = tasklet
-  const result = failed ? errorOf(tasklet) : tasklet.inbox
+  const { _failed: failed } = tasklet
+  const result = failed ? errorOf(tasklet) : tasklet._inbox
   while (end.balance < 0) {
     const waiter = end.right as Waiter
     end.take(waiter)
@@ -65,7 +65,7 @@ export const handOver = (tasklet: Tasklet): boolean => {
 
 /** A `TaskletExit` would end those who join as silently as it ended the tasklet. */
 const errorOf = (tasklet: Tasklet): unknown => {
-  const { inbox } = tasklet
+  const { _inbox: inbox } = tasklet
   return inbox === undefined || inbox instanceof TaskletExit || inbox instanceof GreenletExit
     ? new RuntimeError(`${named("tasklet", tasklet)} was killed, and has no result to join`, { cause: inbox })
     : inbox

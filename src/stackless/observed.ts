@@ -68,10 +68,10 @@ class Observed implements Frame {
     const { watch } = schedulerOf(tasklet.thread)
     if (watch !== undefined) {
       if (watch.due(tasklet)) return { done: false, value: new Interrupt(value, raising) }
-    } else if (!tasklet.traced) {
-      if (tasklet.code === this) tasklet.replaceTop(inner)
+    } else if (!tasklet._traced) {
+      if (tasklet._code === this) tasklet._replaceTop(inner)
     }
-    if (!tasklet.traced) return raising ? inner.throw(value) : inner.next(value)
+    if (!tasklet._traced) return raising ? inner.throw(value) : inner.next(value)
     if (!this.entered) {
       this.entered = true
       profileOf(tasklet)?.(tasklet, "call", undefined)

@@ -9,11 +9,11 @@ import type { Channel } from "./channel.ts"
 import type { Link, Tasklet } from "./tasklet.ts"
 
 export class Party {
-  right: Link = undefined
-  left: Link = undefined
-  channel: Channel<any> | undefined = undefined
+  _right: Link = undefined
+  _left: Link = undefined
+  _channel: Channel<any> | undefined = undefined
   /** What a sender brings: a value, or an error if `raising`. */
-  readonly inbox: unknown
+  readonly _inbox: unknown
   readonly raising: boolean
   /** Told what it waited for: continues the fiber. */
   readonly resume: (effect: Effect.Effect<any>) => void
@@ -29,7 +29,7 @@ export class Party {
     resume: (effect: Effect.Effect<any>) => void,
     owner: Microthread | undefined
   ) {
-    this.inbox = inbox
+    this._inbox = inbox
     this.raising = raising
     this.resume = resume
     this.owner = owner
@@ -43,7 +43,7 @@ export class Party {
   /** It waits no more. */
   leave(): void {
     this.withheld = false
-    if (this.channel !== undefined) this.channel.take(this)
+    if (this._channel !== undefined) this._channel.take(this)
   }
 
   /** The tasklet behind it, if there is one. */

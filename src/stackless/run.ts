@@ -71,7 +71,7 @@ class EnterRun extends Operation<void> {
     } catch (error) {
       scheduler.watchdogs.pop()
       this.unset(scheduler, current)
-      if (current.right === undefined) scheduler.restore(current)
+      if (current._right === undefined) scheduler.restore(current)
       throw error
     }
   }
@@ -93,7 +93,7 @@ class EnterRun extends Operation<void> {
     }
     const interrupted = this.watch?.interrupted
     if (interrupted === undefined || this.watch!.soft) return undefined
-    if (interrupted.right !== undefined) scheduler.remove(interrupted)
+    if (interrupted._right !== undefined) scheduler.remove(interrupted)
     return interrupted
   }
 
@@ -150,14 +150,14 @@ class Schedule extends Operation<unknown> {
   perform(performer: Microthread): Microthread {
     const scheduler = schedulerOf(performer.thread)
     const current = scheduler.current(performer)
-    const next = current.right as Tasklet
+    const next = current._right as Tasklet
     current.give(this.ownself ? current : this.retval)
     if (this.remove) scheduler.remove(current)
     try {
       return scheduler.switch(current, this.remove && next === current ? undefined : next)
     } catch (error) {
       current.give(undefined)
-      if (this.remove && current.right === undefined) scheduler.restore(current)
+      if (this.remove && current._right === undefined) scheduler.restore(current)
       throw error
     }
   }
@@ -168,8 +168,8 @@ class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (scheduler === undefined || scheduler.head !== performer || scheduler.watched) return long.perform(performer)
-    performer.inbox = performer
-    return scheduler.to((performer as Tasklet).right as Tasklet)
+    performer._inbox = performer
+    return scheduler.to((performer as Tasklet)._right as Tasklet)
   }
 }
 

@@ -128,7 +128,7 @@ export class Scheduler {
   insert(t: Tasklet): void {
     const { head } = this
     if (head !== undefined) return this.insertBefore(head, t)
-    t.right = t.left = t
+    t._right = t._left = t
     this.head = t
     this.runcount++
     this.idle.wake()
@@ -138,7 +138,7 @@ export class Scheduler {
   insertNext(t: Tasklet): void {
     const { head } = this
     if (head === undefined) this.insert(t)
-    else this.insertBefore(head.right as Tasklet, t)
+    else this.insertBefore(head._right as Tasklet, t)
   }
 
   /** Moves one that was inserted to right after the head. */
@@ -149,10 +149,10 @@ export class Scheduler {
 
   /** Inserts a tasklet right before another one in the ring. */
   insertBefore(next: Tasklet, t: Tasklet): void {
-    const before = next.left as Tasklet
-    t.left = before
-    t.right = next
-    before.right = next.left = t
+    const before = next._left as Tasklet
+    t._left = before
+    t._right = next
+    before._right = next._left = t
     this.runcount++
   }
 
@@ -161,14 +161,14 @@ export class Scheduler {
     const next = this.unlink(t)
     if (next === t) this.head = undefined
     else if (this.head === t) this.head = next
-    t.left = t.right = undefined
+    t._left = t._right = undefined
   }
 
   /** The same of one that goes into a queue at once: neither the head nor its own links are changed. Gives back the next. */
   unlink(t: Tasklet): Tasklet {
-    const { left, right } = t as { left: Tasklet; right: Tasklet }
-    left.right = right
-    right.left = left
+    const { _left: left, _right: right } = t as { _left: Tasklet; _right: Tasklet }
+    left._right = right
+    right._left = left
     this.runcount--
     return right
   }
@@ -216,8 +216,8 @@ export class Scheduler {
     if (next === undefined) return this.block(prev)
     if (next.thread !== this.thread) return this.switchInterthread(prev, next)
     if (prev !== next) this.requireSwitch(next)
-    if (next.right === undefined || next.blocked) {
-      next.unblock()
+    if (next._right === undefined || next.blocked) {
+      next._unblock()
       this.insert(next)
     }
     return this.pass(prev, next, bound)
@@ -248,18 +248,18 @@ export class Scheduler {
   /** `next` belongs to another thread: it is made runnable there, and `prev` goes on. */
   private switchInterthread(prev: Tasklet, next: Tasklet): Microthread {
     const going = this.switch(prev, prev)
-    next.unblock()
-    if (next.right === undefined) schedulerOf(next.thread).insert(next)
+    next._unblock()
+    if (next._right === undefined) schedulerOf(next.thread).insert(next)
     return going
   }
 
   /** `prev` leaves and nobody is runnable. Mirrors `schedule_task_block`. */
   private block(prev: Tasklet): Microthread {
     const wakeup = this.watchdog
-    if (this.outside > 0 || (this.threadblock !== undefined && wakeup.right === undefined)) return this.idles(prev)
-    if (wakeup.right === undefined) {
+    if (this.outside > 0 || (this.threadblock !== undefined && wakeup._right === undefined)) return this.idles(prev)
+    if (wakeup._right === undefined) {
       // it is in `run`, or has just left the ring itself: it is revived, and passed nothing but an error
-      if (prev !== wakeup && prev.raising) wakeup.raise(prev.inbox)
+      if (prev !== wakeup && prev.raising) wakeup.raise(prev._inbox)
       return this.switch(prev, wakeup)
     }
     // upstream claims the value of the one to be woken here, and so loses what main was blocked sending
@@ -294,8 +294,8 @@ export class Scheduler {
       next = this.watchdog
       if (next.blocked && !failed) {
         failed = true
-        error = next.channel === undefined ? undefined : new DeadlockError(
-          next.channel.balance < 0
+        error = next._channel === undefined ? undefined : new DeadlockError(
+          next._channel.balance < 0
             ? "the main tasklet is receiving without a sender available."
             : "the main tasklet is sending without a receiver available.",
           this.waiting(next)
@@ -338,12 +338,12 @@ export class Scheduler {
   waits(t: Tasklet): Microthread {
     if (t.blockTrap) throw new RuntimeError("this tasklet does not like to be blocked: it may not wait for an Effect")
     this.remove(t)
-    t.waitsOutside = true
+    t._waitsOutside = true
     this.outside++
     try {
       return this.switch(t, this.head)
     } catch (error) {
-      t.unblock()
+      t._unblock()
       this.restore(t)
       throw error
     }
@@ -351,8 +351,8 @@ export class Scheduler {
 
   /** Its wait is over: it lines up again. */
   ready(t: Tasklet): void {
-    if (!t.waitsOutside) return
-    t.unblock()
+    if (!t._waitsOutside) return
+    t._unblock()
     this.insert(t)
   }
 
@@ -366,8 +366,8 @@ export class Scheduler {
   private toMain(): Microthread {
     const { main } = this
     const outside = this.thread.main
-    if (main.raising) outside.raise(main.inbox)
-    else outside.give(main.inbox)
+    if (main.raising) outside.raise(main._inbox)
+    else outside.give(main._inbox)
     main.give(undefined)
     return outside
   }
@@ -378,8 +378,8 @@ export class Scheduler {
     this.watchdogs.length = 0
     this.threadblock = undefined
     this.watch?.remove()
-    if (main.right === undefined || main.blocked) {
-      main.unblock()
+    if (main._right === undefined || main.blocked) {
+      main._unblock()
       this.insert(main)
     }
     main.give(undefined)
@@ -389,7 +389,7 @@ export class Scheduler {
   /** The thread has ended: those that have not begun leave the ring. */
   private orphaned(): void {
     const { main } = this
-    while (main.right !== main && main.right !== undefined) this.remove(main.right as Tasklet)
+    while (main._right !== main && main._right !== undefined) this.remove(main._right as Tasklet)
   }
 
   // ---- what others are told ---------------------------------------------------------------------------------------
@@ -407,18 +407,18 @@ export class Scheduler {
       this.locked = false
       this.leaving = undefined
       // it runs, even if the callback has taken it out of the ring
-      if (next.right === undefined) this.insert(next)
+      if (next._right === undefined) this.insert(next)
     }
   }
 
   /** Who waits on what: `t`, who is to be woken, and all who stand in the same queues. */
   private waiting(t: Tasklet): ReadonlyArray<Waiting> {
     const found = new Set<Tasklet>()
-    for (const { channel } of [t, this.watchdog]) {
+    for (const { _channel: channel } of [t, this.watchdog]) {
       if (channel !== undefined) { for (let w = channel.queue; w !== undefined; w = w.next) found.add(w) }
     }
     return [...found].flatMap((tasklet) => {
-      const { channel } = tasklet
+      const { _channel: channel } = tasklet
       return channel === undefined ? [] : channel.waitingOf(tasklet)
     })
   }
@@ -430,7 +430,7 @@ export class Scheduler {
  */
 const mainTasklet = (thread: Thread): Tasklet => {
   const main = new Tasklet(undefined, undefined, thread)
-  main.push({ next: unreachable, throw: unreachable })
+  main._push({ next: unreachable, throw: unreachable })
   return main
 }
 

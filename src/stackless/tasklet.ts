@@ -72,12 +72,12 @@ export interface ThrowOptions {
  */
 export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Microthread {
   /** @internal the neighbour after it */
-  right: Link = undefined
+  _right: Link = undefined
   /** @internal the neighbour before it */
-  left: Link = undefined
+  _left: Link = undefined
   /** @internal the channel that it is blocked on */
-  channel: Channel<any> | undefined = undefined
-  private flags = 0
+  _channel: Channel<any> | undefined = undefined
+  private _flags = 0
   /**
    * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
    * its own by that name.
@@ -99,7 +99,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (args != null) this.bind(undefined, args)
   }
 
-  private get scheduler(): Scheduler {
+  private get _scheduler(): Scheduler {
     return schedulerOf(this.thread)
   }
 
@@ -118,13 +118,13 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
       throw new TypeError(`a tasklet is bound to a function, or to null; got ${typeof f}`)
     }
     if (this.isCurrent) throw new RuntimeError("can't (re)bind the current tasklet")
-    if (this.scheduled || this.waitsOutside) throw new RuntimeError("tasklet is scheduled")
+    if (this.scheduled || this._waitsOutside) throw new RuntimeError("tasklet is scheduled")
     if (this.isMain) throw new RuntimeError("can't (un)bind the main tasklet")
-    if (this.scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
-    const body = f ?? (args == null || !this.unstarted ? undefined : this.code as Body | undefined)
+    if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
+    const body = f ?? (args == null || !this.unstarted ? undefined : this._code as Body | undefined)
     if (args != null && body === undefined) throw notBound()
-    this.rebind(body)
-    if (args != null) this.supply(args)
+    this._rebind(body)
+    if (args != null) this._supply(args)
     return this
   }
 
@@ -133,18 +133,18 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * to no function. Mirrors `tasklet.setup`, and calling the tasklet.
    */
   setup(...args: Args): this {
-    this.requireThread()
+    this._requireThread()
     if (this.alive) throw new RuntimeError("tasklet is alive: it has its arguments already")
-    if (this.code === undefined) throw notBound()
-    this.supply(args)
-    this.scheduler.insert(this)
+    if (this._code === undefined) throw notBound()
+    this._supply(args)
+    this._scheduler.insert(this)
     return this
   }
 
-  private supply(args: ReadonlyArray<unknown>): void {
+  private _supply(args: ReadonlyArray<unknown>): void {
     if (args.length === 1) this.give(args[0])
-    else this.inbox = args
-    this.flags |= BOUND
+    else this._inbox = args
+    this._flags |= BOUND
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -154,11 +154,11 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * alive. Mirrors `tasklet.insert`.
    */
   insert(): this {
-    this.requireUnblocked()
-    if (this.right !== undefined) return this
-    this.requireThread()
+    this._requireUnblocked()
+    if (this._right !== undefined) return this
+    this._requireThread()
     if (!this.alive) throw new RuntimeError("You cannot run an unbound(dead) tasklet")
-    this.scheduler.insert(this)
+    this._scheduler.insert(this)
     return this
   }
 
@@ -169,7 +169,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   remove(): this {
     if (this.blocked) throw new RuntimeError("You cannot remove a blocked tasklet.")
     if (this.isCurrent) throw new RuntimeError("The current tasklet cannot be removed.")
-    if (this.right !== undefined) this.scheduler.remove(this)
+    if (this._right !== undefined) this._scheduler.remove(this)
     return this
   }
 
@@ -223,91 +223,91 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
 
   /** Has it something to run that has not ended? */
   get alive(): boolean {
-    return this.active || ((this.flags & BOUND) !== 0 && !this.thread.ended)
+    return this.active || ((this._flags & BOUND) !== 0 && !this.thread.ended)
   }
 
   /** Is it in the ring, or in the queue of a channel? */
   get scheduled(): boolean {
-    return this.right !== undefined
+    return this._right !== undefined
   }
 
   /** Does it wait, on a channel or for a foreign Effect? */
   get blocked(): boolean {
-    return this.channel !== undefined || (this.flags & WAITS_OUTSIDE) !== 0
+    return this._channel !== undefined || (this._flags & WAITS_OUTSIDE) !== 0
   }
 
   /** Is it alive, but neither in the ring nor in a channel's queue? */
   get paused(): boolean {
-    return this.alive && this.right === undefined
+    return this.alive && this._right === undefined
   }
 
   /** Is it the tasklet that runs on its thread? */
   get isCurrent(): boolean {
-    return this.scheduler.running === this
+    return this._scheduler.running === this
   }
 
   /** Is it the main tasklet of its thread? */
   get isMain(): boolean {
-    return this.scheduler.main === this
+    return this._scheduler.main === this
   }
 
   /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
   get blockTrap(): boolean {
-    return (this.flags & BLOCK_TRAP) !== 0
+    return (this._flags & BLOCK_TRAP) !== 0
   }
 
   set blockTrap(on: boolean) {
-    this.flag(BLOCK_TRAP, on)
+    this._flag(BLOCK_TRAP, on)
   }
 
   /** Is it spared by the watchdog of `run`? */
   get atomic(): boolean {
-    return (this.flags & ATOMIC) !== 0
+    return (this._flags & ATOMIC) !== 0
   }
 
   /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
   setAtomic(on: boolean): boolean {
     const before = this.atomic
-    this.flag(ATOMIC, on)
-    if (this.pendingIrq) this.scheduler.watch?.retry(this)
+    this._flag(ATOMIC, on)
+    if (this._pendingIrq) this._scheduler.watch?.retry(this)
     return before
   }
 
   /** May the watchdog of `run` interrupt it while it is nested? */
   get ignoreNesting(): boolean {
-    return (this.flags & IGNORE_NESTING) !== 0
+    return (this._flags & IGNORE_NESTING) !== 0
   }
 
   /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
   setIgnoreNesting(on: boolean): boolean {
     const before = this.ignoreNesting
-    this.flag(IGNORE_NESTING, on)
-    if (this.pendingIrq) this.scheduler.watch?.retry(this)
+    this._flag(IGNORE_NESTING, on)
+    if (this._pendingIrq) this._scheduler.watch?.retry(this)
     return before
   }
 
   /** @internal has the watchdog tried to interrupt it in vain? */
-  get pendingIrq(): boolean {
-    return (this.flags & PENDING_IRQ) !== 0
+  get _pendingIrq(): boolean {
+    return (this._flags & PENDING_IRQ) !== 0
   }
 
-  set pendingIrq(on: boolean) {
-    this.flag(PENDING_IRQ, on)
+  set _pendingIrq(on: boolean) {
+    this._flag(PENDING_IRQ, on)
   }
 
   // ---- where it is ------------------------------------------------------------------------------------------------
 
   /** The tasklet after it, in the ring or in the queue that it stands in. */
   get next(): Tasklet | undefined {
-    let link = this.right
-    while (link instanceof Party) link = link.right
+    let link = this._right
+    while (link instanceof Party) link = link._right
     return link instanceof Tasklet ? link : undefined
   }
 
   /** The tasklet before it. */
   get prev(): Tasklet | undefined {
-    let link = this.left
-    while (link instanceof Party) link = link.left
+    let link = this._left
+    while (link instanceof Party) link = link._left
     return link instanceof Tasklet ? link : undefined
   }
 
@@ -331,11 +331,11 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
       return
     }
     if (this.isMain) throw new RuntimeError("the main tasklet cannot be bound to another thread")
-    if (this.waitsOutside || (this.right !== undefined && this.channel === undefined)) {
+    if (this._waitsOutside || (this._right !== undefined && this._channel === undefined)) {
       throw new RuntimeError("can't (re)bind a runnable tasklet")
     }
-    if (this.scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
-    if (this.fiber !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
+    if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
+    if (this._fiber !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
     this.thread.buried(this)
     this.thread = target
     if (this.active) target.started(this)
@@ -352,13 +352,13 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * Mirrors `tasklet.tempval`.
    */
   get tempval(): unknown {
-    if (this.raising) return new Bomb(this.inbox)
-    if (this.unstarted) return this.alive ? undefined : this.code
-    return this.dead ? undefined : this.inbox
+    if (this.raising) return new Bomb(this._inbox)
+    if (this.unstarted) return this.alive ? undefined : this._code
+    return this.dead ? undefined : this._inbox
   }
 
   set tempval(value: unknown) {
-    if (this.waitsOutside || this.raisesInEffect) {
+    if (this._waitsOutside || this._raisesInEffect) {
       throw new RuntimeError("the tasklet waits for an Effect, which gives it its value: throw into it, or kill it")
     }
     if (value instanceof Bomb) {
@@ -401,7 +401,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
 
   /** Is all it needs to go on in its frames, none of it in a fiber? Mirrors `tasklet.restorable`. */
   get restorable(): boolean {
-    return this.fiber === undefined
+    return this._fiber === undefined
   }
 
   /**
@@ -414,11 +414,11 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * `tasklet.trace_function`, which is told of lines of source.
    */
   get traceFunction(): TaskletTrace | undefined {
-    return this.traced && this.alive ? traceOf(this) : undefined
+    return this._traced && this.alive ? traceOf(this) : undefined
   }
 
   set traceFunction(trace: TaskletTrace | undefined | null) {
-    this.trace("trace", trace)
+    this._trace("trace", trace)
   }
 
   /**
@@ -426,33 +426,33 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * `tasklet.profile_function`.
    */
   get profileFunction(): TaskletTrace | undefined {
-    return this.traced && this.alive ? profileOf(this) : undefined
+    return this._traced && this.alive ? profileOf(this) : undefined
   }
 
   set profileFunction(profile: TaskletTrace | undefined | null) {
-    this.trace("profile", profile)
+    this._trace("profile", profile)
   }
 
-  private trace(kind: "trace" | "profile", trace: TaskletTrace | undefined | null): void {
+  private _trace(kind: "trace" | "profile", trace: TaskletTrace | undefined | null): void {
     if (trace != null && typeof trace !== "function") {
       throw new TypeError(`a ${kind} function is a function, or undefined for none; got ${typeof trace}`)
     }
     if (trace != null && !this.alive) throw new RuntimeError("tasklet is not alive")
-    this.flag(TRACED, setTrace(this, kind, trace ?? undefined))
-    if (this.traced) this.observe()
+    this._flag(TRACED, setTrace(this, kind, trace ?? undefined))
+    if (this._traced) this._observe()
   }
 
   /** @internal has it a trace or profile function? */
-  get traced(): boolean {
-    return (this.flags & TRACED) !== 0
+  get _traced(): boolean {
+    return (this._flags & TRACED) !== 0
   }
 
   /** @internal puts the frames that it has behind frames that count and trace */
-  observe(): void {
+  _observe(): void {
     if (!this.active || this.isMain) return
-    const { code, stack } = this
-    if (code !== undefined && !isObserved(code as Frame)) this.replaceTop(observed(this, code as Frame))
-    if (stack !== undefined) this.stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
+    const { _code: code, _stack: stack } = this
+    if (code !== undefined && !isObserved(code as Frame)) this._replaceTop(observed(this, code as Frame))
+    if (stack !== undefined) this._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
   }
 
   // ---- its context ------------------------------------------------------------------------------------------------
@@ -467,8 +467,8 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (this.thread !== currentThread() && (this.isCurrent || this.scheduled)) {
       throw new RuntimeError("the tasklet is current or scheduled on another thread")
     }
-    this.context = context as Context.Context<any>
-    const { fiber } = this
+    this._context = context as Context.Context<any>
+    const { _fiber: fiber } = this
     if (fiber !== undefined) fiber.fiber?.setContext(fiber.gate.contextFor(context as Context.Context<any>))
     return this
   }
@@ -483,7 +483,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     ...args: Args
   ): Effect.Effect<A, E>
   contextRun(what: Effect.Effect<any, any, any> | Body, ...args: ReadonlyArray<unknown>): Effect.Effect<any, any> {
-    const context = this.fiber?.fiber?.context ?? this.thread.contextOf(this)
+    const context = this._fiber?.fiber?.context ?? this.thread.contextOf(this)
     const effect = Effect.isEffect(what) ? what as Effect.Effect<any, any> : Effect.suspend(() => {
       const made: unknown = hardened(what as Body)(...args)
       return Effect.isEffect(made) ? made as Effect.Effect<unknown> : Effect.succeed(made)
@@ -509,110 +509,110 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   /** @internal somebody waits in `join` */
-  joined(): void {
-    this.flags |= JOINED
+  _joined(): void {
+    this._flags |= JOINED
   }
 
   /** @internal what it ended with */
-  get failed(): boolean {
-    return (this.flags & FAILED) !== 0
+  get _failed(): boolean {
+    return (this._flags & FAILED) !== 0
   }
 
   /** @internal does it wait for a foreign Effect? */
-  get waitsOutside(): boolean {
-    return (this.flags & WAITS_OUTSIDE) !== 0
+  get _waitsOutside(): boolean {
+    return (this._flags & WAITS_OUTSIDE) !== 0
   }
 
-  set waitsOutside(on: boolean) {
-    this.flag(WAITS_OUTSIDE, on)
+  set _waitsOutside(on: boolean) {
+    this._flag(WAITS_OUTSIDE, on)
   }
 
-  private flag(flag: number, on: boolean): void {
-    if (on) this.flags |= flag
-    else this.flags &= ~flag
+  private _flag(flag: number, on: boolean): void {
+    if (on) this._flags |= flag
+    else this._flags &= ~flag
   }
 
-  private requireThread(): void {
+  private _requireThread(): void {
     if (this.thread.ended) {
       throw new RuntimeError("the thread of this tasklet has ended: bindThread() moves it to the current one")
     }
   }
 
-  private requireUnblocked(): void {
+  private _requireUnblocked(): void {
     if (this.blocked) throw new RuntimeError("You cannot run a blocked tasklet")
   }
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override body(): Body {
-    const body = super.body()
+  override _body(): Body {
+    const body = super._body()
     return softswitch ? body : hardened(body)
   }
 
   /** @internal a hardened body has to know whose it is, and does not pass it on */
-  override self(): unknown {
+  override _self(): unknown {
     return softswitch ? undefined : this
   }
 
   /** @internal */
-  override push(frame: Frame): void {
-    super.push(this.traced || this.thread.watch !== undefined ? observed(this, frame) : frame)
+  override _push(frame: Frame): void {
+    super._push(this._traced || this.thread.watch !== undefined ? observed(this, frame) : frame)
   }
 
   override ends(value: unknown): Microthread {
-    this.flags &= ~BOUND
-    this.inbox = value
-    if ((this.flags & JOINED) !== 0) this.tellJoined()
-    return this.scheduler.end(this, false, undefined)
+    this._flags &= ~BOUND
+    this._inbox = value
+    if ((this._flags & JOINED) !== 0) this._tellJoined()
+    return this._scheduler.end(this, false, undefined)
   }
 
   override dies(error: unknown): Microthread {
-    this.flags = this.flags & ~BOUND | FAILED
-    this.inbox = error
+    this._flags = this._flags & ~BOUND | FAILED
+    this._inbox = error
     let failed = true
-    if ((this.flags & JOINED) !== 0) failed = !this.tellJoined()
-    return this.scheduler.end(this, failed, error)
+    if ((this._flags & JOINED) !== 0) failed = !this._tellJoined()
+    return this._scheduler.end(this, failed, error)
   }
 
   /** Was there anybody? */
-  private tellJoined(): boolean {
-    this.flags &= ~JOINED
+  private _tellJoined(): boolean {
+    this._flags &= ~JOINED
     return handOver(this)
   }
 
   override preempted(): Microthread {
-    return this.scheduler.watch?.interrupt(this) ?? this
+    return this._scheduler.watch?.interrupt(this) ?? this
   }
 
   override orphaned(): unknown {
-    this.unblock()
-    if (this.right !== undefined) this.scheduler.remove(this)
-    this.flags = this.flags & ~BOUND | FAILED
+    this._unblock()
+    if (this._right !== undefined) this._scheduler.remove(this)
+    this._flags = this._flags & ~BOUND | FAILED
     const error = new TaskletExit("the thread of this tasklet has ended")
     this.raise(error)
-    if ((this.flags & JOINED) !== 0) this.tellJoined()
+    if ((this._flags & JOINED) !== 0) this._tellJoined()
     return error
   }
 
   override reclaims(): void {
-    if (this.right !== undefined && !this.blocked) return
-    this.unblock()
-    this.scheduler.insert(this)
+    if (this._right !== undefined && !this.blocked) return
+    this._unblock()
+    this._scheduler.insert(this)
   }
 
   override waits(): Microthread {
-    return this.scheduler.waits(this)
+    return this._scheduler.waits(this)
   }
 
   override expects(something: boolean): void {
-    this.scheduler.outside += something ? 1 : -1
+    this._scheduler.outside += something ? 1 : -1
   }
 
   override waited(): void {
-    this.scheduler.ready(this)
+    this._scheduler.ready(this)
   }
 
-  override exit(message: string): Error {
+  override _exit(message: string): Error {
     return new TaskletExit(message)
   }
 
@@ -623,25 +623,25 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   /** @internal */
-  override rebind(body: Body | undefined): void {
-    super.rebind(body)
-    if ((this.flags & JOINED) !== 0) {
-      this.flags |= FAILED
-      this.tellJoined()
+  override _rebind(body: Body | undefined): void {
+    super._rebind(body)
+    if ((this._flags & JOINED) !== 0) {
+      this._flags |= FAILED
+      this._tellJoined()
     }
-    this.flags &= ~(BOUND | PENDING_IRQ | FAILED)
-    if (this.traced) {
+    this._flags &= ~(BOUND | PENDING_IRQ | FAILED)
+    if (this._traced) {
       setTrace(this, "trace", undefined)
-      this.flag(TRACED, setTrace(this, "profile", undefined))
+      this._flag(TRACED, setTrace(this, "profile", undefined))
     }
   }
 
   /** @internal takes it out of whatever it waits for */
-  unblock(): void {
-    if (this.channel !== undefined) this.channel.take(this)
-    else if (this.waitsOutside) {
-      this.waitsOutside = false
-      this.scheduler.outside--
+  _unblock(): void {
+    if (this._channel !== undefined) this._channel.take(this)
+    else if (this._waitsOutside) {
+      this._waitsOutside = false
+      this._scheduler.outside--
     }
   }
 
@@ -725,16 +725,16 @@ class Run extends Operation<void> {
     const scheduler = schedulerOf(performer.thread)
     const current = scheduler.current(performer)
     if (remove && tasklet.thread !== performer.thread) throw new RuntimeError("can't switch to a different thread.")
-    const inserted = tasklet.right === undefined
+    const inserted = tasklet._right === undefined
     tasklet.insert()
     if (inserted && tasklet.thread !== performer.thread) schedulerOf(tasklet.thread).advance(tasklet)
-    if (remove && tasklet === current && current.right !== current) return this.toOneself(scheduler, current)
+    if (remove && tasklet === current && current._right !== current) return this.toOneself(scheduler, current)
     if (remove) scheduler.remove(current)
     try {
       return scheduler.switch(current, tasklet)
     } catch (error) {
-      if (remove && current.right === undefined) scheduler.restore(current)
-      if (inserted && tasklet.right !== undefined) schedulerOf(tasklet.thread).remove(tasklet)
+      if (remove && current._right === undefined) scheduler.restore(current)
+      if (inserted && tasklet._right !== undefined) schedulerOf(tasklet.thread).remove(tasklet)
       throw error
     }
   }
@@ -744,10 +744,10 @@ class Run extends Operation<void> {
    * the ring itself with nothing to run. Conformance program slp-0179 shows it. Upstream crashes if the next is main.
    */
   private toOneself(scheduler: Scheduler, current: Tasklet): Microthread {
-    const heir = current.right as Tasklet
+    const heir = current._right as Tasklet
     if (heir.isMain) throw new RuntimeError("a tasklet cannot switch to itself: it would go on as the main tasklet")
     current.bequeath(heir)
-    current.rebind(nothing)
+    current._rebind(nothing)
     scheduler.remove(current)
     scheduler.insert(current)
     return scheduler.to(heir)
@@ -802,14 +802,14 @@ class Throw extends Operation<void> {
     if (!(error instanceof TaskletExit)) {
       throw new RuntimeError(tasklet.thread.ended ? "tasklet has no thread" : "You cannot throw to a dead tasklet")
     }
-    if (tasklet.thread.ended) tasklet.rebind(undefined)
+    if (tasklet.thread.ended) tasklet._rebind(undefined)
     else tasklet.remove()
     return true
   }
 
   private throwPending(): void {
     const { tasklet } = this
-    tasklet.unblock()
+    tasklet._unblock()
     tasklet.raise(this.error)
     tasklet.insert()
   }

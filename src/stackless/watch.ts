@@ -71,7 +71,7 @@ export class Watch {
       this.soft || t.atomic || scheduler.locked || scheduler.switchTrap !== 0 || !t.isCurrent || !this.mayInterrupt(t)
     ) {
       this.watermark = this.steps + this.interval
-      t.pendingIrq = true
+      t._pendingIrq = true
       return false
     }
     return true
@@ -79,7 +79,7 @@ export class Watch {
 
   /** Interrupts `t`: whoever is in `run` goes on. */
   interrupt(t: Tasklet): Microthread {
-    t.pendingIrq = false
+    t._pendingIrq = false
     this.interrupted = t
     return this.scheduler.switch(t, this.watchdog)
   }
@@ -88,7 +88,7 @@ export class Watch {
   retry(t: Tasklet): void {
     if (this.soft || !t.isCurrent || t.atomic || !this.mayInterrupt(t)) return
     this.watermark = this.steps
-    t.pendingIrq = false
+    t._pendingIrq = false
   }
 
   /**
@@ -99,18 +99,18 @@ export class Watch {
     next = this.softly(prev, next, bound)
     if (prev !== next) {
       if (!this.total) this.watermark = this.steps + this.interval
-      next.observe()
+      next._observe()
     }
     return next
   }
 
   private softly(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
-    if (!this.soft || !prev.pendingIrq) return next
-    prev.pendingIrq = false
+    if (!this.soft || !prev._pendingIrq) return next
+    prev._pendingIrq = false
     const { scheduler, watchdog } = this
-    if (watchdog.right !== undefined || prev === watchdog || next === watchdog) return next
+    if (watchdog._right !== undefined || prev === watchdog || next === watchdog) return next
     if (bound || !this.mayInterrupt(prev)) {
-      next.pendingIrq = true
+      next._pendingIrq = true
       return next
     }
     this.interrupted = next

@@ -120,6 +120,31 @@ describe("the end of a greenlet", () => {
 })
 
 describe("a subclass with a run method", () => {
+  program("may have fields of its own of any plain name", function*() {
+    class Actor extends gevent.Greenlet<string> {
+      readonly inbox = new gevent.Queue<string>()
+      state = "idle"
+      result = "none"
+      args = 1
+      links = 2
+      stack = 3
+      code = 4
+      failed = true
+      error = "none"
+      over = true
+      override *run(): Generator<any, string, any> {
+        const message = yield* this.inbox.get()
+        this.state = "has run"
+        return `got ${message}`
+      }
+    }
+    const actor = new Actor()
+    actor.start()
+    yield* actor.inbox.put("it")
+    expect(yield* actor.get()).toBe("got it")
+    expect([actor.state, actor.result, actor.links]).toEqual(["has run", "none", 2])
+  })
+
   class Adding extends gevent.Greenlet<number> {
     readonly a: number
     readonly b: number

@@ -528,7 +528,7 @@ test("a yielded Exit needs no fiber", () =>
       } catch (e) {
         caught = e
       }
-      expect(g.fiber).toBeUndefined()
+      expect(g._fiber).toBeUndefined()
       return [value, caught]
     })
     expect(yield* g.switch()).toEqual([1, "no"])

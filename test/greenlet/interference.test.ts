@@ -58,7 +58,7 @@ const effects = [
 ]
 
 interface HasFiber {
-  readonly fiber: { readonly top: { readonly fiber: Fiber.Fiber<unknown, unknown> | undefined } } | undefined
+  readonly _fiber: { readonly top: { readonly fiber: Fiber.Fiber<unknown, unknown> | undefined } } | undefined
 }
 
 /** Runs a program some times over, and looks whether its thread is in order after each. */
@@ -71,7 +71,7 @@ const interfereWith = ({ bodies, gear, main }: Program): Effect.Effect<void, unk
 
     const interrupt = (which: number) => {
       const g = made[which]!
-      const fiber = g === thread.main ? host : (g as unknown as HasFiber).fiber?.top.fiber
+      const fiber = g === thread.main ? host : (g as unknown as HasFiber)._fiber?.top.fiber
       fiber?.interruptUnsafe()
     }
 

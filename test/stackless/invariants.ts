@@ -5,7 +5,7 @@
 import { type Channel, getThreadInfo, stackless, Tasklet } from "effect-stackless/stackless"
 import { expect } from "vitest"
 
-type Link = { right: Link | null; left: Link | null; channel: unknown }
+type Link = { _right: Link | null; _left: Link | null; _channel: unknown }
 
 export const check = (channels: Iterable<Channel> = [], tasklets: Iterable<Tasklet> = []): void => {
   const ring = ringOf()
@@ -19,7 +19,7 @@ export const check = (channels: Iterable<Channel> = [], tasklets: Iterable<Taskl
     expect(t.paused).toBe(false)
     // one that has switched to itself stays in the ring with nothing to run, as upstream: it is neither alive nor dead
     expect(t.dead, `${t} in the ring is not dead`).toBe(false)
-    expect((t as unknown as Link).channel).toBe(undefined)
+    expect((t as unknown as Link)._channel).toBe(undefined)
   }
   const queued = new Set<Tasklet>()
   for (const channel of channels) {
@@ -49,7 +49,7 @@ export const check = (channels: Iterable<Channel> = [], tasklets: Iterable<Taskl
       expect(t.prev).toBe(undefined)
     }
     if (blocked && scheduled && [...channels].length > 0 && !queued.has(t)) {
-      expect((t as unknown as Link).channel, `${t} is blocked on something`).not.toBe(undefined)
+      expect((t as unknown as Link)._channel, `${t} is blocked on something`).not.toBe(undefined)
     }
   }
 }
@@ -78,15 +78,15 @@ const ringOf = (): Array<Tasklet> => {
 const queueOf = (channel: Channel): Array<unknown> => {
   const ends = channel as unknown as { right: Link | null; left: Link | null }
   const forwards: Array<Link> = []
-  for (let w = ends.right; w !== null; w = w.right) {
-    expect(w.channel, "a waiter knows its channel").toBe(channel)
-    expect(w.right === null ? ends.left : w.right.left, "the links are symmetric").toBe(w)
-    expect(w.left === null ? ends.right : w.left.right, "the links are symmetric").toBe(w)
+  for (let w = ends.right; w !== null; w = w._right) {
+    expect(w._channel, "a waiter knows its channel").toBe(channel)
+    expect(w._right === null ? ends.left : w._right._left, "the links are symmetric").toBe(w)
+    expect(w._left === null ? ends.right : w._left._right, "the links are symmetric").toBe(w)
     forwards.push(w)
     expect(forwards.length).toBeLessThan(10_000)
   }
   const backwards: Array<Link> = []
-  for (let w = ends.left; w !== null; w = w.left) backwards.push(w)
+  for (let w = ends.left; w !== null; w = w._left) backwards.push(w)
   expect(backwards.reverse().every((w, i) => w === forwards[i]), "it is the same queue backwards").toBe(true)
   return forwards
 }

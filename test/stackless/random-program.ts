@@ -78,11 +78,11 @@ export const steps = [
 export type Step = readonly [what: typeof steps[number], a: number, b: number]
 
 interface HasFiber {
-  readonly fiber: { readonly fiber: Fiber.Fiber<unknown, unknown> | undefined } | undefined
+  readonly _fiber: { readonly fiber: Fiber.Fiber<unknown, unknown> | undefined } | undefined
 }
 
 /** Interrupts its fiber, which it has if it has run an Effect. */
-const interrupt = (t: Tasklet): void => (t as unknown as HasFiber).fiber?.fiber?.interruptUnsafe()
+const interrupt = (t: Tasklet): void => (t as unknown as HasFiber)._fiber?.fiber?.interruptUnsafe()
 
 class Oops extends Error {}
 

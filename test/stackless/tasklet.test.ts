@@ -494,6 +494,45 @@ test("a subclass may have a field called name, as the NamedTasklet of the origin
     expect(String(t)).toBe("<tasklet \"tick\", dead>")
   }))
 
+test("a subclass may have fields and methods of its own of any plain name", () =>
+  main(function*() {
+    class Agent extends Tasklet {
+      inbox = channel<string>()
+      channel = this.inbox
+      state = "idle"
+      code = 1
+      stack = [1]
+      fiber = "optic"
+      context = null
+      flags = "red"
+      left = 0
+      right = 0
+      got: Array<string> = []
+      push(): void {
+        throw new Error("not yours")
+      }
+      *body(): Steps<void> {
+        for (;;) this.got.push(yield* this.channel.receive())
+      }
+    }
+    const agent = new Agent()
+    agent.bind(agent.body.bind(agent), []).insert()
+    yield* agent.inbox.send("one")
+    yield* agent.inbox.send("two")
+    expect(agent.got).toEqual(["one", "two"])
+    expect(agent.inbox.balance).toBe(-1)
+    yield* agent.kill()
+    expect([agent.alive, agent.state, agent.left]).toEqual([false, "idle", 0])
+  }))
+
+test("the balance of a channel can only be read", () => {
+  const c = channel() as { balance: number }
+  expect(() => {
+    c.balance = 3
+  }).toThrow(TypeError)
+  expect(c.balance).toBe(0)
+})
+
 test("a subclass may set up its tasklets in a way of its own", () =>
   main(function*() {
     const caught: Array<unknown> = []

@@ -63,17 +63,17 @@ type Start = Callback | Timer | "cancelled" | "completed" | undefined
  * @since 0.1.0
  */
 export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Cooperative<A, E> {
-  private start_: Start = undefined
-  private over = false
-  private result: A | undefined = undefined
-  private failed = false
-  private error: unknown = undefined
-  private args: ReadonlyArray<unknown>
-  private readonly links = new Line<Link>()
-  private notifier: Callback | undefined = undefined
-  private entry: Body | undefined = undefined
-  private ident: number | undefined = undefined
-  private name_: string | undefined = undefined
+  private _start: Start = undefined
+  private _over = false
+  private _result: A | undefined = undefined
+  private _failed = false
+  private _error: unknown = undefined
+  private _args: ReadonlyArray<unknown>
+  private readonly _links = new Line<Link>()
+  private _notifier: Callback | undefined = undefined
+  private _entry: Body | undefined = undefined
+  private _ident: number | undefined = undefined
+  private _name: string | undefined = undefined
 
   /**
    * @param run what it runs; a subclass that has a `run` method leaves it out
@@ -81,7 +81,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    */
   constructor(run?: Body<Args, A, E>, ...args: NoInfer<Args>) {
     super(run)
-    this.args = args
+    this._args = args
   }
 
   /** Makes one and starts it. Mirrors `Greenlet.spawn`. */
@@ -106,23 +106,23 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   /** Has the hub start it; nothing happens if it was started before. Mirrors `Greenlet.start`. */
   start(): void {
-    if (this.start_ !== undefined) return
+    if (this._start !== undefined) return
     for (const callback of spawnCallbacks) callback(this)
-    this.start_ = this.hub.runCallback(() => this.begins())
+    this._start = this.hub.runCallback(() => this._begins())
   }
 
   /** Has the hub start it in `seconds`. Mirrors `Greenlet.start_later`. */
   startLater(seconds: number): void {
-    if (this.start_ !== undefined) return
+    if (this._start !== undefined) return
     for (const callback of spawnCallbacks) callback(this)
     const timer = this.hub.timer(seconds)
-    this.start_ = timer
-    timer.start(() => this.begins())
+    this._start = timer
+    timer.start(() => this._begins())
   }
 
   /** The hub is about to switch to it for the first time. */
-  private begins(): this {
-    this.start_ = "completed"
+  private _begins(): this {
+    this._start = "completed"
     return this
   }
 
@@ -136,30 +136,30 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     spawnCallbacks.delete(callback)
   }
 
-  override body(): Body {
-    this.entry = this.code === undefined && !hasRun(this) ? nothing : super.body()
+  override _body(): Body {
+    this._entry = this._code === undefined && !hasRun(this) ? nothing : super._body()
     return launch
   }
 
   /** @internal it begins to run */
-  launch(): unknown {
-    this.cancelStart()
-    this.start_ = "completed"
-    const { args, entry } = this
-    this.entry = undefined
-    this.args = []
-    return entry!.apply(this.self(entry!), args as Array<unknown>)
+  _launch(): unknown {
+    this._cancelStart()
+    this._start = "completed"
+    const { _args: args, _entry: entry } = this
+    this._entry = undefined
+    this._args = []
+    return entry!.apply(this._self(entry!), args as Array<unknown>)
   }
 
   /** It will not be started any more. One that has never run is dead then. */
-  private cancelStart(): void {
-    const start = this.start_
-    if (start === undefined) this.start_ = "cancelled"
+  private _cancelStart(): void {
+    const start = this._start
+    if (start === undefined) this._start = "cancelled"
     else if (typeof start === "object") start.stop()
   }
 
-  private get startAborted(): boolean {
-    const start = this.start_
+  private get _startAborted(): boolean {
+    const start = this._start
     return start === "cancelled" || (typeof start === "object" && !start.pending && this.unstarted)
   }
 
@@ -167,93 +167,93 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   /** Has it ended, or was it killed before it could start? */
   override get dead(): boolean {
-    return super.dead || this.startAborted
+    return super.dead || this._startAborted
   }
 
   /** Was it started, or is going to be, and has not ended? Python's `bool(g)` is the same. */
   get started(): boolean {
-    return this.start_ !== undefined && !this.over
+    return this._start !== undefined && !this._over
   }
 
   /** Has it ended, so that it can be got? */
   ready(): boolean {
-    return this.over || this.dead
+    return this._over || this.dead
   }
 
   /** Did it end with a value, `GreenletExit` among them? */
   successful(): boolean {
-    return this.over && !this.failed
+    return this._over && !this._failed
   }
 
   /** What it returned, or the `GreenletExit` that it ended of; `undefined` until then. */
   get value(): A | undefined {
-    return this.result
+    return this._result
   }
 
   /** The error that it died of. */
   get exception(): unknown {
-    return this.error
+    return this._error
   }
 
   /** The class of that error and the error. Mirrors `exc_info`. */
   get excInfo(): readonly [type: unknown, error: unknown] | undefined {
-    if (!this.failed) return undefined
-    return [(this.error as object | null)?.constructor, this.error]
+    if (!this._failed) return undefined
+    return [(this._error as object | null)?.constructor, this._error]
   }
 
   /** A small number of its own, among the greenlets of its hub. Mirrors `minimal_ident`. */
   get minimalIdent(): number {
-    return this.ident ??= this.hub.nextIdent()
+    return this._ident ??= this.hub.nextIdent()
   }
 
   /** A name for it: can be set. */
   get name(): string {
-    return this.name_ ?? `Greenlet-${this.minimalIdent}`
+    return this._name ?? `Greenlet-${this.minimalIdent}`
   }
 
   set name(name: string) {
-    this.name_ = name
+    this._name = name
   }
 
   override toString(): string {
-    const name = this.name_ === undefined && this.ident === undefined ? "" : ` "${this.name}"`
-    const run = this.origin?.name
+    const name = this._name === undefined && this._ident === undefined ? "" : ` "${this.name}"`
+    const run = this._origin?.name
     return `<${this.constructor.name}${name}${run ? `: ${run}` : ""}>`
   }
 
   // ---- its end ----------------------------------------------------------------------------------------------------
 
   override ends(value: unknown): Microthread {
-    this.reportResult(value as A)
+    this._reportResult(value as A)
     return super.ends(undefined)
   }
 
   override dies(error: unknown): Microthread {
-    this.cancelStart()
-    this.reportError(error)
+    this._cancelStart()
+    this._reportError(error)
     return super.ends(undefined)
   }
 
-  private reportResult(value: A): void {
-    this.over = true
-    this.result = value
+  private _reportResult(value: A): void {
+    this._over = true
+    this._result = value
     this.notify()
   }
 
-  private reportError(error: unknown): void {
-    if (error instanceof GreenletExit) return this.reportResult(error as A)
-    this.over = true
-    this.failed = true
-    this.error = error
+  private _reportError(error: unknown): void {
+    if (error instanceof GreenletExit) return this._reportResult(error as A)
+    this._over = true
+    this._failed = true
+    this._error = error
     this.notify()
     this.hub.report(this, error)
   }
 
   /** It will never run: it ends of what it was killed with. */
-  private reportDeathBeforeStart(error: unknown): void {
-    if (this.over || !this.dead) return
-    if (!super.dead) this.bury()
-    this.reportError(error)
+  private _reportDeathBeforeStart(error: unknown): void {
+    if (this._over || !this.dead) return
+    if (!super.dead) this._bury()
+    this._reportError(error)
   }
 
   /**
@@ -264,10 +264,10 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   }
 
   /** @internal */
-  throwBeforeStart(error: unknown): boolean {
-    this.cancelStart()
+  _throwBeforeStart(error: unknown): boolean {
+    this._cancelStart()
     if (!this.dead) return false
-    this.reportDeathBeforeStart(error)
+    this._reportDeathBeforeStart(error)
     return true
   }
 
@@ -282,7 +282,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   private *killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
     const error = errorOf(options?.exception ?? GreenletExit)
-    if (this.throwBeforeStart(error) || this.ready()) return
+    if (this._throwBeforeStart(error) || this.ready()) return
     const { hub } = this
     const waiter = options?.block === false ? undefined : new Waiter<void>(hub, this)
     hub.runCallback(() => killingInHub(this, error, waiter))
@@ -310,14 +310,14 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
       try {
         requireOwn(this, this, yield* this.hub.park(this))
       } catch (error) {
-        this.links.remove(place)
+        this._links.remove(place)
         throw error
       } finally {
         deadline.cancel()
       }
     }
-    if (this.failed) throw this.error
-    return this.result as A
+    if (this._failed) throw this._error
+    return this._result as A
   }
 
   /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
@@ -332,7 +332,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     try {
       requireOwn(this, this, yield* this.hub.park(this))
     } catch (error) {
-      this.links.remove(place)
+      this._links.remove(place)
       if (!deadline.threw(error)) throw error
     } finally {
       deadline.cancel()
@@ -356,7 +356,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   /** Has it any links? */
   hasLinks(): boolean {
-    return this.links.size > 0
+    return this._links.size > 0
   }
 
   /** Has `callback` called with it in the hub, once it has ended: it must not wait. Mirrors `Greenlet.rawlink`. */
@@ -382,41 +382,41 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   /** Takes a link back. Mirrors `Greenlet.unlink`. */
   unlink(callback: Body<[this]>): void {
-    const place = this.links.find(isLink(callback))
-    if (place !== undefined) this.links.remove(place)
+    const place = this._links.find(isLink(callback))
+    if (place !== undefined) this._links.remove(place)
   }
 
   /** Takes all links back, those of greenlets that wait for it among them. Mirrors `Greenlet.unlink_all`. */
   unlinkAll(): void {
-    this.links.clear()
+    this._links.clear()
   }
 
   /** @internal */
   addLink(link: Link): Place<Link> {
-    const place = this.links.push(link)
+    const place = this._links.push(link)
     if (this.ready()) this.notify()
     return place
   }
 
   /** @internal */
   removeLink(place: Place<Link>): void {
-    this.links.remove(place)
+    this._links.remove(place)
   }
 
   private notify(): void {
-    if (this.links.size === 0 || this.notifier !== undefined) return
-    this.notifier = this.hub.runCallback(() => this.notifyLinks())
+    if (this._links.size === 0 || this._notifier !== undefined) return
+    this._notifier = this.hub.runCallback(() => this.notifyLinks())
   }
 
   private *notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
-    for (let place = this.links.shift(); place !== undefined; place = this.links.shift()) {
+    for (let place = this._links.shift(); place !== undefined; place = this._links.shift()) {
       try {
         yield* notifying(place.value, this)
       } catch (error) {
         this.hub.handleErrorInHub([place.value, this], error)
       }
     }
-    this.notifier = undefined
+    this._notifier = undefined
   }
 }
 
@@ -432,7 +432,7 @@ const hasRun = (greenlet: Greenlet): boolean => {
 }
 
 function launch(this: Greenlet): unknown {
-  return this.launch()
+  return this._launch()
 }
 
 const spawnCallbacks = new Set<(greenlet: Greenlet) => void>()
@@ -465,7 +465,7 @@ class Throw extends HubOperation<unknown> {
     this.operation = operation
   }
   perform(current: Microthread): Microthread {
-    if (this.greenlet.throwBeforeStart(this.error)) return current.give(undefined)
+    if (this.greenlet._throwBeforeStart(this.error)) return current.give(undefined)
     return this.operation.perform(current)
   }
 }
@@ -674,7 +674,7 @@ function* killingAll(
   options: KillOptions | undefined
 ): Generator<Effect.Effect<any>, void, any> {
   const error = errorOf(options?.exception ?? GreenletExit)
-  const alive = greenlets.filter((g) => !(g instanceof Greenlet && g.throwBeforeStart(error)))
+  const alive = greenlets.filter((g) => !(g instanceof Greenlet && g._throwBeforeStart(error)))
   if (alive.length === 0) return
   const hub = hubOf(alive[0]!.thread)
   if (options?.block === false) {
@@ -723,7 +723,7 @@ export const kill = (greenlet: KernelGreenlet, exception: unknown = GreenletExit
   requireGreenlet("kill takes a greenlet", greenlet)
   if (greenlet.dead) return
   const error = errorOf(exception)
-  if (greenlet instanceof Greenlet && greenlet.throwBeforeStart(error)) return
+  if (greenlet instanceof Greenlet && greenlet._throwBeforeStart(error)) return
   hubOf(greenlet.thread).runCallback(() =>
     killingAllInHub(greenlet instanceof Cooperative ? greenlet.hub : gethub(), [greenlet], error, undefined)
   )

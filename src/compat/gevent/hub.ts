@@ -346,7 +346,7 @@ export class Hub extends KernelGreenlet {
 
   // ---- its body ---------------------------------------------------------------------------------------------------
 
-  override body(): Body {
+  override _body(): Body {
     return () => new Course(this) as unknown as Generator<Effect.Effect<void>, never>
   }
 
@@ -433,7 +433,7 @@ export class Hub extends KernelGreenlet {
   private rests(): Effect.Effect<any> {
     if (this.expectant) return this.rest
     this.running = undefined
-    destination = this.to(this.up!.raise(new LoopExit(this.blocked())))
+    destination = this.to(this._up!.raise(new LoopExit(this.blocked())))
     return jump
   }
 
@@ -508,7 +508,7 @@ export class Hub extends KernelGreenlet {
 
   /** The clock is that of the program that the main greenlet is; its time goes on where that of the last one was. */
   private follow(): void {
-    const { context } = this.thread.main
+    const { _context: context } = this.thread.main
     if (context === this.context_ || context === undefined) return
     this.context_ = context
     this.sync = Context.get(context, Scheduler.Scheduler).executionMode === "sync"
