@@ -38,7 +38,7 @@ export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
 
 /**
  * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
- * with, and returns the one to run next.
+ * with, and returns the one to run next. Names that begin with `_` are the library's.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +48,7 @@ export abstract class Microthread {
   thread: Thread
   /** @internal see state.ts */
   _state: State = UNSTARTED
-  /** What its next resume brings: a value or an error (`give`, `raise`), or an array of the arguments of its start. */
+  /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
   _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
   _code: Body | Frame | undefined

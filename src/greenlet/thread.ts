@@ -619,6 +619,9 @@ export const currentThread = (): Thread => {
   return fiber?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
 }
 
+/** @internal */
+export const isThread = (u: unknown): u is Thread => u instanceof ThreadState
+
 /** @internal the thread whose loop is on the JavaScript stack */
 export const runningThread = (): Thread | undefined => running
 

@@ -321,7 +321,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * paused or blocked on a channel, and while no Effect of it is on a fiber, which belongs to its thread.
    *
    * Throws `RuntimeError` if it is runnable, waits for an Effect, is the main tasklet, or has a fiber; `ValueError` if
-   * there is no such thread. Mirrors `tasklet.bind_thread`.
+   * there is no such thread, `TypeError` for what is none. Mirrors `tasklet.bind_thread`.
    */
   bindThread(thread: Thread | number = currentThread()): void {
     const target = threadOf(thread)
@@ -475,7 +475,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
 
   /**
    * Runs an Effect, or a body with its arguments, in the context of this tasklet; who performs it is the caller. Mirrors
-   * `tasklet.context_run`.
+   * `tasklet.context_run`. Throws `TypeError` for what is neither.
    */
   contextRun<A, E>(effect: Effect.Effect<A, E, any>): Effect.Effect<A, E>
   contextRun<Args extends ReadonlyArray<any>, A, E = never>(
@@ -483,6 +483,9 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     ...args: Args
   ): Effect.Effect<A, E>
   contextRun(what: Effect.Effect<any, any, any> | Body, ...args: ReadonlyArray<unknown>): Effect.Effect<any, any> {
+    if (!Effect.isEffect(what) && typeof what !== "function") {
+      throw new TypeError(`contextRun takes an Effect, or a body and its arguments; got ${typeof what}`)
+    }
     const context = this._fiber?.fiber?.context ?? this.thread.contextOf(this)
     const effect = Effect.isEffect(what) ? what as Effect.Effect<any, any> : Effect.suspend(() => {
       const made: unknown = hardened(what as Body)(...args)

@@ -2,7 +2,7 @@
  * The threads and their numbers, and what runs on each. Carries `get_thread_info` and `getthreads` of
  * `stacklessmodule.c`. A thread is known here from when a tasklet is first made or asked for on it, to its end.
  */
-import { currentThread, type Thread, ValueError } from "../greenlet/index.ts"
+import { currentThread, isThread, type Thread, ValueError } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
 import { type Scheduler, schedulerOf } from "./scheduler.ts"
 import type { Tasklet } from "./tasklet.ts"
@@ -33,8 +33,11 @@ const threadsAlive = (): Array<Thread> => {
 
 export const threadIdOf = (thread: Thread): number => thread.ended ? -1 : ids.get(thread) ?? -1
 
-/** The thread that is meant; throws `ValueError` if there is none. */
+/** The thread that is meant; throws `ValueError` if there is none, `TypeError` for what is none. */
 export const threadOf = (thread: Thread | number): Thread => {
+  if (typeof thread !== "number" && !isThread(thread)) {
+    throw new TypeError(`a thread is given by itself or by its id; got ${typeof thread}`)
+  }
   const found = typeof thread === "number" ? threadsById.get(thread)?.deref() : thread
   if (found === undefined || found.ended) throw new ValueError("bad thread: it has ended, or never was")
   schedulerOf(found)
@@ -73,7 +76,8 @@ export const getThreadInfo = (
   let found: Thread
   try {
     found = threadOf(thread)
-  } catch {
+  } catch (error) {
+    if (error instanceof TypeError) throw error
     throw new RuntimeError("Thread id not found")
   }
   const { head, main, runcount } = schedulerOf(found)

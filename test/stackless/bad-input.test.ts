@@ -1,7 +1,7 @@
 /** What is wrong is told, at once and in words that help. */
 import { Deferred, Effect, Fiber } from "effect"
 import { GreenletError } from "effect-stackless/greenlet"
-import { call, channel, run, Tasklet, tasklet } from "effect-stackless/stackless"
+import { call, channel, getThreadInfo, run, Tasklet, tasklet } from "effect-stackless/stackless"
 import { describe, expect, test } from "vitest"
 import { errorOf, inBothGears, main, onThread, type Steps } from "./program.ts"
 
@@ -14,6 +14,19 @@ describe("making a tasklet", () => {
   test("of nothing makes one that is bound to nothing", () => {
     expect(tasklet()).toBeInstanceOf(Tasklet)
     expect(tasklet().alive).toBe(false)
+  })
+})
+
+describe("a tasklet", () => {
+  test.each(["x", {}, null])("cannot be bound to %j, which is no thread", (bad) => {
+    expect(() => tasklet(() => {})().remove().bindThread(bad as never)).toThrow(
+      "a thread is given by itself or by its id"
+    )
+    expect(() => getThreadInfo(bad as never)).toThrow(TypeError)
+  })
+
+  test.each([5, undefined])("cannot run %s in its context", (bad) => {
+    expect(() => tasklet(() => {})().remove().contextRun(bad as never)).toThrow("contextRun takes an Effect")
   })
 })
 
