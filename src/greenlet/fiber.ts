@@ -9,7 +9,7 @@
  * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
  */
 import { Cause, Context, Effect, Effectable, Exit, type Fiber, Scheduler } from "effect"
-import { GreenletError, GreenletExit } from "./errors.ts"
+import { GreenletError } from "./errors.ts"
 import type { Microthread } from "./microthread.ts"
 import type { Operation } from "./operation.ts"
 import { RAISING, SUSPENDED, WAITING } from "./state.ts"
@@ -177,7 +177,7 @@ export class GreenletFiber {
     for (let { below } = this; below !== undefined; below = below.below) {
       if (!below.givenUp || below.unwinding !== undefined) continue
       // its frames ran on when that was decided
-      below.unwinding = new GreenletExit(decided)
+      below.unwinding = this.greenlet._exit(decided)
       this.thrown = { error: below.unwinding }
       this.exit = interrupted
       return "ended"

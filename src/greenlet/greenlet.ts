@@ -421,8 +421,8 @@ const resumable = (thread: Thread, real: Microthread): Body | undefined => {
 
 /**
  * Resumes `target`, or whoever stands for it, with a value or an error, or with a `GreenletExit` that was thrown and
- * arrives as a value. If it cannot be resumed, that error goes to the
- * caller, or, if the hand-over is the end of a greenlet (`ending`), on to the next parent.
+ * arrives as a value. If it cannot be resumed, that error goes to the caller, or, if the hand-over is the end of a greenlet
+ * (`ending`), on to the next parent.
  */
 const handOver = (
   thread: Thread,

@@ -158,7 +158,7 @@ export abstract class Microthread {
     return this._state === UNSTARTED || this._state === DOOMED
   }
 
-  /** Makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
+  /** @internal makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
   _rebind(body: Body | undefined): void {
     this._drop()
     this._state = UNSTARTED
@@ -185,7 +185,7 @@ export abstract class Microthread {
 
   // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
 
-  /** Its body. */
+  /** @internal its body */
   _body(): Body {
     return this._code as Body
   }
@@ -218,13 +218,13 @@ export abstract class Microthread {
   /** Its wait is over, and it can be resumed. */
   waited(): void {}
 
-  /** The error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
+  /** @internal the error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
   _exit(message: string): Error {
     return new GreenletExit(message)
   }
 
   /**
-   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `exit` when
+   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `_exit` when
    * somebody next resumes it. Returns the error that it resumes with.
    */
   interrupted(): unknown {

@@ -591,7 +591,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     this._unblock()
     if (this._right !== undefined) this._scheduler.remove(this)
     this._flags = this._flags & ~BOUND | FAILED
-    const error = new TaskletExit("the thread of this tasklet has ended")
+    const error = this._exit("the thread of this tasklet has ended")
     this.raise(error)
     if ((this._flags & JOINED) !== 0) this._tellJoined()
     return error
@@ -620,7 +620,8 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   override interrupted(): unknown {
-    const error = super.interrupted()
+    const error = this._exit("the fiber of this tasklet was interrupted")
+    this.raise(error)
     this.reclaims()
     return error
   }

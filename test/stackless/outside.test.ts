@@ -257,6 +257,28 @@ inBothGears("a timeout in a body", () => {
       })
   )
 
+  test("ends a call that decides its race against itself with TaskletExit at its next Effect", () =>
+    main(function*() {
+      const said: Array<unknown> = []
+      const t = tasklet(function*() {
+        const quit = yield* Deferred.make<string>()
+        const called = function*(): Steps<void> {
+          yield* sleep(1)
+          yield* Deferred.succeed(quit, "quit")
+          try {
+            yield* Effect.never
+          } catch (error) {
+            said.push(error instanceof TaskletExit)
+            throw error
+          }
+        }
+        said.push(yield* Effect.raceFirst(call(called), Deferred.await(quit)))
+      })()
+      yield* run()
+      expect(said).toEqual([true, "quit"])
+      check([], [t])
+    }))
+
   test("a timeout around schedule puts the tasklet back where it can run", () =>
     main(function*() {
       let ended = false

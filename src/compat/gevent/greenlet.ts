@@ -237,7 +237,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   private _reportResult(value: A): void {
     this._over = true
     this._result = value
-    this.notify()
+    this._notify()
   }
 
   private _reportError(error: unknown): void {
@@ -245,7 +245,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     this._over = true
     this._failed = true
     this._error = error
-    this.notify()
+    this._notify()
     this.hub.report(this, error)
   }
 
@@ -277,10 +277,10 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    * `Greenlet.kill`.
    */
   kill(options?: KillOptions): Operation<void> {
-    return new Steps(() => this.killing(options))
+    return new Steps(() => this._killing(options))
   }
 
-  private *killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+  private *_killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
     const error = errorOf(options?.exception ?? GreenletExit)
     if (this._throwBeforeStart(error) || this.ready()) return
     const { hub } = this
@@ -288,7 +288,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     hub.runCallback(() => killingInHub(this, error, waiter))
     if (waiter === undefined) return
     yield* waiter.wait()
-    yield* this.joining(options?.timeout)
+    yield* this._joining(options?.timeout)
   }
 
   // ---- waiting for it ---------------------------------------------------------------------------------------------
@@ -298,11 +298,11 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    * Mirrors `Greenlet.get`.
    */
   get(options?: GetOptions): Operation<A, E> {
-    return new Steps<A, E>(() => this.getting(options))
+    return new Steps<A, E>(() => this._getting(options))
   }
 
   /** @internal */
-  *getting(options: GetOptions | undefined): Generator<Effect.Effect<any, any>, A, any> {
+  *_getting(options: GetOptions | undefined): Generator<Effect.Effect<any, any>, A, any> {
     if (!this.ready()) {
       if (options?.block === false) throw new Timeout()
       const place = this.addLink(new Switch())
@@ -322,10 +322,10 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
   join(timeout?: Limit): Operation<void> {
-    return new Steps(() => this.joining(timeout))
+    return new Steps(() => this._joining(timeout))
   }
 
-  private *joining(timeout: Limit): Generator<Effect.Effect<any>, void, any> {
+  private *_joining(timeout: Limit): Generator<Effect.Effect<any>, void, any> {
     if (this.ready()) return
     const place = this.addLink(new Switch())
     const deadline = new Deadline(timeout)
@@ -394,7 +394,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   /** @internal */
   addLink(link: Link): Place<Link> {
     const place = this._links.push(link)
-    if (this.ready()) this.notify()
+    if (this.ready()) this._notify()
     return place
   }
 
@@ -403,12 +403,12 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     this._links.remove(place)
   }
 
-  private notify(): void {
+  private _notify(): void {
     if (this._links.size === 0 || this._notifier !== undefined) return
-    this._notifier = this.hub.runCallback(() => this.notifyLinks())
+    this._notifier = this.hub.runCallback(() => this._notifyLinks())
   }
 
-  private *notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
+  private *_notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
     for (let place = this._links.shift(); place !== undefined; place = this._links.shift()) {
       try {
         yield* notifying(place.value, this)

@@ -331,7 +331,7 @@ export class Hub extends KernelGreenlet {
 
   /** @internal the fiber of `g` was interrupted from outside while it was parked */
   interrupts(g: Microthread): unknown {
-    const error = new GreenletExit("the fiber of this greenlet was interrupted")
+    const error = g._exit("the fiber of this greenlet was interrupted")
     g.raise(error)
     this.runCallback(() => g.raising ? this.to(g) : undefined)
     return error
@@ -732,12 +732,12 @@ class SwitchTo<out A> extends Operation<A> {
     const { target } = this
     const next = this.operation.perform(current)
     if (next !== target || target === current) return next
-    const wakes = target instanceof Cooperative ? target.wakes : undefined
+    const wakes = target instanceof Cooperative ? target._wakes : undefined
     if (wakes === undefined && !hubOf(target.thread).hasOutside(target)) return next
     if (wakes instanceof Callback) {
       // `sleep(0)` just ends, as upstream's does
       wakes.stop()
-      ;(target as Cooperative).wakes = undefined
+      ;(target as Cooperative)._wakes = undefined
       return target.give(undefined)
     }
     return target.raise(invalidSwitch(target instanceof Cooperative ? target.blockedOn : "a foreign Effect"))
@@ -768,10 +768,10 @@ class Interrupt extends Operation<unknown> {
 /** What the greenlets of this layer have in common: they switch to the hub when they wait for a foreign Effect. */
 export abstract class Cooperative<out A = any, out E = any> extends KernelGreenlet<any, A, E> {
   /** @internal what will resume it out of a wait that has no frame of its own to clean up */
-  wakes: { stop(): void } | undefined = undefined
+  _wakes: { stop(): void } | undefined = undefined
   /** @internal what it waits for */
   blockedOn: unknown = undefined
-  private locals: Record<string, unknown> | undefined = undefined
+  private _locals: Record<string, unknown> | undefined = undefined
 
   /** How many lines `spawningStack` has at the most. Mirrors `Greenlet.spawning_stack_limit`. */
   static spawningStackLimit = 10
@@ -779,7 +779,7 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
   constructor(run: Body<any, A, E> | undefined, hub: Hub = gethub()) {
     super(run, hub)
     const spawner = this.thread.current
-    if (spawner instanceof Cooperative) this.locals = spawner.spawnTreeLocals
+    if (spawner instanceof Cooperative) this._locals = spawner.spawnTreeLocals
     if (config.trackGreenletTree) {
       noteSpawning(this, spawner, (this.constructor as typeof Cooperative).spawningStackLimit)
     }
@@ -790,11 +790,11 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
    * `Greenlet.spawn_tree_locals`.
    */
   get spawnTreeLocals(): Record<string, unknown> {
-    return this.locals ??= {}
+    return this._locals ??= {}
   }
 
   set spawnTreeLocals(locals: Record<string, unknown>) {
-    this.locals = locals
+    this._locals = locals
   }
 
   /**
@@ -823,9 +823,9 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
   }
 
   override raise(error: unknown): this {
-    if (this.wakes !== undefined) {
-      this.wakes.stop()
-      this.wakes = undefined
+    if (this._wakes !== undefined) {
+      this._wakes.stop()
+      this._wakes = undefined
     }
     this.hub.forget(this)
     return super.raise(error)

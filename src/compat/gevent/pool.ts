@@ -265,7 +265,7 @@ abstract class Gathering {
 
   /** Calls `f` with each item, in greenlets of the group; gives back the results in order. Mirrors `Group.map`. */
   readonly map: Map = (f: Body, items: Items<unknown>): any =>
-    new Steps<any, any>(() => Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items)).getting(undefined))
+    new Steps<any, any>(() => Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items))._getting(undefined))
 
   private *mapping(
     f: Body,

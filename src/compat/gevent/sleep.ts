@@ -33,14 +33,14 @@ class Sleep extends HubOperation<void> {
     if (!(current instanceof Cooperative)) return new Steps(() => sleeping(gethub(), seconds, ref)).perform(current)
     const hub = hubOf(current.thread)
     const wake = () => {
-      current.wakes = undefined
+      current._wakes = undefined
       return current.give(undefined)
     }
-    if (seconds <= 0) current.wakes = hub.runCallback(wake)
+    if (seconds <= 0) current._wakes = hub.runCallback(wake)
     else {
       const timer = hub.timer(seconds, { ref })
       timer.start(wake)
-      current.wakes = timer
+      current._wakes = timer
     }
     return hub.parks(current, this)
   }

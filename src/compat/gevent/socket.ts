@@ -211,7 +211,7 @@ export class Socket implements Selectable {
     if (receiver === undefined) return undefined
     const data = this.take(this.receives)
     if (data === undefined && this.error === undefined && !this.closed) return undefined
-    receiver.wakes = undefined
+    receiver._wakes = undefined
     this.stop()
     if (data !== undefined) return receiver.give(data)
     return call(failingWith, this.error ?? notOpen()).perform(receiver)
@@ -226,7 +226,7 @@ export class Socket implements Selectable {
     this.receiver = current
     this.receives = bufsize
     this.hub.ref()
-    current.wakes = this
+    current._wakes = this
     return this.hub.parks(current, this)
   }
 

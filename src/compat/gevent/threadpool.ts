@@ -205,7 +205,7 @@ export class ThreadPool {
 
   /** Runs `f` with each item; gives back the results in order. Mirrors `ThreadPool.map`. */
   map<T, A>(f: Task<[T], A>, items: Iterable<T>): Operation<Array<Awaited<A>>> {
-    return new Steps<Array<any>>(() => inGreenlet(() => this.mapping(f, items)).getting(undefined))
+    return new Steps<Array<any>>(() => inGreenlet(() => this.mapping(f, items))._getting(undefined))
   }
 
   private *mapping(f: Task<any, any>, items: Iterable<unknown>): Generator<Effect.Effect<any>, Array<any>, any> {
