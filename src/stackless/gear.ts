@@ -45,13 +45,15 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
   let resume = (): IteratorResult<unknown, unknown> => steps.next()
   const failures = new Set<unknown>()
   let interrupted = false
+  let side: Microthread["_fiber"]
   const loop: Effect.Effect<unknown, unknown> = Effect.suspend(() => {
+    side ??= owner?._fiber
     let step: IteratorResult<unknown, unknown>
     try {
       step = resume()
     } catch (error) {
       // an interrupted fiber ends as interrupted, whatever comes of the Effect, unless this says of what
-      if (interrupted && owner?._fiber !== undefined) owner._fiber.thrown = { error }
+      if (interrupted && side !== undefined) side.thrown = { error }
       return failures.has(error) ? Effect.fail(error) : Effect.die(error)
     }
     if (step.done === true) return Effect.succeed(step.value)
@@ -68,9 +70,9 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
         return loop
       }
       interrupted = owner !== undefined && Cause.hasInterruptsOnly(exit.cause)
-      // its frames are dropped as they are
-      if (interrupted && owner!._fiber === undefined) return exit
-      const error = interrupted ? interruption(owner!) : Cause.squash(exit.cause)
+      // its frames are dropped as they are, and it may have others already
+      if (interrupted && side!.greenlet._fiber !== side) return exit
+      const error = interrupted ? interruption(side!) : Cause.squash(exit.cause)
       if (exit.cause.reasons.some((reason) => reason._tag === "Fail")) failures.add(error)
       resume = () => steps.throw(error)
       return loop
@@ -80,9 +82,9 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
 }
 
 /** Why the Effect in progress was interrupted: the error that was thrown into the tasklet, if one was. */
-const interruption = ({ _fiber: fiber }: Microthread): unknown => {
-  const thrown = fiber?.thrown
+const interruption = (side: NonNullable<Microthread["_fiber"]>): unknown => {
+  const { thrown } = side
   if (thrown === undefined) return new TaskletExit("the fiber of this tasklet was interrupted")
-  fiber!.thrown = undefined
+  side.thrown = undefined
   return thrown.error
 }

@@ -1,6 +1,6 @@
 /** What may happen to a tasklet that has just handed over, by the one that it has handed over to. */
 import { Effect, type Fiber } from "effect"
-import { channel, run, schedule, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { channel, run, schedule, scheduleRemove, type Tasklet, tasklet } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { inBothGears, main, type Steps } from "./program.ts"
 
@@ -32,6 +32,29 @@ inBothGears("a tasklet that has handed over", () => {
       })()
       yield* run()
       expect(log).toEqual(["turn", 0, "turn", 1, "turn", 2, "turn", "bound anew", "end"])
+    }))
+
+  test("can be bound to something else when it goes on in another one's frames", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const first: Tasklet = tasklet(function*(): Steps {
+        try {
+          // it goes on as the next one in the ring
+          yield* first.switch()
+          log.push(heir.isCurrent)
+          yield* scheduleRemove()
+          log.push("never")
+        } finally {
+          log.push("finally")
+        }
+      })()
+      const heir = tasklet(() => log.push("never"))()
+      yield* run()
+      first.bind(scheduleRemove).setup()
+      yield* run()
+      heir.bind(() => log.push("bound anew")).setup()
+      yield* run()
+      expect(log).toEqual([true, "bound anew"])
     }))
 
   test("can be killed, removed and inserted again", () =>
