@@ -14,9 +14,8 @@ import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
-import { Microthread, Start } from "./microthread.ts"
-import { iterator, Operation } from "./operation.ts"
-import { UNSTARTED } from "./state.ts"
+import type { Microthread } from "./microthread.ts"
+import { iteration, Operation } from "./operation.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
 
 /**
@@ -139,6 +138,7 @@ const enter = (report: ReportForgotten): () => void => {
 
   // ---- turns ------------------------------------------------------------------------------------------------------
 
+  const { iterator } = iteration
   const effects = Utils.SingleShotGen.prototype
   const thread = Object.getPrototypeOf(currentThread()) as Turns
   const undo = [
@@ -156,14 +156,9 @@ const enter = (report: ReportForgotten): () => void => {
         begin()
         return method.call(this as Frame, error)
       }),
-    patch(Microthread.prototype, "_push", (push) =>
-      function(this: Microthread, frame) {
-        if (!(frame instanceof EffectFrame)) turn = this
-        push.call(this, frame)
-      }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g._state === UNSTARTED || g._code instanceof Start ? g : undefined
+        turn = g._code instanceof EffectFrame ? undefined : g
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>

@@ -15,14 +15,14 @@ export interface Frame {
   throw(error: unknown): IteratorResult<unknown, unknown>
 }
 
-const generatorNext = Object.getPrototypeOf(function*() {}).prototype.next as Frame["next"]
+/**
+ * The language's own `next`. Called as such it is not looked up in the generator: that is slow where the generators of many
+ * functions run.
+ */
+export const generatorNext = Object.getPrototypeOf(function*() {}).prototype.next as Frame["next"]
 
 /** Is it a generator object whose `next` is the language's own? */
 export const isGenerator = (frame: Frame | undefined): boolean => frame?.next === generatorNext
-
-/** `frame.next(value)` of such a one, without looking `next` up: that is slow where the generators of many functions run. */
-export const resumeGenerator = (frame: Frame, value: unknown): IteratorResult<unknown, unknown> =>
-  generatorNext.call(frame, value)
 
 /**
  * Lets an error be thrown into a generator that waits in `yield* effect`. JavaScript hands it to the iterator of the

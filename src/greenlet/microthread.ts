@@ -96,7 +96,7 @@ export abstract class Microthread {
         this._inbox = value
         break
       case RAISING:
-        this._state = suspendedOn(this._code as Frame | undefined)
+        this._state = SUSPENDED
         this._inbox = value
         break
       case OUTSIDE_RAISING:
@@ -285,14 +285,14 @@ export abstract class Microthread {
   _push(frame: Frame): void {
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)
     this._code = frame
-    this._state = suspendedOn(frame)
+    this._state = SUSPENDED
     this._inbox = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
   _replaceTop(frame: Frame | undefined): void {
     this._code = frame
-    if (this._state === SOFT || this._state === SUSPENDED) this._state = suspendedOn(frame)
+    if (this._state === SOFT) this._state = SUSPENDED
   }
 
   /** @internal takes the top frame off; false if none is left */

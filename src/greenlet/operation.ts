@@ -31,23 +31,21 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
 })()
 
 /**
- * The operation that has been asked for its iterator and not been stepped yet. `yield* op` asks and steps in one breath,
- * so there is one at most, and one iterator serves all operations.
+ * The iteration in progress. `yield* op` asks for its iterator and steps it in one breath, so one iterator serves all
+ * operations: `by.operation` is the one that was asked and has not been stepped yet.
  *
- * It is kept in an object that is never old: what is young and stored into something old is noted for the collector, which
+ * That is kept in an object that is never old: what is young and stored into something old is noted for the collector, which
  * takes fifty instructions, a twentieth of a message. For the same reason no frame is suspended with the operation in it.
  */
-const asked: { by: { operation: Operation<any, any, any> | undefined } } = { by: { operation: undefined } }
-
-/** @internal before a frame is resumed: an iterator that was asked for and never stepped is none that it is in */
-export const forgetAsked = (): void => {
-  asked.by.operation = undefined
-}
-
-/** @internal now and then, before it gets old */
-export const renewAsked = (): void => {
-  asked.by = { operation: undefined }
-}
+const asked: {
+  by: {
+    operation: Operation<any, any, any> | undefined
+    /** Is it a frame that the loop has resumed which asks? Its operations are performed in place. */
+    direct: boolean
+  }
+  /** The thread whose loop is on the JavaScript stack. */
+  thread: Thread | undefined
+} = { by: { operation: undefined, direct: false }, thread: undefined }
 
 /**
  * What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it; and the
@@ -65,14 +63,18 @@ Object.assign(Ended.prototype, { done: true })
 
 const endedWithNothing = new Ended(undefined)
 
-/** @internal the iterator of all operations */
-export const iterator: Frame = {
-  /** The first step gives the operation itself, which is its own result as well, so that nothing has to be made for it. */
+const iterator: Frame = {
+  /**
+   * The first step performs the operation, which ends the iteration at once if nobody else runs or control comes straight
+   * back. In a place that is not the loop's it gives the operation itself, which is its own result as well, so that nothing
+   * has to be made for it. The second step brings what the frame was resumed with.
+   */
   next(value) {
     const { by } = asked
     const { operation } = by
     if (operation !== undefined) {
       by.operation = undefined
+      if (by.direct === true) return asked.thread!.performInPlace(operation)
       return operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
@@ -82,6 +84,24 @@ export const iterator: Frame = {
   throw(error) {
     throw error
   }
+}
+
+/**
+ * @internal for the loop. What a module exports by itself is loaded and checked wherever it is used, in the module as well,
+ * a constant of the module is not: that is a seventh of a switch.
+ */
+export const iteration = { asked, Ended, endedWithNothing, iterator }
+
+/** @internal before a frame is resumed: an iterator that was asked for and never stepped is none that it is in */
+export const forgetAsked = (direct: boolean): void => {
+  const { by } = asked
+  by.operation = undefined
+  by.direct = direct
+}
+
+/** @internal now and then, before it gets old */
+export const renewAsked = (): void => {
+  asked.by = { operation: undefined, direct: false }
 }
 
 /**
@@ -135,7 +155,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
     return iterator as unknown as Effect.EffectIterator<Effect.Effect<A, E, R>>
   }
 
-  /** @internal what the iterator's first step says: it is not done. A subclass must not have a field of that name. */
+  /** @internal what the iterator's first step may say: it is not done. A subclass must not have a field of that name. */
   declare readonly done: false
 
   /** @internal what the iterator's first step yields: itself. A subclass must not have a field of that name. */

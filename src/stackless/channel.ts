@@ -213,6 +213,18 @@ export class Channel<in out T = any> {
     this._balance += direction
   }
 
+  /** @internal lines a waiter up as the last one */
+  append(waiter: Waiter, direction: Direction): void {
+    const { left } = this
+    waiter._left = left
+    waiter._right = null
+    if (left === null) this.right = waiter
+    else left._right = waiter
+    this.left = waiter
+    waiter._channel = this
+    this._balance += direction
+  }
+
   /** @internal takes the first one out, for whom somebody acts: it goes into a ring at once, and its links are not cleared */
   shift(waiter: Waiter, direction: Direction): void {
     const right = waiter._right as Waiter | null
@@ -345,11 +357,11 @@ export class Send<T> extends Operation<void> {
     if (channel.mode === 0 && channel._balance < 0 && scheduler !== undefined && scheduler.head === performer) {
       const target = channel.right as Tasklet
       // a party belongs to no thread
-      if (target.thread === thread && !scheduler.watched) {
+      if (target.thread === thread && scheduler.watched === false) {
         channel.shift(target, 1)
         performer._inbox = undefined
         target._inbox = sent
-        scheduler.insertNext(target)
+        scheduler.insertBefore((performer as Tasklet)._right as Tasklet, target)
         return scheduler.to(target)
       }
     }
@@ -389,10 +401,10 @@ export class Receive<T> extends Operation<T> {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (channel.mode === 0 && channel._balance <= 0 && scheduler !== undefined && scheduler.head === performer) {
       const source = performer as Tasklet
-      if (scheduler.runcount > 1 && !source.blockTrap && !scheduler.watched) {
+      if (scheduler.runcount > 1 && !source.blockTrap && scheduler.watched === false) {
         source._inbox = undefined
         const next = scheduler.unlink(source)
-        channel.line(source, -1)
+        channel.append(source, -1)
         return scheduler.to(next)
       }
     }

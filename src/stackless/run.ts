@@ -167,7 +167,9 @@ class Schedule extends Operation<unknown> {
 class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
-    if (scheduler === undefined || scheduler.head !== performer || scheduler.watched) return long.perform(performer)
+    if (scheduler === undefined || scheduler.head !== performer || scheduler.watched === true) {
+      return long.perform(performer)
+    }
     performer._inbox = performer
     return scheduler.to((performer as Tasklet)._right as Tasklet)
   }

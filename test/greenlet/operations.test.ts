@@ -5,6 +5,7 @@ import {
   getcurrent,
   type Greenlet,
   greenlet,
+  GreenletError,
   GreenletExit,
   Operation,
   settrace,
@@ -470,24 +471,75 @@ test("an iterator of an operation that is asked for and dropped disturbs nobody"
     expect(calls).toBe(1)
   }))
 
-test("a generator that a body steps by itself yields the operation, which the body can perform", () =>
-  main(function*() {
-    const echo: Greenlet = greenlet(function*(value: unknown) {
-      for (;;) value = yield* echo.parent!.switch(value)
-    })
-    function* asking() {
-      return [yield* echo.switch(1), yield* echo.switch(2)]
-    }
-    const steps = asking()
-    let step = steps.next()
-    let performed = 0
-    while (step.done !== true) {
-      performed++
-      step = steps.next((yield* step.value) as never)
-    }
-    expect(step.value).toEqual([1, 2])
-    expect(performed).toBe(2)
-  }))
+describe("a generator that a body steps by itself", () => {
+  test("performs its operations, and yields what the body has to yield when one hands over", () =>
+    main(function*() {
+      const g = echo()
+      function* asking() {
+        return [yield* g.switch(1), yield* g.switch(2)]
+      }
+      const steps = asking()
+      let step = steps.next()
+      while (step.done !== true) step = steps.next((yield* step.value) as never)
+      expect(step.value).toEqual([1, 2])
+    }))
+
+  /** Hands over to the program outside, which never runs on top of a frame. */
+  function* leaving(): Steps<void> {
+    yield* getcurrent().parent!.switch("left")
+  }
+
+  test("leaves an error for the body that goes on as if nothing had happened", () =>
+    run(Effect.gen(function*() {
+      const log: Array<unknown> = []
+      const careless: Greenlet = greenlet(function*() {
+        const parent = getcurrent().parent!
+        leaving().next()
+        log.push("goes on")
+        try {
+          return (yield* parent.switch("never performed")) as string
+        } catch (error) {
+          log.push(error)
+          return "caught"
+        }
+      })
+      expect(yield* careless.switch()).toBe("left")
+      expect(careless.dead).toBe(false)
+      expect(yield* careless.switch()).toBe("caught")
+      expect(log).toEqual(["goes on", expect.any(GreenletError)])
+      expect(String(log[1])).toContain("delegate to it with yield*")
+    })))
+
+  test.each(["returns", "throws"])(
+    "leaves an error for the body that %s as if nothing had happened",
+    (how) =>
+      run(Effect.gen(function*() {
+        const careless = greenlet(function*() {
+          leaving().next()
+          if (how === "throws") throw new Error("lost")
+          return "lost"
+        })
+        expect(yield* careless.switch()).toBe("left")
+        expect(careless.dead).toBe(false)
+        const exit = yield* Effect.exit(careless.switch())
+        expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(GreenletError)
+        expect(careless.dead).toBe(true)
+      }))
+  )
+
+  test("is no greenlet's own in a fiber that the body runs", () =>
+    main(function*() {
+      const results: Array<unknown> = []
+      const other = echo()
+      yield* other.switch(0)
+      const exit = Effect.runSyncExit(Effect.gen(function*() {
+        return yield* other.switch(1)
+      }))
+      results.push(Exit.isFailure(exit) && Cause.squash(exit.cause))
+      results.push(yield* other.switch(2))
+      expect(results).toEqual([expect.any(GreenletError), 2])
+    }))
+})
 
 test("a body that walks like a generator is asked by its own methods", () =>
   main(function*() {

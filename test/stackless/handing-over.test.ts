@@ -37,7 +37,7 @@ inBothGears("a tasklet that has handed over", () => {
   test("can be bound to something else when it goes on in another one's frames", () =>
     main(function*() {
       const log: Array<unknown> = []
-      const first: Tasklet = tasklet(function*(): Steps {
+      const first: Tasklet = tasklet(function*(): Steps<void> {
         try {
           // it goes on as the next one in the ring
           yield* first.switch()
