@@ -15,7 +15,7 @@ import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
 import type { Microthread } from "./microthread.ts"
-import { iteration, Operation } from "./operation.ts"
+import { iteratorOfAll as iterator, Operation } from "./operation.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
 
 /**
@@ -138,7 +138,6 @@ const enter = (report: ReportForgotten): () => void => {
 
   // ---- turns ------------------------------------------------------------------------------------------------------
 
-  const { iterator } = iteration
   const effects = Utils.SingleShotGen.prototype
   const thread = Object.getPrototypeOf(currentThread()) as Turns
   const undo = [

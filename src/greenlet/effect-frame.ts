@@ -3,20 +3,8 @@ import type { Effect } from "effect"
 import { GreenletFiber, type Outcome } from "./fiber.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./microthread.ts"
-import { Operation } from "./operation.ts"
+import { awayOfAll, Operation } from "./operation.ts"
 import { WAITING } from "./state.ts"
-
-/** Where the operation said that the fiber performed last. */
-let destination: Microthread | undefined
-
-/** The operation was performed on the fiber; the loop goes where it said. */
-class Jump extends Operation<unknown> {
-  perform(): Microthread {
-    const to = destination!
-    destination = undefined
-    return to
-  }
-}
 
 /** The Effect suspended the fiber: what happens now is the greenlet's kind to say. */
 class Wait extends Operation<unknown> {
@@ -34,7 +22,6 @@ class Pause extends Operation<unknown> {
   }
 }
 
-const jump = new Jump()
 const wait = new Wait()
 const pause = new Pause()
 
@@ -63,16 +50,17 @@ export class EffectFrame implements Frame {
     const { side } = this
     switch (outcome) {
       case "performed":
-        destination = side.jump!
-        side.jump = undefined
-        return jump
+        side.left = false
+        return awayOfAll
       case "waiting":
         return wait
       case "pausing":
         return pause
-      case "preempted":
-        destination = side.greenlet.preempted()
-        return jump
+      case "preempted": {
+        const { greenlet } = side
+        greenlet.thread.handOver(greenlet, greenlet.preempted())
+        return awayOfAll
+      }
       case "ended":
         return { done: true, value: side.takeExit() }
     }

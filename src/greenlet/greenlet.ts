@@ -324,7 +324,7 @@ const Switch = class extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { passed, target } = this
     requireReachable(current, target)
-    if ((target._state === soft || target._state === SUSPENDED) && target !== current) {
+    if ((target._state >= soft || target._state === SUSPENDED) && target !== current) {
       target._inbox = passed
       return target
     }

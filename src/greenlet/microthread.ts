@@ -13,6 +13,7 @@ import type { Frame } from "./frame.ts"
 import {
   DEAD,
   DOOMED,
+  FRESH,
   OUTSIDE,
   OUTSIDE_RAISING,
   RAISING,
@@ -90,13 +91,14 @@ export abstract class Microthread {
   give(value: unknown): this {
     switch (this._state) {
       case SOFT:
+      case FRESH:
       case SUSPENDED:
       case OUTSIDE:
       case WAITING:
         this._inbox = value
         break
       case RAISING:
-        this._state = SUSPENDED
+        this._state = suspendedOn(this._code as Frame | undefined)
         this._inbox = value
         break
       case OUTSIDE_RAISING:
@@ -120,6 +122,7 @@ export abstract class Microthread {
   raise(error: unknown): this {
     switch (this._state) {
       case SOFT:
+      case FRESH:
       case SUSPENDED:
       case WAITING:
         this._state = RAISING
@@ -171,7 +174,7 @@ export abstract class Microthread {
    */
   bequeath(heir: Microthread): void {
     const { _code: code, _fiber: fiber, _stack: stack } = this
-    const kept = heir._state === SUSPENDED || heir._state === SOFT ? heir._inbox : undefined
+    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir._inbox : undefined
     this._fiber = undefined
     this._bury()
     heir._drop()
@@ -285,14 +288,14 @@ export abstract class Microthread {
   _push(frame: Frame): void {
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)
     this._code = frame
-    this._state = SUSPENDED
+    this._state = suspendedOn(frame)
     this._inbox = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
   _replaceTop(frame: Frame | undefined): void {
     this._code = frame
-    if (this._state === SOFT) this._state = SUSPENDED
+    if (this._state === SUSPENDED || this._state >= SOFT) this._state = suspendedOn(frame)
   }
 
   /** @internal takes the top frame off; false if none is left */

@@ -11,8 +11,9 @@
  * and `performOnFiber` (fiber.ts) decides what it means there.
  */
 import { type Effect, Effectable, type Fiber } from "effect"
-import { performOnFiber } from "./fiber.ts"
+import { performOnFiber, performOnOwnFiber } from "./fiber.ts"
 import type { Frame } from "./frame.ts"
+import { iteration } from "./iteration.ts"
 import type { Microthread } from "./microthread.ts"
 import type { Thread } from "./thread.ts"
 
@@ -30,38 +31,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
 })()
 
-/**
- * The iteration in progress. `yield* op` asks for its iterator and steps it in one breath, so one iterator serves all
- * operations: `by.operation` is the one that was asked and has not been stepped yet.
- *
- * That is kept in an object that is never old: what is young and stored into something old is noted for the collector, which
- * takes fifty instructions, a twentieth of a message. For the same reason no frame is suspended with the operation in it.
- */
-const asked: {
-  by: {
-    operation: Operation<any, any, any> | undefined
-    /** Is it a frame that the loop has resumed which asks? Its operations are performed in place. */
-    direct: boolean
-  }
-  /** The thread whose loop is on the JavaScript stack. */
-  thread: Thread | undefined
-} = { by: { operation: undefined, direct: false }, thread: undefined }
-
-/**
- * What the iterator's second step says. `done` is not the object's own, so that `yield*` need not look at it; and the
- * class is a constant, since the name of a declared one could come to mean another.
- */
-const Ended = class implements IteratorReturnResult<unknown> {
-  declare readonly done: true
-  declare readonly value: unknown
-  constructor(value: unknown) {
-    this.value = value
-  }
-}
-
-Object.assign(Ended.prototype, { done: true })
-
-const endedWithNothing = new Ended(undefined)
+const { asked, Ended, endedWithNothing } = iteration
 
 const iterator: Frame = {
   /**
@@ -75,7 +45,7 @@ const iterator: Frame = {
     if (operation !== undefined) {
       by.operation = undefined
       if (by.direct === true) return asked.thread!.performInPlace(operation)
-      return operation as unknown as IteratorResult<unknown, unknown>
+      return performOnOwnFiber(operation) ?? operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
   },
@@ -86,23 +56,8 @@ const iterator: Frame = {
   }
 }
 
-/**
- * @internal for the loop. What a module exports by itself is loaded and checked wherever it is used, in the module as well,
- * a constant of the module is not: that is a seventh of a switch.
- */
-export const iteration = { asked, Ended, endedWithNothing, iterator }
-
-/** @internal before a frame is resumed: an iterator that was asked for and never stepped is none that it is in */
-export const forgetAsked = (direct: boolean): void => {
-  const { by } = asked
-  by.operation = undefined
-  by.direct = direct
-}
-
-/** @internal now and then, before it gets old */
-export const renewAsked = (): void => {
-  asked.by = { operation: undefined, direct: false }
-}
+/** @internal for development mode */
+export const iteratorOfAll = iterator
 
 /**
  * Something a greenlet does that may switch. A scheduler author extends this class; everybody else gets operations from
@@ -163,3 +118,16 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
     return this
   }
 }
+
+/**
+ * What a frame yields when an operation of it was performed in place and control is elsewhere now: with whoever is current.
+ * A body that steps a generator by itself can pass it on, as it would the operation.
+ */
+class Away extends Operation<unknown> {
+  perform(current: Microthread): Microthread {
+    return current.thread.current
+  }
+}
+
+/** @internal there is one of them */
+export const awayOfAll = new Away() as unknown as IteratorResult<unknown, unknown>

@@ -30,8 +30,13 @@ export const OUTSIDE = 6
 /** The same with an error in the inbox. */
 export const OUTSIDE_RAISING = 7
 
-/** SUSPENDED, with a generator on top: the loop resumes it without looking `next` up. See `suspendedOn`. */
+/**
+ * SUSPENDED in a generator, whose `next` the loop need not look up, and the same one as when it was resumed last. So a greenlet
+ * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack.
+ */
 export const SOFT = 8
+/** SUSPENDED, with a generator on top that has not been resumed since it is there. Both are the last of all. */
+export const FRESH = 9
 
 export type State =
   | typeof UNSTARTED
@@ -43,7 +48,11 @@ export type State =
   | typeof OUTSIDE
   | typeof OUTSIDE_RAISING
   | typeof SOFT
+  | typeof FRESH
 
-/** The state of a greenlet that is suspended in `frame`, its top one. */
-export const suspendedOn = (frame: Frame | undefined): typeof SOFT | typeof SUSPENDED =>
-  isGenerator(frame) ? SOFT : SUSPENDED
+/** The state of a greenlet that is suspended in `frame`, its top one from now on. */
+export const suspendedOn = (frame: Frame | undefined): typeof FRESH | typeof SUSPENDED =>
+  isGenerator(frame) ? FRESH : SUSPENDED
+
+/** The state of a greenlet whose top frame, `frame`, is resumed. */
+export const runningOn = (frame: Frame): typeof SOFT | typeof SUSPENDED => isGenerator(frame) ? SOFT : SUSPENDED

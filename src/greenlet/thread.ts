@@ -11,17 +11,19 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "./fiber.ts"
 import { type Frame, generatorNext, letErrorsIntoBodies } from "./frame.ts"
 import { Greenlet, MainOf } from "./greenlet.ts"
+import { forgetAsked, iteration, renewAsked } from "./iteration.ts"
 import { type Body, isFrame, type Microthread, Start, start } from "./microthread.ts"
-import { forgetAsked, iteration, Operation, renewAsked } from "./operation.ts"
+import { awayOfAll, Operation } from "./operation.ts"
 import {
   DEAD,
   DOOMED,
+  FRESH,
   OUTSIDE,
   OUTSIDE_RAISING,
   RAISING,
+  runningOn,
   SOFT,
   SUSPENDED,
-  suspendedOn,
   UNSTARTED,
   WAITING
 } from "./state.ts"
@@ -36,23 +38,12 @@ export const SLICE = 16_384
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
 const resume = generatorNext
+const away = awayOfAll
 const currentFiber = Fiber.getCurrent
 const { asked, Ended, endedWithNothing } = iteration
 
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
 const PATIENCE = 100
-
-/**
- * What a frame yields when an operation of it was performed in place and control is elsewhere now: with whoever is current.
- * A body that steps a generator by itself can pass it on, as it would the operation.
- */
-class Away extends Operation<unknown> {
-  perform(current: Microthread): Microthread {
-    return current.thread.current
-  }
-}
-
-const away = new Away() as unknown as IteratorResult<unknown, unknown>
 
 /** Not even a fiber: there operations are never performed in place. */
 const nowhere = Symbol("nowhere")
@@ -89,8 +80,8 @@ class ThreadState {
   private ground: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** The fiber in which operations are performed in place, if they are: code that runs in another one is no greenlet's own. */
   private place: Fiber.Fiber<unknown, unknown> | typeof nowhere | undefined = nowhere
-  /** Does a greenlet run on top of the frame of another one? */
-  private hosting = false
+  /** Does a greenlet run on top of another one, which is not suspended? */
+  private onTop = false
   /** Tells the host's fiber that main's turn has come. */
   private finish: (() => void) | undefined = undefined
   /** The host's fiber was interrupted while the loop ran: to be called when it has stopped, unless `finish` is. */
@@ -121,7 +112,8 @@ class ThreadState {
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
-          if (g._state === soft) {
+          if (g._state >= soft) {
+            g._state = soft
             const value = g._inbox
             g._inbox = undefined
             const { by } = asked
@@ -159,8 +151,8 @@ class ThreadState {
     const next = operation.perform(g)
     if (next !== g) {
       this.current = next
-      if (this.hosting === true || next._state !== soft) return away
-      this.hosting = true
+      if (this.onTop === true || next._state !== soft) return away
+      this.onTop = true
       by.operation = undefined
       by.direct = true
       const value = next._inbox
@@ -171,7 +163,7 @@ class ThreadState {
       } catch (error) {
         this.fail(next, error)
       }
-      this.hosting = false
+      this.onTop = false
       if (this.current !== g) return away
     }
     if (g._state !== soft || --this.budget <= 0) return away
@@ -182,17 +174,46 @@ class ThreadState {
     return new Ended(value)
   }
 
+  /** @internal may `next` run on top of the fiber that has named it? */
+  mayRunOnTop(next: Microthread): boolean {
+    return !this.onTop && (next._state === SUSPENDED || next._state >= SOFT) && this.place !== nowhere
+  }
+
+  /** @internal runs the current greenlet, which may run on top of the fiber that has named it, up to its own next switch */
+  runOnTop(): void {
+    const { current } = this
+    this.onTop = true
+    try {
+      const result = this.resume(current)!
+      if (result !== away) this.goOn(current, result)
+    } catch (error) {
+      this.fail(current, error)
+    }
+    this.onTop = false
+  }
+
+  /** @internal may the greenlet that runs perform another operation before the loop has to see to the event loop? */
+  goesOn(): boolean {
+    return --this.budget > 0
+  }
+
   /** `g` has yielded an operation that was not performed in place, or anything else, or has returned: goes on with the next. */
   private goOn(g: Microthread, result: IteratorResult<unknown, unknown>): Microthread {
     asked.by.direct = false
     if (this.current !== g) return result.value === away ? this.current : this.strayed(g, result)
-    let next = result instanceof Operation
-      ? this.perform(g, result)
-      : result.done === true
-      ? this.returned(g, result.value)
-      : this.yielded(g, result.value)
-    if (this.ending && next !== g) next = this.refuse(g, next)
-    return this.switchTo(g, next)
+    return this.handOver(
+      g,
+      result instanceof Operation
+        ? this.perform(g, result)
+        : result.done === true
+        ? this.returned(g, result.value)
+        : this.yielded(g, result.value)
+    )
+  }
+
+  /** @internal `g`, which is current, hands over to `next`, if it may; returns who is current now */
+  handOver(g: Microthread, next: Microthread): Microthread {
+    return this.switchTo(g, this.ending && next !== g ? this.refuse(g, next) : next)
   }
 
   /** A frame of `g` threw: goes on with the next. */
@@ -223,12 +244,16 @@ class ThreadState {
   private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
     const inbox = g._inbox
     switch (g._state) {
-      case SUSPENDED: {
-        const frame = g._code as Frame
+      case SUSPENDED:
         g._inbox = undefined
-        this.enters(g, frame)
-        return frame.next(inbox)
-      }
+        forgetAsked(false)
+        return (g._code as Frame).next(inbox)
+      case SOFT:
+      case FRESH:
+        g._state = SOFT
+        g._inbox = undefined
+        forgetAsked(true)
+        return generatorNext.call(g._code as Frame, inbox)
       case UNSTARTED:
         return this.start(g, g._body(), inbox)
       case DOOMED:
@@ -236,8 +261,9 @@ class ThreadState {
         throw inbox
       case RAISING: {
         const frame = g._code as Frame
+        g._state = runningOn(frame)
         g._inbox = undefined
-        this.enters(g, frame)
+        forgetAsked(g._state === SOFT)
         return frame.throw(inbox)
       }
       case WAITING:
@@ -267,16 +293,10 @@ class ThreadState {
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
     const frame = g._code as unknown as Frame
-    g._state = suspendedOn(frame)
+    g._state = runningOn(frame)
     // a body may return the iterator of an operation, which is not to be forgotten
     asked.by.direct = g._state === SOFT
     return frame.next(undefined)
-  }
-
-  /** The top frame of `g` is about to be resumed, which may be another one than the last time. */
-  private enters(g: Microthread, frame: Frame): void {
-    g._state = suspendedOn(frame)
-    forgetAsked(g._state === SOFT)
   }
 
   /** The top frame of `g` returned. */
@@ -358,7 +378,7 @@ class ThreadState {
     const { by: { direct }, thread } = asked
     running = asked.thread = this
     this.looping = true
-    this.hosting = false
+    this.onTop = false
     this.ground = currentFiber()
     this.choosePlace()
     try {

@@ -1,6 +1,14 @@
 /** Two greenlets that hand over to each other, and what may come between: order, errors, traces, fibers and threads. */
-import { Effect } from "effect"
-import { call, getcurrent, type Greenlet, greenlet, settrace, withThread } from "effect-stackless/greenlet"
+import { Effect, type Fiber } from "effect"
+import {
+  call,
+  getcurrent,
+  type Greenlet,
+  greenlet,
+  GreenletExit,
+  settrace,
+  withThread
+} from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import type { Steps } from "../conformance/gear.ts"
 import { as, kinds, main, run } from "./bodies.ts"
@@ -202,14 +210,72 @@ test("a thread that a soft body runs on the way does not disturb its own", () =>
     expect(yield* inside.switch()).toEqual([1, [2, 3], 4])
   }))
 
-test("an endless ping-pong leaves the event loop its turns", async () => {
+test.each(kinds)("an endless ping-pong of %s bodies leaves the event loop its turns", async (kind) => {
   const clock = { over: false }
   setTimeout(() => {
     clock.over = true
   }, 20)
-  await run(call(function*() {
+  await run(call(as(kind, function*() {
     const g = echo()
     while (!clock.over) yield* g.switch()
-  }))
+  })))
   expect(clock.over).toBe(true)
 })
+
+test("so do endless operations of an Effect that have their value at once", async () => {
+  const clock = { over: false }
+  setTimeout(() => {
+    clock.over = true
+  }, 20)
+  await run(call(() =>
+    Effect.gen(function*() {
+      while (!clock.over) yield* call(() => 1)
+    })
+  ))
+  expect(clock.over).toBe(true)
+})
+
+test("an Effect whose fiber is interrupted while others have control is interrupted where it has handed over", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    let fiber: Fiber.Fiber<unknown, unknown> | undefined
+    const a: Greenlet = greenlet(() =>
+      Effect.gen(function*() {
+        fiber = yield* Effect.withFiber(Effect.succeed)
+        for (;;) log.push(yield* b.switch())
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted"))))
+    )
+    const b: Greenlet = greenlet(() =>
+      Effect.gen(function*() {
+        yield* a.switch(1)
+        fiber!.interruptUnsafe()
+        log.push("goes on")
+        yield* a.switch(2)
+        log.push("never")
+      })
+    )
+    expect(yield* a.switch()).toBeInstanceOf(GreenletExit)
+    expect(log).toEqual([1, "goes on", "interrupted"])
+  }))
+
+test("an Effect that cannot be interrupted there goes on", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    let fiber: Fiber.Fiber<unknown, unknown> | undefined
+    const a: Greenlet = greenlet(() =>
+      Effect.gen(function*() {
+        fiber = yield* Effect.withFiber(Effect.succeed)
+        log.push(yield* b.switch(), yield* b.switch(), yield* b.switch())
+      }).pipe(Effect.uninterruptible, Effect.andThen(Effect.sync(() => log.push("never"))))
+    )
+    const b: Greenlet = greenlet(() =>
+      Effect.gen(function*() {
+        yield* a.switch(1)
+        fiber!.interruptUnsafe()
+        yield* a.switch(2)
+        yield* a.switch(3)
+      })
+    )
+    expect(yield* a.switch()).toBeInstanceOf(GreenletExit)
+    expect(log).toEqual([1, 2, 3])
+  }))

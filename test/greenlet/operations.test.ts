@@ -471,6 +471,11 @@ test("an iterator of an operation that is asked for and dropped disturbs nobody"
     expect(calls).toBe(1)
   }))
 
+/** Hands over to the program outside, which never runs on top of a frame. */
+function* leaving(): Steps<void> {
+  yield* getcurrent().parent!.switch("left")
+}
+
 describe("a generator that a body steps by itself", () => {
   test("performs its operations, and yields what the body has to yield when one hands over", () =>
     main(function*() {
@@ -483,11 +488,6 @@ describe("a generator that a body steps by itself", () => {
       while (step.done !== true) step = steps.next((yield* step.value) as never)
       expect(step.value).toEqual([1, 2])
     }))
-
-  /** Hands over to the program outside, which never runs on top of a frame. */
-  function* leaving(): Steps<void> {
-    yield* getcurrent().parent!.switch("left")
-  }
 
   test("leaves an error for the body that goes on as if nothing had happened", () =>
     run(Effect.gen(function*() {
@@ -526,19 +526,81 @@ describe("a generator that a body steps by itself", () => {
         expect(careless.dead).toBe(true)
       }))
   )
+})
 
-  test("is no greenlet's own in a fiber that the body runs", () =>
-    main(function*() {
-      const results: Array<unknown> = []
-      const other = echo()
-      yield* other.switch(0)
-      const exit = Effect.runSyncExit(Effect.gen(function*() {
-        return yield* other.switch(1)
-      }))
-      results.push(Exit.isFailure(exit) && Cause.squash(exit.cause))
-      results.push(yield* other.switch(2))
-      expect(results).toEqual([expect.any(GreenletError), 2])
+describe("a generator that an Effect steps by itself", () => {
+  const asking = (g: Greenlet) =>
+    (function*() {
+      return [yield* g.switch<number>(1), yield* g.switch<number>(2)]
+    })()
+
+  const drive = <A>(
+    steps: Steps<A>,
+    each: (effect: Effect.Effect<unknown, unknown>) => Effect.Effect<unknown, unknown>
+  ): Effect.Effect<A> =>
+    Effect.orDie(Effect.gen(function*() {
+      let step = steps.next()
+      while (step.done !== true) step = steps.next(yield* each(step.value))
+      return step.value
     }))
+
+  const echoHard = (): Greenlet =>
+    greenlet((value: unknown) =>
+      Effect.gen(function*() {
+        for (;;) value = yield* getcurrent().parent!.switch(value)
+      })
+    )
+
+  test.each([["soft", echo], ["hard", echoHard]])(
+    "can have what it yields waited for by a child fiber (%s)",
+    (_, echo) =>
+      main(function*() {
+        const g = greenlet(() => drive(asking(echo()), Effect.timeout("1 second")))
+        expect(yield* g.switch()).toEqual([1, 2])
+      })
+  )
+
+  test("gives up what it waits for when that fiber does", () =>
+    run(Effect.gen(function*() {
+      const log: Array<unknown> = []
+      const g = greenlet(() =>
+        drive(leaving(), Effect.timeout("1 millis")).pipe(
+          Effect.catchDefect((error) => Effect.sync(() => log.push(error))),
+          Effect.as("given up")
+        )
+      )
+      expect(yield* g.switch<string>()).toBe("left")
+      yield* Effect.sleep("5 millis")
+      expect(yield* g.switch<string>()).toBe("given up")
+      expect(log).toEqual([expect.any(Cause.TimeoutError)])
+    })))
+
+  const instead = {
+    "returns": Effect.succeed("lost"),
+    "waits for something else": Effect.sleep("1 millis"),
+    "waits for something else, and is not interrupted": Effect.uninterruptible(Effect.sleep("1 millis")),
+    "performs another operation": Effect.suspend(() => getcurrent().parent?.switch("never") ?? Effect.sleep("1 millis"))
+  }
+
+  test.each(Object.entries(instead))(
+    "leaves an error for the Effect that %s as if nothing had happened",
+    (_, instead) =>
+      run(Effect.gen(function*() {
+        for (const late of [false, true]) {
+          const careless = greenlet(() =>
+            Effect.gen(function*() {
+              leaving().next()
+              yield* instead
+            })
+          )
+          expect(yield* careless.switch()).toBe("left")
+          if (late) yield* Effect.sleep("5 millis")
+          const exit = yield* Effect.exit(careless.switch())
+          expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(GreenletError)
+          expect(careless.dead).toBe(true)
+        }
+      }))
+  )
 })
 
 test("a body that walks like a generator is asked by its own methods", () =>

@@ -57,6 +57,29 @@ inBothGears("a tasklet that has handed over", () => {
       expect(log).toEqual([true, "bound anew"])
     }))
 
+  test("goes on in the frames of the one that it has handed over to, which switches to itself", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const first = tasklet(function*(): Steps<void> {
+        yield* schedule()
+        yield* second.switch()
+        log.push("never")
+      })()
+      const second: Tasklet = tasklet(function*(): Steps<void> {
+        yield* schedule()
+        first.insert()
+        log.push("switches to itself")
+        // it goes on as the next one in the ring
+        yield* second.switch()
+        log.push(first.isCurrent)
+        yield* schedule()
+        log.push("end")
+      })()
+      tasklet(() => log.push("first is next"))()
+      yield* run()
+      expect(log).toEqual(["first is next", "switches to itself", true, "end"])
+    }))
+
   test("can be killed, removed and inserted again", () =>
     main(function*() {
       const log: Array<unknown> = []
