@@ -14,8 +14,9 @@ import { EffectFrame } from "./effect-frame.ts"
 import { GreenletError } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
-import type { Microthread } from "./microthread.ts"
-import { iteratorOfAll as iterator, Operation } from "./operation.ts"
+import { Microthread, Start } from "./microthread.ts"
+import { awayOfAll, iteratorOfAll as iterator, Operation } from "./operation.ts"
+import { UNSTARTED } from "./state.ts"
 import { currentThread, runningThread, type Thread } from "./thread.ts"
 
 /**
@@ -146,7 +147,8 @@ const enter = (report: ReportForgotten): () => void => {
         function(this: unknown, value) {
           const result = next.call(this as Frame, value)
           if (result.done) begin()
-          else turn = undefined
+          // where it has handed over, it may have entered a frame, whose turn it is
+          else if (result !== awayOfAll) turn = undefined
           return result
         })
     ),
@@ -155,9 +157,14 @@ const enter = (report: ReportForgotten): () => void => {
         begin()
         return method.call(this as Frame, error)
       }),
+    patch(Microthread.prototype, "_push", (push) =>
+      function(this: Microthread, frame) {
+        if (!(frame instanceof EffectFrame)) turn = this
+        push.call(this, frame)
+      }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g._code instanceof EffectFrame ? undefined : g
+        turn = g._state === UNSTARTED || g._code instanceof Start ? g : undefined
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>

@@ -37,7 +37,7 @@ export const SLICE = 16_384
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
-const resume = generatorNext
+const step = generatorNext
 const away = awayOfAll
 const currentFiber = Fiber.getCurrent
 const { asked, Ended, endedWithNothing } = iteration
@@ -119,7 +119,7 @@ class ThreadState {
             const { by } = asked
             by.operation = undefined
             by.direct = true
-            result = resume.call(g._code as Frame, value)
+            result = step.call(g._code as Frame, value)
           } else {
             result = this.resume(g)
             if (result === undefined) return
@@ -158,7 +158,7 @@ class ThreadState {
       const value = next._inbox
       next._inbox = undefined
       try {
-        const result = resume.call(next._code as Frame, value)
+        const result = step.call(next._code as Frame, value)
         if (result !== away) this.goOn(next, result)
       } catch (error) {
         this.fail(next, error)
@@ -253,7 +253,7 @@ class ThreadState {
         g._state = SOFT
         g._inbox = undefined
         forgetAsked(true)
-        return generatorNext.call(g._code as Frame, inbox)
+        return step.call(g._code as Frame, inbox)
       case UNSTARTED:
         return this.start(g, g._body(), inbox)
       case DOOMED:

@@ -1,6 +1,14 @@
 /** What may happen to a tasklet that has just handed over, by the one that it has handed over to. */
 import { Effect, type Fiber } from "effect"
-import { channel, run, schedule, scheduleRemove, type Tasklet, tasklet } from "effect-stackless/stackless"
+import {
+  channel,
+  run,
+  schedule,
+  scheduleRemove,
+  setScheduleCallback,
+  type Tasklet,
+  tasklet
+} from "effect-stackless/stackless"
 import { expect, test } from "vitest"
 import { inBothGears, main, type Steps } from "./program.ts"
 
@@ -141,3 +149,23 @@ inBothGears("a tasklet that has handed over", () => {
       expect(log).toEqual(["goes on, balance 1", "sent", 1])
     }))
 })
+
+test("an Effect that a callback interrupts in the middle of its own operation sees that when its turn comes", () =>
+  main(function*() {
+    const log: Array<unknown> = []
+    let fiber: Fiber.Fiber<unknown, unknown> | undefined
+    const first: Tasklet = tasklet(() =>
+      Effect.gen(function*() {
+        fiber = yield* Effect.withFiber(Effect.succeed)
+        yield* schedule()
+        log.push("never")
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => log.push(first.isCurrent))))
+    )()
+    tasklet(() => log.push("the other one"))()
+    setScheduleCallback((from) => {
+      if (from === first) fiber?.interruptUnsafe()
+    })
+    yield* run()
+    setScheduleCallback(null)
+    expect(log).toEqual(["the other one", true])
+  }))
