@@ -50,7 +50,7 @@ export class EffectFrame implements Frame {
     const { side } = this
     switch (outcome) {
       case "performed":
-        side.left = false
+        side.leave()
         return awayOfAll
       case "waiting":
         return wait

@@ -62,6 +62,12 @@ export const failureOf = (error: unknown): Exit.Exit<never, any> =>
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
+/** The stages of an operation: there is none; it is performed, or another greenlet runs on top of the fiber; it has handed over. */
+const NO_OPERATION = 0
+const PERFORMING = 1
+const LEFT = 2
+type Stage = typeof NO_OPERATION | typeof PERFORMING | typeof LEFT
+
 /** What came of a stretch that the loop let a fiber run. */
 export type Outcome = "ended" | "performed" | "waiting" | "preempted" | "pausing"
 
@@ -84,14 +90,13 @@ export class GreenletFiber {
   private itself: Exit.Exit<unknown> | undefined = undefined
   /** How the Effect in progress ended. */
   exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  /** Has an operation performed on the fiber handed over? */
-  left = false
-  /** Does it perform an operation, or another greenlet run on top of its fiber? */
-  performing = false
-  /** Was its fiber interrupted, be it in a place where it cannot be? Then its operations are performed as steps of Effect. */
-  interruptedOnce = false
-  /** How it was interrupted meanwhile: that comes when it is suspended in the operation, or the operation is over. */
-  private postponed: Interrupt | undefined = undefined
+  /** Where an operation of its Effect is. */
+  stage: Stage = NO_OPERATION
+  /**
+   * Was its fiber interrupted, be it in a place where it cannot be? Then its operations are performed as steps of Effect. While it
+   * performs one it is how, as that comes when it is suspended in the operation, or the operation is over.
+   */
+  interrupt: Interrupt | boolean = false
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
   /** Did that push frames, as `call` does, and are they on the greenlet's stack above its Effect? */
@@ -180,9 +185,14 @@ export class GreenletFiber {
     return this.givenUp || this.above?.somethingGivenUp === true
   }
 
+  /** The loop has seen that it has handed over. */
+  leave(): void {
+    this.stage = NO_OPERATION
+  }
+
   /** Has it said how its Effect ended, or handed over? */
   get settled(): boolean {
-    return this.exit !== undefined || this.left
+    return this.exit !== undefined || this.stage === LEFT
   }
 
   /** Begins a foreign Effect. */
@@ -383,7 +393,7 @@ export class GreenletFiber {
       if (this.settled) {
         // nobody waits for that child on the spot
         if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
-        if (!this.left) return "ended"
+        if (this.stage !== LEFT) return "ended"
         if (this.exit !== undefined || !this.parked) this.stray()
         this.interruptNow()
         return "performed"
@@ -406,7 +416,7 @@ export class GreenletFiber {
       }
       this.calling = greenlet._code !== frame
       if (this.calling && this.task === undefined) greenlet.expects(true)
-      this.left = true
+      this.stage = LEFT
       greenlet.thread.handOver(greenlet, next)
     }
   }
@@ -419,18 +429,15 @@ export class GreenletFiber {
 
   /** Its fiber is being interrupted. True if that has to wait. */
   noteInterrupt(how: Interrupt): boolean {
-    this.interruptedOnce = true
-    if (!this.performing) return false
-    this.postponed ??= how
-    return true
+    const waits = this.stage === PERFORMING
+    this.interrupt = waits ? how : true
+    return waits
   }
 
-  /** What was postponed happens. */
+  /** What had to wait happens. */
   interruptNow(): void {
-    const { postponed } = this
-    if (postponed === undefined) return
-    this.postponed = undefined
-    this.fiber?.interruptUnsafe(...postponed)
+    const { interrupt } = this
+    if (typeof interrupt === "object") this.fiber?.interruptUnsafe(...interrupt)
   }
 
   /** Does its fiber wait for the outcome of an operation, or a child of it, or has it none any more? */
@@ -512,7 +519,7 @@ const parking: Effect.Effect<any, any> = Effectable.Prototype<Effect.Effect<any,
   evaluate(fiber) {
     const gate = fiber.cache.scheduler
     const side = gate instanceof Gate ? gate.open : undefined
-    if (side?.left !== true) return Exit.die(new GreenletError(strayed))
+    if (side?.stage !== LEFT) return Exit.die(new GreenletError(strayed))
     return side.fiber === fiber ? parkAtOnce(fiber) : parkChild(side)
   }
 })
@@ -657,7 +664,7 @@ export class Gate implements Scheduler.Scheduler {
       const side = this.adopts
       this.adopts = undefined
       side.fiber = Object.setPrototypeOf(fiber, guarded(fiber))
-      side.interruptedOnce = false
+      side.interrupt = false
       this.open = side
       this.owners.set(fiber, side)
       return false
@@ -716,16 +723,16 @@ const performHard = (
   const current = side.greenlet
   const { thread } = current
   const frame = current._code
-  if (side.left) return Exit.die(new GreenletError(strayed))
+  if (side.stage === LEFT) return Exit.die(new GreenletError(strayed))
   let next: Microthread
-  side.performing = true
+  side.stage = PERFORMING
   try {
     next = operation.perform(current)
   } catch (error) {
     const dropped = thread.ending ? thread.drop(current) : undefined
     next = dropped ?? current.raise(error)
   }
-  side.performing = false
+  side.stage = NO_OPERATION
   if (thread.handOver(current, next) === current && frame === current._code) {
     const exit = side.takeOutcome()
     if (exit !== undefined) {
@@ -733,7 +740,7 @@ const performHard = (
       return exit
     }
   }
-  side.left = true
+  side.stage = LEFT
   return parkAtOnce(fiber)
 }
 
@@ -752,11 +759,11 @@ export const performOnOwnFiber = (
   if (!(gate instanceof Gate)) return undefined
   const { open: side, thread } = gate
   if (side === undefined || side.fiber !== fiber || side.settled || side.proxy !== undefined) return undefined
-  if (side.interruptedOnce || thread.watch !== undefined || thread.ending) return undefined
+  if (side.interrupt !== false || thread.watch !== undefined || thread.ending) return undefined
   const current = side.greenlet
   const frame = current._code
   let next: Microthread
-  side.performing = true
+  side.stage = PERFORMING
   try {
     next = operation.perform(current)
   } catch (error) {
@@ -769,9 +776,9 @@ export const performOnOwnFiber = (
     thread.runOnTop()
     gate.open = side
   }
-  side.performing = false
+  side.stage = NO_OPERATION
   if (thread.current === current && frame === current._code) {
-    if (current._state === SUSPENDED && !side.interruptedOnce) {
+    if (current._state === SUSPENDED && side.interrupt === false) {
       if (thread.goesOn()) {
         const value = current._inbox
         current._inbox = undefined
@@ -786,7 +793,7 @@ export const performOnOwnFiber = (
       }
     }
   }
-  side.left = true
+  side.stage = LEFT
   return parked
 }
 
