@@ -1,4 +1,5 @@
-/** The yardstick: generators without anything around them. */
+/** The yardsticks: generators, and fibers, without anything around them. */
+import { Effect, Exit } from "effect"
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 
@@ -45,6 +46,34 @@ const delegatingInTurn = (n: number): void => {
   for (let next = a; next.next(undefined).done !== true;) next = next === a ? b : a
 }
 
+// ---- what a fiber costs ---------------------------------------------------------------------------------------------
+
+/** Continues the fiber that was suspended last. */
+let go: (exit: Exit.Exit<void>) => void
+
+const suspension = Effect.callback<void>((resume) => {
+  go = resume
+})
+
+const suspending = (n: number) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < n; i++) yield* suspension
+  })
+
+/** Two fibers, each of which suspends itself and is continued when the other one has, by a bare loop. */
+const fibersInTurn = (n: number): void => {
+  Effect.runFork(suspending(n / 2))
+  let next = go
+  Effect.runFork(suspending(n / 2))
+  for (let i = 2; i < n; i++) {
+    const resume = next
+    next = go
+    resume(Exit.void)
+  }
+  next(Exit.void)
+  go(Exit.void)
+}
+
 export const raw: Record<string, Measurement> = {
   "raw.generator": {
     figures: [{
@@ -61,5 +90,13 @@ export const raw: Record<string, Measurement> = {
       about: "the same with yield* of an iterator that yields once: the floor of all that is written with yield*"
     }],
     take: async () => [await rate(delegatingInTurn, 5_000_000)]
+  },
+  "raw.fiber": {
+    figures: [{
+      name: "raw.fiber",
+      unit: "/s",
+      about: "two fibers of Effect that suspend themselves and are continued in turn: the floor of what is hard"
+    }],
+    take: async () => [await rate(fibersInTurn, 1_000_000)]
   }
 }
