@@ -227,14 +227,16 @@ describe("fibers that are no greenlets", () => {
       const lines: Array<string> = []
       const whole = Effect.gen(function*() {
         const quit = yield* Deferred.make<string>()
+        const awaited = yield* Deferred.make<void>()
+        const quitting = Effect.andThen(Deferred.succeed(awaited, undefined), Deferred.await(quit))
         const greenlet = gevent.spawn(function*() {
-          yield* gevent.sleep(0.001)
+          while (!(yield* Deferred.isDone(awaited))) yield* gevent.sleep(0.001)
           yield* Deferred.succeed(quit, "quit")
           lines.push("still runs")
           if (what === "goes on") { for (;;) yield* gevent.sleep() }
           if (what === "waits") yield* gevent.sleep(10)
         })
-        lines.push(yield* Effect.raceFirst(Effect.as(gevent.joinall([greenlet]), "joined"), Deferred.await(quit)))
+        lines.push(yield* Effect.raceFirst(Effect.as(gevent.joinall([greenlet]), "joined"), quitting))
         yield* greenlet.kill()
         lines.push(yield* gevent.spawn(() => "works").get())
       })
