@@ -60,6 +60,13 @@ const suspending = (n: number) =>
     for (let i = 0; i < n; i++) yield* suspension
   })
 
+/** Effects of some kinds, as every program has them. */
+const others = Effect.gen(function*() {
+  yield* Effect.exit(Effect.uninterruptible(Effect.interruptible(Effect.fail("failed"))))
+  yield* Effect.ensuring(Effect.map(Effect.yieldNow, () => 1), Effect.void)
+  return yield* Effect.catch(Effect.flatMap(Effect.sync(() => 1), Effect.fail), Effect.succeed)
+})
+
 /** Two fibers, each of which suspends itself and is continued when the other one has, by a bare loop. */
 const fibersInTurn = (n: number): void => {
   Effect.runFork(suspending(n / 2))
@@ -87,7 +94,7 @@ export const raw: Record<string, Measurement> = {
     figures: [{
       name: "raw.delegating",
       unit: "/s",
-      about: "the same with yield* of an iterator that yields once: the floor of all that is written with yield*"
+      about: "the same with yield* of an iterator that yields once, so that each yield* suspends its generator"
     }],
     take: async () => [await rate(delegatingInTurn, 5_000_000)]
   },
@@ -95,8 +102,19 @@ export const raw: Record<string, Measurement> = {
     figures: [{
       name: "raw.fiber",
       unit: "/s",
-      about: "two fibers of Effect that suspend themselves and are continued in turn: the floor of what is hard"
+      about: "two fibers of Effect that suspend themselves and are continued in turn: the yardstick of what is hard"
     }],
     take: async () => [await rate(fibersInTurn, 1_000_000)]
+  },
+  "raw.fiber.mixed": {
+    figures: [{
+      name: "raw.fiber.mixed",
+      unit: "/s",
+      about: "the same in a process that runs Effects of other kinds as well, as every program does"
+    }],
+    take: async () => {
+      for (let i = 0; i < 2_000; i++) await Effect.runPromise(others)
+      return [await rate(fibersInTurn, 1_000_000)]
+    }
   }
 }
