@@ -16,7 +16,7 @@ import type { Operation } from "./operation.ts"
 import { RAISING, SUSPENDED, WAITING } from "./state.ts"
 import { SLICE, Thread } from "./thread.ts"
 
-const { Ended, Yielded } = iteration
+const { countedDone, DEEP, Ended, passed, Yielded } = iteration
 const currentFiber = Fiber.getCurrent
 
 // ---- errors across the border ---------------------------------------------------------------------------------------
@@ -93,8 +93,9 @@ export class GreenletFiber {
   /** Where an operation of its Effect is. */
   stage: Stage = NO_OPERATION
   /**
-   * Was its fiber interrupted, be it in a place where it cannot be? Then its operations are performed as steps of Effect. While it
-   * performs one it is how, as that comes when it is suspended in the operation, or the operation is over.
+   * Was its fiber interrupted, be it in a place where it cannot be, or is what runs on it deep? Then its operations are
+   * performed as steps of Effect. While it performs one it is how, as that comes when it is suspended in the operation, or the
+   * operation is over.
    */
   interrupt: Interrupt | boolean = false
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
@@ -188,6 +189,8 @@ export class GreenletFiber {
   /** The loop has seen that it has handed over. */
   leave(): void {
     this.stage = NO_OPERATION
+    if (passed.levels > DEEP && this.interrupt === false) this.interrupt = true
+    passed.levels = 0
   }
 
   /** Has it said how its Effect ended, or handed over? */
@@ -536,7 +539,7 @@ const parkChild = (side: GreenletFiber): Effect.Effect<any, any> =>
 const strayed =
   "a generator that is stepped by hand has switched: yield what it yields in the greenlet's own Effect, or delegate to it with yield*"
 
-const parked = new Yielded(parking)
+const parked: IteratorResult<unknown, unknown> = Object.defineProperty(new Yielded(parking), "done", countedDone)
 
 /**
  * The class of greenlets' fibers: Effect's, whose interrupt is noted. Effect itself sees an interrupt at the next step of a fiber

@@ -52,10 +52,29 @@ const Yielded = class implements IteratorYieldResult<unknown> {
 Object.assign(Yielded.prototype, { done: false })
 
 /**
+ * Through how many `yield*`s, one in the other, what suspends a frame has passed on its way out: each asks it whether it is done,
+ * which is counted. So the depth of a frame on the JavaScript stack is known whenever it is suspended. The operations of a deep
+ * one are left to the loop from then on: were they performed where they stand, the stack could overflow in the middle of one, or
+ * in a greenlet that runs on top.
+ */
+const passed = { levels: 0 }
+
+/** How many are too many: a fiftieth of what the stack commonly has room for. */
+const DEEP = 100
+
+/** The `done` of what suspends a frame. */
+const countedDone: PropertyDescriptor = {
+  get() {
+    passed.levels++
+    return false
+  }
+}
+
+/**
  * All of it as one object, which each module takes apart into constants of its own: what a module exports by itself is loaded
  * and checked wherever it is used, in the module as well, and a constant is not. That is a seventh of a switch.
  */
-export const iteration = { asked, Ended, endedWithNothing, Yielded }
+export const iteration = { asked, countedDone, DEEP, Ended, endedWithNothing, passed, Yielded }
 
 /** Before a frame is resumed: an iterator that was asked for and never stepped is none that it is in. */
 export const forgetAsked = (direct: boolean): void => {

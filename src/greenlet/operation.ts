@@ -31,7 +31,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
 })()
 
-const { asked, Ended, endedWithNothing } = iteration
+const { asked, countedDone, Ended, endedWithNothing } = iteration
 
 const iterator: Frame = {
   /**
@@ -130,4 +130,4 @@ class Away extends Operation<unknown> {
 }
 
 /** @internal there is one of them */
-export const awayOfAll = new Away() as unknown as IteratorResult<unknown, unknown>
+export const awayOfAll: IteratorResult<unknown, unknown> = Object.defineProperty(new Away(), "done", countedDone)

@@ -40,7 +40,13 @@ const soft = SOFT
 const step = generatorNext
 const away = awayOfAll
 const currentFiber = Fiber.getCurrent
-const { asked, Ended, endedWithNothing } = iteration
+const { asked, DEEP, Ended, endedWithNothing, passed } = iteration
+
+/**
+ * How many operations a frame performs in place before it goes back to the loop, which sees how deep it is: so a recursion that
+ * performs one at each level is seen in time.
+ */
+const STRETCH = 128
 
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
 const PATIENCE = 100
@@ -87,6 +93,8 @@ class ThreadState {
   /** The host's fiber was interrupted while the loop ran: to be called when it has stopped, unless `finish` is. */
   private giveUp: (() => void) | undefined = undefined
   private budget = SLICE
+  /** What is left of `STRETCH`. */
+  private stretch = STRETCH
   /** How many more switches the greenlet that is being ended may try. */
   private patience = PATIENCE
   /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
@@ -112,6 +120,7 @@ class ThreadState {
       try {
         for (;;) {
           let result: IteratorResult<unknown, unknown> | undefined
+          this.stretch = STRETCH
           if (g._state >= soft) {
             g._state = soft
             const value = g._inbox
@@ -124,8 +133,9 @@ class ThreadState {
             result = this.resume(g)
             if (result === undefined) return
           }
-          g = result === away ? this.current : this.goOn(g, result)
-          if (--this.budget > 0) continue
+          g = result === away && passed.levels <= DEEP ? this.current : this.goOn(g, result)
+          passed.levels = 0
+          if ((this.budget -= STRETCH + 1 - this.stretch) > 0) continue
           this.budget = SLICE
           renewAsked()
           if (this.yieldToEventLoop(g)) return
@@ -159,14 +169,15 @@ class ThreadState {
       next._inbox = undefined
       try {
         const result = step.call(next._code as Frame, value)
-        if (result !== away) this.goOn(next, result)
+        if (result !== away || passed.levels > DEEP) this.goOn(next, result)
+        passed.levels = 0
       } catch (error) {
         this.fail(next, error)
       }
       this.onTop = false
       if (this.current !== g) return away
     }
-    if (g._state !== soft || --this.budget <= 0) return away
+    if (g._state !== soft || --this.stretch <= 0) return away
     by.direct = true
     const value = g._inbox
     if (value === undefined) return endedWithNothing
@@ -185,21 +196,29 @@ class ThreadState {
     this.onTop = true
     try {
       const result = this.resume(current)!
-      if (result !== away) this.goOn(current, result)
+      if (result !== away || passed.levels > DEEP) this.goOn(current, result)
     } catch (error) {
       this.fail(current, error)
     }
+    passed.levels = 0
     this.onTop = false
   }
 
-  /** @internal may the greenlet that runs perform another operation before the loop has to see to the event loop? */
+  /** @internal may the greenlet that runs perform another operation before it goes back to the loop? */
   goesOn(): boolean {
-    return --this.budget > 0
+    return --this.stretch > 0
+  }
+
+  /** `g` is deep: until its top frame is another one, its operations are not performed in place. Returns who is current. */
+  private leaveToLoop(g: Microthread): Microthread {
+    if (g._state === soft) g._state = SUSPENDED
+    return this.current
   }
 
   /** `g` has yielded an operation that was not performed in place, or anything else, or has returned: goes on with the next. */
   private goOn(g: Microthread, result: IteratorResult<unknown, unknown>): Microthread {
     asked.by.direct = false
+    if (result === away) return this.leaveToLoop(g)
     if (this.current !== g) return result.value === away ? this.current : this.strayed(g, result)
     return this.handOver(
       g,
