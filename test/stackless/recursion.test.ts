@@ -6,6 +6,9 @@ import { inBothGears, main, type Steps } from "./program.ts"
 /** What takes a good part of the stack for a moment. */
 const plain = (levels: number): number => levels === 0 ? 0 : 1 + plain(levels - 1)
 
+/** What the engine throws where the stack is full. Of a `yield*` there Node 24 says at times that undefined is not a function. */
+const overflow = /^(RangeError: Maximum call stack size exceeded|TypeError: undefined is not a function)$/
+
 type Step = (c: Channel<number>) => Steps<void>
 
 function* scheduling(): Steps<void> {
@@ -28,7 +31,7 @@ inBothGears("recursion without end", () => {
     ["schedules", scheduling, scheduling],
     ["sends", sending, receiving],
     ["receives", receiving, sending]
-  ])("that %s at each level ends with a RangeError, and the others go on", (_, step, partner) =>
+  ])("that %s at each level overflows in itself, and the others go on", (_, step, partner) =>
     main(function*() {
       const c = channel<number>()
       const outcome: { error?: unknown } = {}
@@ -56,7 +59,7 @@ inBothGears("recursion without end", () => {
         ended++
       })()
       yield* run()
-      expect(outcome.error).toBeInstanceOf(RangeError)
+      expect(String(outcome.error)).toMatch(overflow)
       expect(turns).toBeGreaterThan(1000)
       // the partner may be left with nobody to talk to
       if (c.balance < 0) yield* c.send(0)
@@ -65,7 +68,7 @@ inBothGears("recursion without end", () => {
       expect(ended).toBe(2)
     }))
 
-  test("through operations that never hand over ends with a RangeError", () =>
+  test("through operations that never hand over overflows in itself", () =>
     main(function*() {
       const outcome: { error?: unknown } = {}
       const c = channel<number>()
@@ -80,7 +83,7 @@ inBothGears("recursion without end", () => {
         }
       })()
       yield* run()
-      expect(outcome.error).toBeInstanceOf(RangeError)
+      expect(String(outcome.error)).toMatch(overflow)
       for (const t of waiting) yield* t.kill()
       yield* run()
       expect(c.balance).toBe(0)
