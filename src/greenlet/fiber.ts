@@ -186,7 +186,7 @@ export class GreenletFiber {
     return this.givenUp || this.above?.somethingGivenUp === true
   }
 
-  /** The loop has seen that it has handed over. */
+  /** The loop has seen that it has handed over, and how deep. */
   leave(): void {
     this.stage = NO_OPERATION
     if (passed.levels > DEEP && this.interrupt === false) this.interrupt = true

@@ -32,7 +32,7 @@ export const OUTSIDE_RAISING = 7
 
 /**
  * SUSPENDED in a generator, whose `next` the loop need not look up, and the same one as when it was resumed last. So a greenlet
- * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack.
+ * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack. One whose generator was suspended deep on that stack is merely SUSPENDED.
  */
 export const SOFT = 8
 /** SUSPENDED, with a generator on top that has not been resumed since it is there. Both are the last of all. */
