@@ -7,12 +7,12 @@
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
 import { Context, type Effect, Fiber } from "effect"
-import { AttributeError, GreenletError, GreenletExit, ValueError } from "./errors.ts"
-import { GreenletFrame } from "./greenlet-frame.ts"
-import { type Body, describe, Microthread, requireFunction } from "./microthread.ts"
-import { Operation } from "./operation.ts"
-import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./state.ts"
-import { currentThread, type Thread } from "./thread.ts"
+import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
+import { GreenletFrame } from "./kernel/greenlet-frame.ts"
+import { type Body, describe, Microthread, requireFunction } from "./kernel/microthread.ts"
+import { Operation } from "./kernel/operation.ts"
+import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
+import { currentThread, type Thread } from "./kernel/thread.ts"
 
 /**
  * A greenlet: `Args` are what its body takes, `A` what it returns, `E` the typed failures it can end with.

@@ -1,6 +1,6 @@
 /** Trace functions: told of every switch of a thread. Mirrors `greenlet.settrace` and `gettrace`. */
 import type { Greenlet } from "./greenlet.ts"
-import { currentThread } from "./thread.ts"
+import { currentThread } from "./kernel/thread.ts"
 
 /**
  * Called in `target`, right after control came to it from `origin`: with `"switch"`, or with `"throw"` if an error is

@@ -8,14 +8,14 @@
  */
 import { Channel, serve, TAKES_IN, withhold } from "./channel.ts"
 import { ValueError } from "./errors.ts"
-import { Party } from "./party.ts"
+import { OutsideWaiter } from "./outside-waiter.ts"
 import type { Waiter } from "./tasklet.ts"
 
 export class BufferedChannel<in out T = any> extends Channel<T> {
   private readonly limit: number
   private stored = 0
   /** The last value that was left. Behind it stand the blocked senders. */
-  private last: Party | undefined = undefined
+  private last: OutsideWaiter | undefined = undefined
 
   constructor(capacity: number) {
     super()
@@ -36,7 +36,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
   }
 
   override store(value: unknown, raising: boolean): void {
-    const party = new Party(value, raising, this.taken, undefined)
+    const party = new OutsideWaiter(value, raising, this.taken, undefined)
     this.line(party, 1, this.last === undefined ? this.right : this.last._right as Waiter | null)
     this.last = party
     this.stored++
@@ -50,7 +50,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
     do {
       if (this._balance <= this.stored) return
       sender = (this.last === undefined ? this.right : this.last._right) as Waiter
-    } while (sender instanceof Party && sender.doubtful && withhold(this, sender))
+    } while (sender instanceof OutsideWaiter && sender.doubtful && withhold(this, sender))
     this.take(sender)
     const { _inbox: inbox, raising } = sender
     this.store(inbox, raising)

@@ -10,9 +10,9 @@ import { Effect, Exit, type Fiber, Predicate } from "effect"
 import { type Body, call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
-import { hardened } from "./gear.ts"
+import { hardened } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
-import { Party } from "./party.ts"
+import { OutsideWaiter } from "./outside-waiter.ts"
 import { callbacks, type Scheduler, schedulerOf } from "./scheduler.ts"
 import { type Link, Tasklet, type Waiter } from "./tasklet.ts"
 
@@ -189,7 +189,7 @@ export class Channel<in out T = any> {
    */
   get queue(): Tasklet | undefined {
     let link: Link = this.right
-    while (link instanceof Party) link = link._right
+    while (link instanceof OutsideWaiter) link = link._right
     return link instanceof Tasklet ? link : undefined
   }
 
@@ -365,7 +365,7 @@ export class Send<T> extends Operation<void> {
         return scheduler.to(target)
       }
     }
-    return act(channel, performer, sent, 1)
+    return exchangeCommon(channel, performer, sent, 1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return actOutside(this.channel, this.sent, this.raising, 1, fiber)
@@ -381,7 +381,7 @@ class SendError<T> extends Send<T> {
     return true
   }
   override perform(performer: Microthread): Microthread {
-    return actAnyhow(this.channel, performer, this.sent, true, 1)
+    return exchangeFully(this.channel, performer, this.sent, true, 1)
   }
 }
 
@@ -408,7 +408,7 @@ export class Receive<T> extends Operation<T> {
         return scheduler.to(next)
       }
     }
-    return act(channel, performer, undefined, -1)
+    return exchangeCommon(channel, performer, undefined, -1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
     return actOutside(this.channel, undefined, false, -1, fiber)
@@ -420,21 +420,26 @@ export class Receive<T> extends Operation<T> {
  * told, it is done here: the other one is a tasklet of the same thread that does not send an error; or there is none, and
  * another one runs. A hop round a ring takes two thirds of the time so.
  */
-const act = (channel: Channel<any>, performer: Microthread, value: unknown, direction: Direction): Microthread => {
+const exchangeCommon = (
+  channel: Channel<any>,
+  performer: Microthread,
+  value: unknown,
+  direction: Direction
+): Microthread => {
   const { thread } = performer
   const scheduler = thread.scheduler as Scheduler | undefined
-  if (scheduler === undefined) return actAnyhow(channel, performer, value, false, direction)
+  if (scheduler === undefined) return exchangeFully(channel, performer, value, false, direction)
   for (let told = false;; told = true) {
     const { watched } = scheduler
     if (channel.mode >= SCHEDULE_ALL || scheduler.head !== performer || (watched && scheduler.forbidding)) {
-      return actAnyhow(channel, performer, value, false, direction, told)
+      return exchangeFully(channel, performer, value, false, direction, told)
     }
     const source = performer as Tasklet
     const tells = watched && !told && callbacks.channel !== undefined
     const willblock = direction > 0 ? channel._balance >= 0 : channel._balance <= 0
     if (willblock) {
       if (scheduler.runcount <= 1 || source.blockTrap) {
-        return actAnyhow(channel, performer, value, false, direction, told)
+        return exchangeFully(channel, performer, value, false, direction, told)
       }
       if (!tells) {
         source._inbox = value
@@ -446,7 +451,7 @@ const act = (channel: Channel<any>, performer: Microthread, value: unknown, dire
       const target = channel.right as Tasklet
       // a party belongs to no thread
       if (target.thread !== thread || target.raising) {
-        return actAnyhow(channel, performer, value, false, direction, told)
+        return exchangeFully(channel, performer, value, false, direction, told)
       }
       if (!tells) {
         channel.shift(target, direction)
@@ -472,7 +477,7 @@ const act = (channel: Channel<any>, performer: Microthread, value: unknown, dire
 }
 
 /** Mirrors `generic_channel_action`. */
-const actAnyhow = (
+const exchangeFully = (
   channel: Channel<any>,
   performer: Microthread,
   value: unknown,
@@ -493,7 +498,7 @@ const actAnyhow = (
     if (tells && !late) {
       notify(channel, source, direction, !meets && !takesIn)
       // the callback may have changed whom it meets
-      return actAnyhow(channel, performer, value, raising, direction, true)
+      return exchangeFully(channel, performer, value, raising, direction, true)
     }
     const next = takesIn
       ? putIn(channel, source)
@@ -577,7 +582,7 @@ const meetOutside = (
 
 /** The tasklet of this thread that is behind the offer of a selection. */
 const choosing = (target: Waiter, thread: Thread): Tasklet | undefined => {
-  const tasklet = target instanceof Party ? target.tasklet : undefined
+  const tasklet = target instanceof OutsideWaiter ? target.tasklet : undefined
   return tasklet?.thread === thread ? tasklet : undefined
 }
 
@@ -617,7 +622,7 @@ const actOutside = (
 ): Effect.Effect<any> => {
   const owner = starterOf(fiber)
   return Effect.callback<any>((resume) => {
-    const party = new Party(value, raising, resume, owner)
+    const party = new OutsideWaiter(value, raising, resume, owner)
     if (exchangeAsParty(channel, party, direction)) return
     if (channel.closing) return resume(Effect.die(new ValueError("Send/receive operation on a closed channel")))
     channel.line(party, direction)
@@ -626,7 +631,7 @@ const actOutside = (
 }
 
 /** A party gets what it wants if somebody waits to give it, or there is room. */
-export const exchangeAsParty = (channel: Channel<any>, party: Party, direction: Direction): boolean => {
+export const exchangeAsParty = (channel: Channel<any>, party: OutsideWaiter, direction: Direction): boolean => {
   if (meetsOn(channel, direction)) {
     const target = channel.right as Waiter
     channel.take(target)
@@ -646,7 +651,7 @@ export const meetsOn = (channel: Channel<any>, direction: Direction): boolean =>
   for (;;) {
     if (direction > 0 ? channel._balance >= 0 : channel._balance <= 0) return false
     const { right } = channel
-    if (!(right instanceof Party && right.doubtful)) return true
+    if (!(right instanceof OutsideWaiter && right.doubtful)) return true
     withhold(channel, right)
   }
 }
@@ -655,7 +660,7 @@ export const meetsOn = (channel: Channel<any>, direction: Direction): boolean =>
  * Takes a doubtful party out of its queue until its fiber has had its turn: what it were given might be lost. If it still
  * waits then, it is served, or lines up again. Returns true.
  */
-export const withhold = (channel: Channel<any>, party: Party): true => {
+export const withhold = (channel: Channel<any>, party: OutsideWaiter): true => {
   const direction = channel._balance > 0 ? 1 : -1
   channel.take(party)
   party.withheld = true

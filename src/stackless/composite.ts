@@ -4,7 +4,7 @@
  */
 import type { Effect, Fiber } from "effect"
 import { call, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import { hardened } from "./gear.ts"
+import { hardened } from "./hard-body.ts"
 
 export class Composite<A, E, Args extends ReadonlyArray<any>> extends Operation<A, E> {
   private readonly f: (...args: Args) => Generator<Effect.Effect<any, E, any>, A, any>

@@ -49,7 +49,7 @@ export const endOf = (tasklet: Tasklet): Channel => {
 }
 
 /** The tasklet has ended: all who joined it get its result. Was there anybody? */
-export const handOver = (tasklet: Tasklet): boolean => {
+export const tellJoined = (tasklet: Tasklet): boolean => {
   const end = ends.get(tasklet)
   if (end === undefined || end.balance === 0) return false
   ends.delete(tasklet)

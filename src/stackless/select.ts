@@ -28,7 +28,7 @@ import {
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
-import { Party } from "./party.ts"
+import { OutsideWaiter } from "./outside-waiter.ts"
 import { callbacks, schedulerOf } from "./scheduler.ts"
 import type { Tasklet, Waiter } from "./tasklet.ts"
 
@@ -239,7 +239,7 @@ const defectOf = (exit: Exit.Failure<unknown, never>): unknown => {
 }
 
 /** What a selection has in the queue of a channel. */
-class Offer extends Party {
+class Offer extends OutsideWaiter {
   readonly target: Channel<any>
   readonly direction: Direction
   private readonly selection: Selection
@@ -307,6 +307,6 @@ class Select extends Operation<unknown, any> {
     const operation = this.cases[key]!
     if (operation instanceof Join) return resume(operation)
     const { channel, direction, raising, value } = selectable(key, operation)
-    exchangeAsParty(channel, new Party(value, raising, resume, undefined), direction)
+    exchangeAsParty(channel, new OutsideWaiter(value, raising, resume, undefined), direction)
   }
 }

@@ -21,16 +21,16 @@ import {
 import { Bomb } from "./bomb.ts"
 import type { Channel } from "./channel.ts"
 import { requireClass, RuntimeError, TaskletExit } from "./errors.ts"
-import { hardened, softswitch } from "./gear.ts"
-import { handOver, Join } from "./join.ts"
+import { hardened, softswitch } from "./hard-body.ts"
+import { Join, tellJoined } from "./join.ts"
 import { nameProperty } from "./names.ts"
-import { isObserved, observed, profileOf, setTrace, type TaskletTrace, traceOf } from "./observed.ts"
-import { Party } from "./party.ts"
+import { OutsideWaiter } from "./outside-waiter.ts"
 import { type Scheduler, schedulerOf } from "./scheduler.ts"
 import { threadIdOf, threadOf } from "./threads.ts"
+import { isObserved, observed, profileOf, setTrace, type TaskletTrace, traceOf } from "./tracing.ts"
 
 /** Who can stand in a channel's queue. */
-export type Waiter = Tasklet | Party
+export type Waiter = Tasklet | OutsideWaiter
 
 /** What a waiter's links hold: its neighbours in the ring or in a queue, null at the ends of a queue; nothing if in neither. */
 export type Link = Waiter | null | undefined
@@ -300,14 +300,14 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   /** The tasklet after it, in the ring or in the queue that it stands in. */
   get next(): Tasklet | undefined {
     let link = this._right
-    while (link instanceof Party) link = link._right
+    while (link instanceof OutsideWaiter) link = link._right
     return link instanceof Tasklet ? link : undefined
   }
 
   /** The tasklet before it. */
   get prev(): Tasklet | undefined {
     let link = this._left
-    while (link instanceof Party) link = link._left
+    while (link instanceof OutsideWaiter) link = link._left
     return link instanceof Tasklet ? link : undefined
   }
 
@@ -580,7 +580,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   /** Was there anybody? */
   private _tellJoined(): boolean {
     this._flags &= ~JOINED
-    return handOver(this)
+    return tellJoined(this)
   }
 
   override preempted(): Microthread {

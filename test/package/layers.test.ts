@@ -41,6 +41,11 @@ const nobody = [
 test("greenlet imports effect and its own files", () => {
   const others = ["../stackless/index.ts", "../index.ts", "node:fs"]
   expect(refused("src/greenlet/file.ts", [...everyone, ...nobody, ...others])).toEqual([...nobody, ...others])
+  const own = ["../kernel/operation.ts", "../effect/fiber.ts"]
+  expect(refused("src/greenlet/kernel/file.ts", [...everyone, ...own, ...nobody, ...others])).toEqual([
+    ...nobody,
+    ...others
+  ])
 })
 
 test("stackless imports effect, the index of greenlet and its own files", () => {
@@ -50,9 +55,9 @@ test("stackless imports effect, the index of greenlet and its own files", () => 
 })
 
 test("compat imports effect, Node's modules, the index of greenlet and its own files", () => {
-  const allowed = [...everyone, "../../greenlet/index.ts", "node:net", "node:timers/promises"]
-  const others = ["../../greenlet/greenlet.ts", "../../stackless/index.ts", "../../index.ts"]
-  expect(refused("src/compat/gevent/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+  const allowed = [...everyone, "../../../greenlet/index.ts", "../core/hub.ts", "node:net", "node:timers/promises"]
+  const others = ["../../../greenlet/greenlet.ts", "../../../stackless/index.ts", "../../../index.ts"]
+  expect(refused("src/compat/gevent/net/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
 test("nobody imports effect's internals, not even a test", () => {

@@ -7,16 +7,16 @@
  */
 // gevent
 export { call, GreenletExit } from "../../greenlet/index.ts"
-export { type Config, config } from "./config.ts"
-export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./greenlet.ts"
-export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./greenlet.ts"
-export { idle, sleep, type SleepOptions } from "./sleep.ts"
-export { type Limit, Timeout, withTimeout, type WithTimeoutOptions } from "./timeout.ts"
-export { iwait, wait, type Waitable, WaitIterator, type WaitOptions } from "./wait.ts"
+export { type Config, config } from "./core/config.ts"
+export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./core/greenlet.ts"
+export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./core/greenlet.ts"
+export { idle, sleep, type SleepOptions } from "./core/sleep.ts"
+export { type Limit, Timeout, withTimeout, type WithTimeoutOptions } from "./core/timeout.ts"
+export { iwait, wait, type Waitable, WaitIterator, type WaitOptions } from "./core/wait.ts"
 // gevent.hub
-export { type ExceptionStream, gethub, Hub, RawGreenlet, type Watcher } from "./hub.ts"
-export type { Callback, Idle, Timer, Turn } from "./loop.ts"
-export { Waiter } from "./waiter.ts"
+export { type ExceptionStream, gethub, Hub, RawGreenlet, type Watcher } from "./core/hub.ts"
+export type { Callback, Idle, Timer, Turn } from "./core/loop.ts"
+export { Waiter } from "./core/waiter.ts"
 // gevent.exceptions, and Python's
 export { ValueError } from "../../greenlet/index.ts"
 export {
@@ -28,10 +28,10 @@ export {
   InvalidThreadUseError,
   LoopExit,
   RuntimeError
-} from "./exceptions.ts"
+} from "./core/exceptions.ts"
 // gevent.event
-export { AsyncResult, Event, type GetOptions, type Source } from "./event.ts"
-export type { AbstractLinkable, LinkFunction } from "./linkable.ts"
+export type { AbstractLinkable, LinkFunction } from "./core/linkable.ts"
+export { AsyncResult, Event, type GetOptions, type Source } from "./sync/event.ts"
 // gevent.queue
 export {
   Channel,
@@ -45,20 +45,20 @@ export {
   ShutDown,
   SimpleQueue,
   StopIteration
-} from "./queue.ts"
+} from "./sync/queue.ts"
 // gevent.lock
-export { type AcquireOptions, BoundedSemaphore, DummySemaphore, RLock, Semaphore } from "./lock.ts"
+export { type AcquireOptions, BoundedSemaphore, DummySemaphore, RLock, Semaphore } from "./sync/lock.ts"
 // gevent.pool
-export { IMap, IMapUnordered, type Items } from "./imap.ts"
-export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Pool, PoolFull } from "./pool.ts"
+export { IMap, IMapUnordered, type Items } from "./sync/imap.ts"
+export { type GreenletClass, Group, type GroupJoinOptions, type ImapOptions, Pool, PoolFull } from "./sync/pool.ts"
 // gevent.local
-export { Local, type LocalConstructor } from "./local.ts"
+export { Local, type LocalConstructor } from "./core/local.ts"
 // gevent.socket
-export { DatagramSocket } from "./datagram.ts"
-export type { Address } from "./listen.ts"
-export { type ReadableFile, SocketFile } from "./makefile.ts"
-export { createConnection, type Data, type How, Socket } from "./socket.ts"
-export { SocketError, SocketTimeout } from "./socketerror.ts"
+export { DatagramSocket } from "./net/datagram.ts"
+export type { Address } from "./net/listen.ts"
+export { type ReadableFile, SocketFile } from "./net/makefile.ts"
+export { createConnection, type Data, type How, Socket } from "./net/socket.ts"
+export { SocketError, SocketTimeout } from "./net/socketerror.ts"
 // gevent.select, and Python's
 export {
   KeyError,
@@ -72,7 +72,7 @@ export {
   POLLPRI,
   select,
   type Selectable
-} from "./select.ts"
+} from "./net/select.ts"
 // gevent.server
 export {
   BaseServer,
@@ -84,7 +84,7 @@ export {
   type SpawnWith,
   StreamServer,
   type StreamServerOptions
-} from "./server.ts"
+} from "./net/server.ts"
 // gevent.pywsgi
 export {
   type Application,
@@ -95,9 +95,9 @@ export {
   type StartResponse,
   WSGIServer,
   type WSGIServerOptions
-} from "./pywsgi.ts"
+} from "./net/pywsgi.ts"
 // gevent.subprocess
-export { ReadPipe, type TextOptions, WritePipe } from "./pipe.ts"
+export { ReadPipe, type TextOptions, WritePipe } from "./os/pipe.ts"
 export {
   CalledProcessError,
   callProcess,
@@ -118,9 +118,9 @@ export {
   type Stream,
   SubprocessError,
   TimeoutExpired
-} from "./subprocess.ts"
+} from "./os/subprocess.ts"
 // gevent.signal
-export { SignalHandler, signalHandler } from "./signal.ts"
+export { SignalHandler, signalHandler } from "./os/signal.ts"
 // gevent.threadpool
 export {
   type ShutdownOptions,
@@ -129,4 +129,4 @@ export {
   ThreadPool,
   ThreadPoolExecutor,
   type ThreadPoolOptions
-} from "./threadpool.ts"
+} from "./os/threadpool.ts"

@@ -1,0 +1,738 @@
+/**
+ * The greenlet of gevent: started by the hub, killed, linked, and waited for.
+ *
+ * Carries `gevent.greenlet`. Where it differs: what it runs is the method `run` of a subclass, upstream's `_run`.
+ */
+import type { Effect } from "effect"
+import {
+  type Body,
+  call,
+  getcurrent,
+  Greenlet as KernelGreenlet,
+  GreenletExit,
+  type Microthread,
+  type Operation
+} from "../../../greenlet/index.ts"
+import type { GetOptions } from "../sync/event.ts"
+import {
+  Cooperative,
+  describe,
+  gethub,
+  type Hub,
+  hubOf,
+  HubOperation,
+  isGenerator,
+  RawGreenlet,
+  requireOwn,
+  Steps
+} from "./hub.ts"
+import {
+  isLink,
+  type Link,
+  type LinkFunction,
+  type LinkObject,
+  notifying,
+  requireCallable,
+  Switch
+} from "./linkable.ts"
+import type { Callback, Timer } from "./loop.ts"
+import { type Block, Deadline, errorOf, type Limit, Timeout } from "./timeout.ts"
+import { type Place, WaitQueue } from "./wait-queue.ts"
+import { iwait, waitables, waitFor } from "./wait.ts"
+import { Waiter } from "./waiter.ts"
+
+/** How to kill. */
+export interface KillOptions {
+  /** What to throw: an error or an error class. `GreenletExit` if left out. */
+  readonly exception?: unknown
+  /** Wait until the greenlet has ended? Yes, if left out. */
+  readonly block?: boolean
+  /** How long to wait for that, in seconds. */
+  readonly timeout?: Limit
+}
+
+/** How a greenlet came to be started, or that it never will be. */
+type Start = Callback | Timer | "cancelled" | "completed" | undefined
+
+/**
+ * A greenlet that the hub starts: its body returns an `A` and fails with an `E`.
+ *
+ * Subclass it with a `*run()` method, or make one with `spawn`. Mirrors `gevent.Greenlet`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Cooperative<A, E> {
+  private _start: Start = undefined
+  private _over = false
+  private _result: A | undefined = undefined
+  private _failed = false
+  private _error: unknown = undefined
+  private _args: ReadonlyArray<unknown>
+  private readonly _links = new WaitQueue<Link>()
+  private _notifier: Callback | undefined = undefined
+  private _entry: Body | undefined = undefined
+  private _ident: number | undefined = undefined
+  private _name: string | undefined = undefined
+
+  /**
+   * @param run what it runs; a subclass that has a `run` method leaves it out
+   * @param args the arguments for that
+   */
+  constructor(run?: Body<Args, A, E>, ...args: NoInfer<Args>) {
+    super(run)
+    this._args = args
+  }
+
+  /** Makes one and starts it. Mirrors `Greenlet.spawn`. */
+  static spawn<G extends Greenlet, Args extends ReadonlyArray<any>>(this: new(...args: Args) => G, ...args: Args): G {
+    const greenlet = new this(...args)
+    greenlet.start()
+    return greenlet
+  }
+
+  /** Makes one and starts it in `seconds`. Mirrors `Greenlet.spawn_later`. */
+  static spawnLater<G extends Greenlet, Args extends ReadonlyArray<any>>(
+    this: new(...args: Args) => G,
+    seconds: number,
+    ...args: Args
+  ): G {
+    const greenlet = new this(...args)
+    greenlet.startLater(seconds)
+    return greenlet
+  }
+
+  // ---- its start --------------------------------------------------------------------------------------------------
+
+  /** Has the hub start it; nothing happens if it was started before. Mirrors `Greenlet.start`. */
+  start(): void {
+    if (this._start !== undefined) return
+    for (const callback of spawnCallbacks) callback(this)
+    this._start = this.hub.runCallback(() => this._begins())
+  }
+
+  /** Has the hub start it in `seconds`. Mirrors `Greenlet.start_later`. */
+  startLater(seconds: number): void {
+    if (this._start !== undefined) return
+    for (const callback of spawnCallbacks) callback(this)
+    const timer = this.hub.timer(seconds)
+    this._start = timer
+    timer.start(() => this._begins())
+  }
+
+  /** The hub is about to switch to it for the first time. */
+  private _begins(): this {
+    this._start = "completed"
+    return this
+  }
+
+  /** Has every greenlet told to `callback` that is started from now on. Mirrors `Greenlet.add_spawn_callback`. */
+  static addSpawnCallback(callback: (greenlet: Greenlet) => void): void {
+    spawnCallbacks.add(callback)
+  }
+
+  /** Takes that back. Mirrors `Greenlet.remove_spawn_callback`. */
+  static removeSpawnCallback(callback: (greenlet: Greenlet) => void): void {
+    spawnCallbacks.delete(callback)
+  }
+
+  override _body(): Body {
+    this._entry = this._code === undefined && !hasRun(this) ? nothing : super._body()
+    return launch
+  }
+
+  /** @internal it begins to run */
+  _launch(): unknown {
+    this._cancelStart()
+    this._start = "completed"
+    const { _args: args, _entry: entry } = this
+    this._entry = undefined
+    this._args = []
+    return entry!.apply(this._self(entry!), args as Array<unknown>)
+  }
+
+  /** It will not be started any more. One that has never run is dead then. */
+  private _cancelStart(): void {
+    const start = this._start
+    if (start === undefined) this._start = "cancelled"
+    else if (typeof start === "object") start.stop()
+  }
+
+  private get _startAborted(): boolean {
+    const start = this._start
+    return start === "cancelled" || (typeof start === "object" && !start.pending && this.unstarted)
+  }
+
+  // ---- its state --------------------------------------------------------------------------------------------------
+
+  /** Has it ended, or was it killed before it could start? */
+  override get dead(): boolean {
+    return super.dead || this._startAborted
+  }
+
+  /** Was it started, or is going to be, and has not ended? Python's `bool(g)` is the same. */
+  get started(): boolean {
+    return this._start !== undefined && !this._over
+  }
+
+  /** Has it ended, so that it can be got? */
+  ready(): boolean {
+    return this._over || this.dead
+  }
+
+  /** Did it end with a value, `GreenletExit` among them? */
+  successful(): boolean {
+    return this._over && !this._failed
+  }
+
+  /** What it returned, or the `GreenletExit` that it ended of; `undefined` until then. */
+  get value(): A | undefined {
+    return this._result
+  }
+
+  /** The error that it died of. */
+  get exception(): unknown {
+    return this._error
+  }
+
+  /** The class of that error and the error. Mirrors `exc_info`. */
+  get excInfo(): readonly [type: unknown, error: unknown] | undefined {
+    if (!this._failed) return undefined
+    return [(this._error as object | null)?.constructor, this._error]
+  }
+
+  /** A small number of its own, among the greenlets of its hub. Mirrors `minimal_ident`. */
+  get minimalIdent(): number {
+    return this._ident ??= this.hub.nextIdent()
+  }
+
+  /** A name for it: can be set. */
+  get name(): string {
+    return this._name ?? `Greenlet-${this.minimalIdent}`
+  }
+
+  set name(name: string) {
+    this._name = name
+  }
+
+  override toString(): string {
+    const name = this._name === undefined && this._ident === undefined ? "" : ` "${this.name}"`
+    const run = this._origin?.name
+    return `<${this.constructor.name}${name}${run ? `: ${run}` : ""}>`
+  }
+
+  // ---- its end ----------------------------------------------------------------------------------------------------
+
+  override ends(value: unknown): Microthread {
+    this._reportResult(value as A)
+    return super.ends(undefined)
+  }
+
+  override dies(error: unknown): Microthread {
+    this._cancelStart()
+    this._reportError(error)
+    return super.ends(undefined)
+  }
+
+  private _reportResult(value: A): void {
+    this._over = true
+    this._result = value
+    this._notify()
+  }
+
+  private _reportError(error: unknown): void {
+    if (error instanceof GreenletExit) return this._reportResult(error as A)
+    this._over = true
+    this._failed = true
+    this._error = error
+    this._notify()
+    this.hub.report(this, error)
+  }
+
+  /** It will never run: it ends of what it was killed with. */
+  private _reportDeathBeforeStart(error: unknown): void {
+    if (this._over || !this.dead) return
+    if (!super.dead) this._bury()
+    this._reportError(error)
+  }
+
+  /**
+   * Throws an error in it, at once: for hubs and schedulers. Use `kill`. Mirrors `Greenlet.throw`.
+   */
+  override throw<B = A>(error: unknown = new GreenletExit()): Operation<B, E> {
+    return new Throw(this, errorOf(error), super.throw(errorOf(error))) as unknown as Operation<B, E>
+  }
+
+  /** @internal */
+  _throwBeforeStart(error: unknown): boolean {
+    this._cancelStart()
+    if (!this.dead) return false
+    this._reportDeathBeforeStart(error)
+    return true
+  }
+
+  /**
+   * Has an error thrown in it by the hub, `GreenletExit` if left out, and waits until it has ended. One that has not
+   * started will not be. One that waits for a foreign Effect has that interrupted, and its finalizers run. Mirrors
+   * `Greenlet.kill`.
+   */
+  kill(options?: KillOptions): Operation<void> {
+    return new Steps(() => this._killing(options))
+  }
+
+  private *_killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+    const error = errorOf(options?.exception ?? GreenletExit)
+    if (this._throwBeforeStart(error) || this.ready()) return
+    const { hub } = this
+    const waiter = options?.block === false ? undefined : new Waiter<void>(hub, this)
+    hub.runCallback(() => killingInHub(this, error, waiter))
+    if (waiter === undefined) return
+    yield* waiter.wait()
+    yield* this._joining(options?.timeout)
+  }
+
+  // ---- waiting for it ---------------------------------------------------------------------------------------------
+
+  /**
+   * Waits until it has ended, and gives back what it returned. Dies with the error that it died of, or with a `Timeout`.
+   * Mirrors `Greenlet.get`.
+   */
+  get(options?: GetOptions): Operation<A, E> {
+    return new Steps<A, E>(() => this._getting(options))
+  }
+
+  /** @internal */
+  *_getting(options: GetOptions | undefined): Generator<Effect.Effect<any, any>, A, any> {
+    if (!this.ready()) {
+      if (options?.block === false) throw new Timeout()
+      const place = this.addLink(new Switch())
+      const deadline = new Deadline(options?.timeout)
+      try {
+        requireOwn(this, this, yield* this.hub.park(this))
+      } catch (error) {
+        this._links.remove(place)
+        throw error
+      } finally {
+        deadline.cancel()
+      }
+    }
+    if (this._failed) throw this._error
+    return this._result as A
+  }
+
+  /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
+  join(timeout?: Limit): Operation<void> {
+    return new Steps(() => this._joining(timeout))
+  }
+
+  private *_joining(timeout: Limit): Generator<Effect.Effect<any>, void, any> {
+    if (this.ready()) return
+    const place = this.addLink(new Switch())
+    const deadline = new Deadline(timeout)
+    try {
+      requireOwn(this, this, yield* this.hub.park(this))
+    } catch (error) {
+      this._links.remove(place)
+      if (!deadline.threw(error)) throw error
+    } finally {
+      deadline.cancel()
+    }
+  }
+
+  /**
+   * Runs a block, and waits for the greenlet at its end; an error in the block kills the greenlet. Mirrors
+   * `with greenlet:`.
+   */
+  within<Eff extends Effect.Effect<any, any, any>, B>(
+    block: () => Generator<Eff, B, never>
+  ): Operation<B, Effect.Error<Eff>, call.Services<Eff>>
+  within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
+  within<B>(block: () => B): Operation<B>
+  within(block: Block<any, any>): Operation<any, any> {
+    return call(runningWithin, this as Greenlet, block)
+  }
+
+  // ---- links ------------------------------------------------------------------------------------------------------
+
+  /** Has it any links? */
+  hasLinks(): boolean {
+    return this._links.size > 0
+  }
+
+  /** Has `callback` called with it in the hub, once it has ended: it must not wait. Mirrors `Greenlet.rawlink`. */
+  rawlink(callback: LinkFunction<this>): void {
+    requireCallable(callback)
+    this.addLink(callback)
+  }
+
+  /** Has `callback` called with it, in a greenlet of its own, once it has ended. Mirrors `Greenlet.link`. */
+  link(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "always"))
+  }
+
+  /** The same, if it ends with a value. Mirrors `Greenlet.link_value`. */
+  linkValue(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "value"))
+  }
+
+  /** The same, if it dies of an error. Mirrors `Greenlet.link_exception`. */
+  linkException(callback: Body<[this]>): void {
+    this.addLink(new SpawnedLink(callback, "exception"))
+  }
+
+  /** Takes a link back. Mirrors `Greenlet.unlink`. */
+  unlink(callback: Body<[this]>): void {
+    const place = this._links.find(isLink(callback))
+    if (place !== undefined) this._links.remove(place)
+  }
+
+  /** Takes all links back, those of greenlets that wait for it among them. Mirrors `Greenlet.unlink_all`. */
+  unlinkAll(): void {
+    this._links.clear()
+  }
+
+  /** @internal */
+  addLink(link: Link): Place<Link> {
+    const place = this._links.push(link)
+    if (this.ready()) this._notify()
+    return place
+  }
+
+  /** @internal */
+  removeLink(place: Place<Link>): void {
+    this._links.remove(place)
+  }
+
+  private _notify(): void {
+    if (this._links.size === 0 || this._notifier !== undefined) return
+    this._notifier = this.hub.runCallback(() => this._notifyLinks())
+  }
+
+  private *_notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
+    for (let place = this._links.shift(); place !== undefined; place = this._links.shift()) {
+      try {
+        yield* notifying(place.value, this)
+      } catch (error) {
+        this.hub.handleErrorInHub([place.value, this], error)
+      }
+    }
+    this._notifier = undefined
+  }
+}
+
+const nothing: Body = () => undefined
+
+/** Has a subclass a method `run`? */
+const hasRun = (greenlet: Greenlet): boolean => {
+  let prototype: object = Object.getPrototypeOf(greenlet)
+  while (prototype !== KernelGreenlet.prototype && !Object.hasOwn(prototype, "run")) {
+    prototype = Object.getPrototypeOf(prototype)
+  }
+  return prototype !== KernelGreenlet.prototype
+}
+
+function launch(this: Greenlet): unknown {
+  return this._launch()
+}
+
+const spawnCallbacks = new Set<(greenlet: Greenlet) => void>()
+
+/** A link that is called in a greenlet of its own. */
+class SpawnedLink implements LinkObject {
+  readonly callback: Body
+  private readonly when: "always" | "value" | "exception"
+  constructor(callback: Body, when: "always" | "value" | "exception") {
+    requireCallable(callback)
+    this.callback = callback
+    this.when = when
+  }
+  notify(source: Greenlet): unknown {
+    if (this.when === "value" ? !source.successful() : this.when === "exception" && source.successful()) {
+      return undefined
+    }
+    return new RawGreenlet(this.callback, source.hub).switch(source)
+  }
+}
+
+class Throw extends HubOperation<unknown> {
+  readonly greenlet: Greenlet
+  readonly error: unknown
+  readonly operation: Operation<unknown, any>
+  constructor(greenlet: Greenlet, error: unknown, operation: Operation<unknown, any>) {
+    super()
+    this.greenlet = greenlet
+    this.error = error
+    this.operation = operation
+  }
+  perform(current: Microthread): Microthread {
+    if (this.greenlet._throwBeforeStart(this.error)) return current.give(undefined)
+    return this.operation.perform(current)
+  }
+}
+
+/** In the hub: throws in a greenlet, and tells who waits for that. */
+function* killingInHub(
+  greenlet: Greenlet,
+  error: unknown,
+  waiter: Waiter<void> | undefined
+): Generator<Effect.Effect<any, any>, void, any> {
+  try {
+    yield* greenlet.throw(error)
+  } catch (failure) {
+    greenlet.hub.handleErrorInHub(greenlet, failure)
+  }
+  const told = waiter?.switch()
+  if (told !== undefined) yield* told
+}
+
+function* runningWithin(greenlet: Greenlet, block: Block<any, any>): Generator<Effect.Effect<any, any>, any, any> {
+  let result: unknown
+  try {
+    result = yield* call(block)
+  } catch (error) {
+    yield* greenlet.kill({ exception: error })
+    throw error
+  }
+  try {
+    yield* greenlet.join()
+  } finally {
+    yield* greenlet.kill()
+  }
+  return result
+}
+
+// ---- spawning -------------------------------------------------------------------------------------------------------
+
+/** Spawns what is given: a generator function, a function that returns an Effect, or a plain one; with its arguments. */
+export interface Spawn {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): Greenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): Greenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+}
+
+/**
+ * Makes a greenlet and has the hub start it. Mirrors `gevent.spawn`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { call } from "effect-stackless/greenlet"
+ * import { sleep, spawn } from "effect-stackless/compat/gevent"
+ *
+ * const adding = function*(a: number, b: number) {
+ *   yield* sleep(0.001)
+ *   return a + b
+ * }
+ * await Effect.runPromise(call(function*() {
+ *   const greenlet = spawn(adding, 1, 2)
+ *   return yield* greenlet.get()
+ * })) // => 3
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawn: Spawn = (run: Body, ...args: ReadonlyArray<unknown>): any => {
+  requireBody("spawn takes a function and its arguments", run)
+  const greenlet = new Greenlet(run, ...args)
+  greenlet.start()
+  return greenlet
+}
+
+/** As `Spawn`, in some seconds. */
+export interface SpawnLater {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    seconds: number,
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): Greenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    seconds: number,
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): Greenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(seconds: number, run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+}
+
+/**
+ * Makes a greenlet and has the hub start it in `seconds`. Mirrors `gevent.spawn_later`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawnLater: SpawnLater = (seconds: number, run: Body, ...args: ReadonlyArray<unknown>): any => {
+  requireBody("spawnLater takes seconds, a function and its arguments", run)
+  const greenlet = new Greenlet(run, ...args)
+  greenlet.startLater(seconds)
+  return greenlet
+}
+
+/** As `Spawn`, for a greenlet that has no links. */
+export interface SpawnRaw {
+  <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
+    run: (...args: Args) => Generator<Eff, A, never>,
+    ...args: Args
+  ): RawGreenlet<A, Effect.Error<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    run: (...args: Args) => Effect.Effect<A, E, R>,
+    ...args: Args
+  ): RawGreenlet<A, E>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): RawGreenlet<A, never>
+}
+
+/**
+ * Makes a greenlet without links or result, which costs less, and has the hub start it. Mirrors `gevent.spawn_raw`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawnRaw: SpawnRaw = (run: Body, ...args: ReadonlyArray<unknown>): any => {
+  requireBody("spawnRaw takes a function and its arguments", run)
+  const hub = gethub()
+  const greenlet = new RawGreenlet(run, hub)
+  const starting = greenlet.switch(...args)
+  hub.runCallback(() => starting)
+  return greenlet
+}
+
+const requireBody = (rule: string, run: unknown): void => {
+  if (typeof run === "function") return
+  throw new TypeError(`${rule}; got ${isGenerator(run) ? "a generator: leave the call to it" : describe(run)}`)
+}
+
+// ---- several --------------------------------------------------------------------------------------------------------
+
+/** How to wait for several. */
+export interface JoinallOptions {
+  /** How long, in seconds. */
+  readonly timeout?: number | null | undefined
+  /** Throw the error of one that dies? */
+  readonly raiseError?: boolean
+  /** For how many of them; all, if left out. */
+  readonly count?: number | null | undefined
+}
+
+/**
+ * Waits for greenlets to end; gives back those that have. Throws `TypeError` if one cannot be waited for. Mirrors
+ * `gevent.joinall`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const joinall = <G extends Greenlet>(
+  greenlets: Iterable<G>,
+  options?: JoinallOptions
+): Operation<Array<G>> => {
+  const things = waitables("joinall", greenlets)
+  if (options?.raiseError !== true) return waitFor(things, options)
+  return new Steps<Array<G>>(() => joiningAll(things, options))
+}
+
+function* joiningAll<G extends Greenlet>(
+  greenlets: ReadonlyArray<G>,
+  options: JoinallOptions
+): Generator<Effect.Effect<any>, Array<G>, any> {
+  const done: Array<G> = []
+  const waiting = iwait(greenlets, options)
+  try {
+    for (;;) {
+      const next: IteratorResult<G, undefined> = yield* waiting.next()
+      if (next.done) return done
+      if (next.value.exception !== undefined) throw next.value.exception
+      done.push(next.value)
+    }
+  } finally {
+    waiting.close()
+  }
+}
+
+/**
+ * Kills greenlets, raw ones among them; waits until they have ended unless told otherwise. Throws `TypeError` for what is
+ * no greenlet. Mirrors `gevent.killall`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const killall = (greenlets: Iterable<KernelGreenlet>, options?: KillOptions): Operation<void> => {
+  const all = [...greenlets]
+  for (const greenlet of all) requireGreenlet("killall takes greenlets", greenlet)
+  return new Steps(() => killingAll(all, options))
+}
+
+const requireGreenlet = (rule: string, u: unknown): void => {
+  if (!(u instanceof KernelGreenlet)) throw new TypeError(`${rule}; got ${describe(u)}`)
+}
+
+function* killingAll(
+  greenlets: ReadonlyArray<KernelGreenlet>,
+  options: KillOptions | undefined
+): Generator<Effect.Effect<any>, void, any> {
+  const error = errorOf(options?.exception ?? GreenletExit)
+  const alive = greenlets.filter((g) => !(g instanceof Greenlet && g._throwBeforeStart(error)))
+  if (alive.length === 0) return
+  const hub = hubOf(alive[0]!.thread)
+  if (options?.block === false) {
+    hub.runCallback(() => killingAllInHub(hub, alive, error, undefined))
+    return
+  }
+  const waiter = new Waiter<Array<KernelGreenlet>>(hub, alive)
+  hub.runCallback(() => killingAllInHub(hub, alive, error, waiter))
+  const deadline = new Deadline(options?.timeout)
+  try {
+    const diehards = yield* waiter.wait()
+    if (diehards.length > 0) yield* joinall(diehards.filter((g) => g instanceof Greenlet))
+  } finally {
+    deadline.cancel()
+  }
+}
+
+function* killingAllInHub(
+  hub: Hub,
+  greenlets: ReadonlyArray<KernelGreenlet>,
+  error: unknown,
+  waiter: Waiter<Array<KernelGreenlet>> | undefined
+): Generator<Effect.Effect<any, any>, void, any> {
+  const diehards: Array<KernelGreenlet> = []
+  for (const greenlet of greenlets) {
+    if (greenlet.dead) continue
+    try {
+      yield* greenlet.throw(error)
+    } catch (failure) {
+      hub.handleErrorInHub(greenlet, failure)
+    }
+    if (!greenlet.dead) diehards.push(greenlet)
+  }
+  const told = waiter?.switch(diehards)
+  if (told !== undefined) yield* told
+}
+
+/**
+ * Has the hub throw an error in a greenlet of any kind, without waiting for what comes of it. Throws `TypeError` for what
+ * is no greenlet. Mirrors `gevent.kill`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const kill = (greenlet: KernelGreenlet, exception: unknown = GreenletExit): void => {
+  requireGreenlet("kill takes a greenlet", greenlet)
+  if (greenlet.dead) return
+  const error = errorOf(exception)
+  if (greenlet instanceof Greenlet && greenlet._throwBeforeStart(error)) return
+  hubOf(greenlet.thread).runCallback(() =>
+    killingAllInHub(greenlet instanceof Cooperative ? greenlet.hub : gethub(), [greenlet], error, undefined)
+  )
+}
+
+/**
+ * The greenlet that runs. Mirrors `gevent.getcurrent`.
+ *
+ * @category inspection
+ * @since 0.1.0
+ */
+export { getcurrent }

@@ -1,0 +1,326 @@
+/**
+ * Servers: a greenlet for each connection or datagram.
+ *
+ * Carries `gevent.baseserver` and `gevent.server`. Where it differs: `start` is an operation, as Node binds in the
+ * background; and while a pool has no room connections are accepted and left unread, instead of not being accepted.
+ */
+import type { Effect } from "effect"
+import { createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
+import { createServer as createTlsServer, type TlsOptions } from "node:tls"
+import { call, type Operation } from "../../../greenlet/index.ts"
+import { type Greenlet, spawn, spawnRaw } from "../core/greenlet.ts"
+import { gethub, type Hub, Steps } from "../core/hub.ts"
+import { Event } from "../sync/event.ts"
+import { type Group, Pool } from "../sync/pool.ts"
+import { Queue } from "../sync/queue.ts"
+import { DatagramSocket } from "./datagram.ts"
+import { type Address, addressOf, type Listener, listening, whereOf } from "./listen.ts"
+import { type Data, Socket } from "./socket.ts"
+import { failing, SocketError } from "./socketerror.ts"
+
+export { type Listener } from "./listen.ts"
+
+/** How a handler is run: in a greenlet, a raw one, one of a pool of that size, or one of that pool or group. */
+export type SpawnWith = "default" | "raw" | number | Pool | Group
+
+/** How to serve. */
+export interface ServerOptions {
+  readonly spawn?: SpawnWith | undefined
+  /** How many connections the system may keep waiting. */
+  readonly backlog?: number | undefined
+  /** How long `stop` waits for the handlers before it kills them, in seconds: 1, as upstream. */
+  readonly stopTimeout?: number | undefined
+}
+
+/** What handles a connection: a generator function, one that returns an Effect, or a plain one. */
+export type Handle<Args extends ReadonlyArray<any>> = (
+  ...args: Args
+) => Generator<Effect.Effect<any, any, any>, unknown, any> | Effect.Effect<unknown, any, any> | void
+
+/** What servers have in common. Mirrors `gevent.baseserver.BaseServer`. */
+export abstract class BaseServer<Args extends ReadonlyArray<any>> {
+  protected readonly hub: Hub = gethub()
+  protected readonly listener: Listener
+  protected readonly options: ServerOptions
+  private readonly pool: Pool | Group | undefined
+  private readonly stopped = new Event(this)
+  private readonly handle: Handle<Args>
+  private waiting: Queue<Args> | undefined = undefined
+  private feeder: Greenlet | undefined = undefined
+  private state: "new" | "started" | "stopped" = "new"
+
+  /** Throws `TypeError` if `handle` is no function. */
+  constructor(listener: Listener, handle: Handle<Args>, options: ServerOptions = {}) {
+    if (typeof handle !== "function") throw new TypeError(`a server's handler is a function; got ${String(handle)}`)
+    this.listener = listener
+    this.handle = handle
+    this.options = options
+    const { spawn } = options
+    this.pool = typeof spawn === "number" ? new Pool(spawn) : typeof spawn === "object" ? spawn : undefined
+  }
+
+  protected abstract opening(): Generator<Effect.Effect<any, any>, void, any>
+  protected abstract closes(): void
+  /** Where it listens. Mirrors `BaseServer.address`. */
+  abstract get address(): Address
+  /** A handler is done with these. */
+  protected abstract finished(...args: Args): void
+
+  /** Is it serving? */
+  get started(): boolean {
+    return this.state === "started"
+  }
+
+  /** Mirrors `server_host`. */
+  get serverHost(): string {
+    const { address } = this
+    return typeof address === "string" ? address : address[0]
+  }
+
+  /** Mirrors `server_port`. */
+  get serverPort(): number {
+    const { address } = this
+    return typeof address === "string" ? 0 : address[1]
+  }
+
+  /** Begins to serve. Dies with `SocketError`, of a port in use for example. Mirrors `BaseServer.start`. */
+  start(): Operation<void, SocketError> {
+    return new Steps<void, SocketError>(() => this.starting())
+  }
+
+  private *starting(): Generator<Effect.Effect<any, any>, void, any> {
+    if (this.state === "started") return
+    yield* this.opening()
+    this.state = "started"
+    this.stopped.clear()
+    // connections come from outside: the hub has something to wait for
+    this.hub.ref()
+    if (this.pool === undefined) return
+    this.waiting = new Queue()
+    this.feeder = spawn(() => this.feeding(this.waiting!))
+  }
+
+  /** Serves until it is stopped. Mirrors `BaseServer.serve_forever`. */
+  serveForever(): Operation<void, SocketError> {
+    return new Steps<void, SocketError>(() => this.serving())
+  }
+
+  private *serving(): Generator<Effect.Effect<any, any>, void, any> {
+    yield* this.starting()
+    try {
+      yield* this.stopped.wait()
+    } finally {
+      yield* this.stopping(undefined)
+    }
+  }
+
+  /** Listens no more; handlers that run can go on. Mirrors `BaseServer.close`. */
+  close(): void {
+    if (this.state !== "started") return
+    this.state = "stopped"
+    this.closes()
+    this.hub.unref()
+    this.stopped.set()
+  }
+
+  /**
+   * Listens no more; waits for the handlers of its pool, and kills those that take longer than `timeout` seconds. Mirrors
+   * `BaseServer.stop`.
+   */
+  stop(timeout?: number): Operation<void> {
+    return new Steps(() => this.stopping(timeout))
+  }
+
+  private *stopping(timeout: number | undefined): Generator<Effect.Effect<any>, void, any> {
+    this.close()
+    const { feeder, pool } = this
+    this.feeder = undefined
+    if (feeder !== undefined) yield* feeder.kill()
+    while (this.waiting !== undefined && !this.waiting.empty()) this.finished(...this.waiting.getNowait())
+    if (pool === undefined) return
+    const within = timeout ?? this.options.stopTimeout ?? 1
+    yield* pool.join({ timeout: within })
+    yield* pool.kill({ timeout: 1 })
+  }
+
+  /** In the hub: somebody has come. */
+  protected comes(...args: Args): void {
+    if (this.state !== "started") this.finished(...args)
+    else if (this.waiting !== undefined) this.waiting.putNowait(args)
+    else if (this.options.spawn === "raw") spawnRaw(this.handling, ...args)
+    else spawn(this.handling, ...args)
+  }
+
+  /** Gives what comes to the pool, as it has room. */
+  private *feeding(waiting: Queue<Args>): Generator<Effect.Effect<any>, void, any> {
+    for (;;) {
+      const args = yield* waiting.get()
+      try {
+        yield* this.pool!.spawning(this.handling, args)
+      } catch (error) {
+        // stopped while there was no room
+        this.finished(...args)
+        throw error
+      }
+    }
+  }
+
+  private readonly handling = (...args: Args): Generator<Effect.Effect<any, any>, void, any> => this.runs(args)
+
+  private *runs(args: Args): Generator<Effect.Effect<any, any>, void, any> {
+    try {
+      yield* call(this.handle, ...args)
+    } finally {
+      this.finished(...args)
+    }
+  }
+
+  toString(): string {
+    return `<${this.constructor.name} ${String(this.address)}>`
+  }
+}
+
+/** A server over one of Node's, which listens on a port or a path. */
+export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends BaseServer<Args> {
+  protected node: NodeServer | undefined = undefined
+  /** Where it listens, or has listened: it will again, if it is started again. */
+  private bound: Address | undefined = undefined
+
+  /** The server of Node's, that does not listen yet. */
+  protected abstract makes(): NodeServer
+
+  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
+    const node = this.makes()
+    const backlog = this.options.backlog ?? 256
+    yield* listening(node, { ...whereOf(this.bound ?? this.listener), backlog }, this.hub, this)
+    this.node = node
+    this.bound = addressOf(node.address())
+  }
+
+  get address(): Address {
+    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
+  }
+
+  protected closes(): void {
+    this.node?.close()
+  }
+}
+
+/** How many connections the hub is told of at once, at the most. */
+const GATHERED = 64
+
+/** How to serve streams. */
+export interface StreamServerOptions extends ServerOptions {
+  /** Key, certificate and the like: serves TLS. Mirrors `keyfile`, `certfile` and `ssl_context`. */
+  readonly tls?: TlsOptions | undefined
+}
+
+/**
+ * A TCP or TLS server: calls `handle` with a socket and the peer's address for each connection, in a greenlet, and closes
+ * the socket when that has ended. What a handler throws is reported to the hub, and the server lives on. Mirrors
+ * `gevent.server.StreamServer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamServer extends ListeningServer<[socket: Socket, address: Address]> {
+  private readonly tls: TlsOptions | undefined
+  /** The connections that the hub has not been told of. */
+  private accepted: Array<Socket> = []
+
+  constructor(
+    listener: Listener,
+    handle: Handle<[socket: Socket, address: Address]>,
+    options: StreamServerOptions = {}
+  ) {
+    super(listener, handle, options)
+    this.tls = options.tls
+  }
+
+  protected makes(): NodeServer {
+    const { tls } = this
+    const options = { allowHalfOpen: true, noDelay: true }
+    const comes = (node: NodeSocket) => this.accepts(new Socket(node, this.hub))
+    return tls === undefined ? createServer(options, comes) : createTlsServer({ ...tls, ...options }, comes)
+  }
+
+  /**
+   * Node accepts one connection in each turn of its event loop. While every turn brings another, they are gathered, and
+   * the hub is woken for all of them: to accept 10,000 then takes 0.6 s of processor time instead of 0.85.
+   */
+  private accepts(socket: Socket): void {
+    this.accepted.push(socket)
+    if (this.accepted.length > 1) return
+    let before = 0
+    const gathers = () => {
+      const { length } = this.accepted
+      if (length > before && length < GATHERED) {
+        before = length
+        setImmediate(gathers)
+        return
+      }
+      const sockets = this.accepted
+      this.accepted = []
+      this.hub.runCallback(() => {
+        for (const socket of sockets) this.comes(socket, socket.getpeername())
+      })
+    }
+    setImmediate(gathers)
+  }
+
+  protected finished(socket: Socket): void {
+    socket.close()
+  }
+}
+
+/**
+ * A UDP server: calls `handle` with the data and the sender's address of each datagram, in a greenlet. Mirrors
+ * `gevent.server.DatagramServer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class DatagramServer extends BaseServer<[data: Buffer, address: Address]> {
+  /** Its socket: answers are sent through it. There is a new one when it is started again. */
+  socket: DatagramSocket = new DatagramSocket()
+  private bound: Address | undefined = undefined
+  private receiver: Greenlet | undefined = undefined
+
+  protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
+    const where = whereOf(this.bound ?? this.listener)
+    if ("path" in where) return yield* failing(new SocketError("EINVAL", "a datagram server listens on a port"))
+    if (this.bound !== undefined) this.socket = new DatagramSocket()
+    yield* this.socket.bind([where.host ?? "0.0.0.0", where.port])
+    this.bound = this.socket.getsockname()
+    this.receiver = spawn(() => this.receiving())
+  }
+
+  private *receiving(): Generator<Effect.Effect<any, any>, void, any> {
+    while (this.receiver !== undefined) {
+      try {
+        const [data, address] = yield* this.socket.recvfrom()
+        this.comes(data, address)
+      } catch (error) {
+        if (this.receiver === undefined) return
+        if (!(error instanceof SocketError) || error.code === "EBADF") throw error
+        this.hub.handleError(this, error)
+      }
+    }
+  }
+
+  /** Sends a datagram from the server's address. Mirrors `DatagramServer.sendto`. */
+  sendto(data: Data, address: Address): Operation<void, SocketError> {
+    return this.socket.sendto(data, address as readonly [string, number])
+  }
+
+  get address(): Address {
+    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
+  }
+
+  protected closes(): void {
+    this.receiver = undefined
+    this.socket.close()
+  }
+
+  protected finished(): void {}
+}

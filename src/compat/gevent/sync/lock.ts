@@ -1,0 +1,262 @@
+/**
+ * Semaphores and locks. Carries `gevent.lock`.
+ *
+ * What Python writes as `with lock:` is `lock.within(function*() { … })`.
+ */
+import type { Effect } from "effect"
+import { call, getcurrent, type Microthread, Operation, ValueError } from "../../../greenlet/index.ts"
+import { RuntimeError } from "../core/exceptions.ts"
+import { describe, HubOperation, Steps } from "../core/hub.ts"
+import { AbstractLinkable } from "../core/linkable.ts"
+import type { Block, Limit } from "../core/timeout.ts"
+
+/** How to acquire. */
+export interface AcquireOptions {
+  /** Wait for it? */
+  readonly blocking?: boolean
+  /** How long to wait for it, in seconds. */
+  readonly timeout?: Limit
+}
+
+/** `acquire(false)` is short for `acquire({ blocking: false })`. */
+const optionsOf = (options: AcquireOptions | boolean | undefined): AcquireOptions | undefined =>
+  typeof options === "boolean" ? { blocking: options } : options
+
+/** A block inside of a lock. */
+function* runningWithin(
+  lock: { acquire(): Operation<boolean | 1>; release(): unknown },
+  block: Block<any, any>
+): Generator<Effect.Effect<any, any>, any, any> {
+  yield* lock.acquire()
+  try {
+    return yield* call(block)
+  } finally {
+    lock.release()
+  }
+}
+
+/** Runs a block that holds a lock. */
+interface Within {
+  <Eff extends Effect.Effect<any, any, any>, A>(
+    block: () => Generator<Eff, A, never>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  <A, E, R>(block: () => Effect.Effect<A, E, R>): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
+  <A>(block: () => A): Operation<A>
+}
+
+/**
+ * A counter that `acquire` counts down, waiting while it is 0, and `release` counts up. Who waits is served in turn.
+ * Mirrors `gevent.lock.Semaphore`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Semaphore extends AbstractLinkable {
+  protected override readonly notifyAll: boolean = false
+  private count: number
+
+  /** @param value where the counter starts: not below 0, else this throws `ValueError` */
+  constructor(value = 1) {
+    super()
+    if (!(value >= 0)) throw new ValueError("semaphore initial value must be >= 0")
+    this.count = value
+  }
+
+  /** How often it can be acquired before somebody waits. */
+  get counter(): number {
+    return this.count
+  }
+
+  /** Would `acquire` wait? */
+  locked(): boolean {
+    return this.count <= 0
+  }
+
+  override ready(): boolean {
+    return this.count > 0
+  }
+
+  /** Counts up, and wakes who waits; returns the counter. Mirrors `Semaphore.release`. */
+  release(): number {
+    this.count++
+    this.checkAndNotify()
+    return this.count
+  }
+
+  /**
+   * Counts down, waiting if need be; gives back `false` if it does not wait or time is over. Mirrors
+   * `Semaphore.acquire`.
+   */
+  acquire(options?: AcquireOptions | boolean): Operation<boolean> {
+    return new Acquire(this, optionsOf(options))
+  }
+
+  /** Waits until it could be acquired, without doing so; gives back the counter. Mirrors `Semaphore.wait`. */
+  wait(timeout?: Limit): Operation<number> {
+    return new Steps(() => this.waiting(timeout))
+  }
+
+  /** Runs a block that holds it. Mirrors `with semaphore:`. */
+  readonly within: Within = (block: Block<any, any>): any => call(runningWithin, this, block)
+
+  /** @internal acquires if that can be done at once */
+  tryAcquire(): boolean {
+    if (this.count <= 0) return false
+    this.count--
+    return true
+  }
+
+  /** @internal */
+  *acquiring(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
+    if (!(yield* this.waitCore(timeout, this))) return false
+    this.count--
+    return true
+  }
+
+  private *waiting(timeout: Limit): Generator<Effect.Effect<any>, number, any> {
+    if (this.count <= 0) yield* this.waitCore(timeout, this)
+    return this.count
+  }
+
+  override toString(): string {
+    return `<${this.constructor.name} counter=${this.count} _links[${this.linkcount()}]>`
+  }
+}
+
+class Acquire extends HubOperation<boolean> {
+  readonly semaphore: Semaphore
+  readonly options: AcquireOptions | undefined
+  constructor(semaphore: Semaphore, options: AcquireOptions | undefined) {
+    super()
+    this.semaphore = semaphore
+    this.options = options
+  }
+  perform(current: Microthread): Microthread {
+    const { options, semaphore } = this
+    if (semaphore.tryAcquire()) return current.give(true)
+    if (options?.blocking === false) return current.give(false)
+    return new Steps(() => semaphore.acquiring(options?.timeout)).perform(current)
+  }
+}
+
+/**
+ * A semaphore that must not be released more often than it was acquired: that throws `ValueError`. Mirrors
+ * `gevent.lock.BoundedSemaphore`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class BoundedSemaphore extends Semaphore {
+  private readonly initial: number
+
+  constructor(value = 1) {
+    super(value)
+    this.initial = value
+  }
+
+  override release(): number {
+    if (this.counter >= this.initial) throw new ValueError("Semaphore released too many times")
+    return super.release()
+  }
+}
+
+/**
+ * A semaphore that never makes anybody wait. Mirrors `gevent.lock.DummySemaphore`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class DummySemaphore {
+  locked(): boolean {
+    return false
+  }
+  ready(): boolean {
+    return true
+  }
+  release(): void {}
+  rawlink(_callback: unknown): void {}
+  unlink(_callback: unknown): void {}
+  wait(_timeout?: Limit): Operation<number> {
+    return new Given(1)
+  }
+  acquire(_options?: AcquireOptions | boolean): Operation<boolean> {
+    return new Given(true)
+  }
+  /** @internal */
+  tryAcquire(): boolean {
+    return true
+  }
+  readonly within: Within = (block: Block<any, any>): any => call(block)
+}
+
+/** An operation that has its value at once. */
+class Given<A> extends Operation<A> {
+  readonly given: A
+  constructor(given: A) {
+    super()
+    this.given = given
+  }
+  perform(current: Microthread): Microthread {
+    return current.give(this.given)
+  }
+}
+
+/**
+ * A lock that its owner, the greenlet that holds it, may acquire again. Mirrors `gevent.lock.RLock`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class RLock {
+  private readonly block = new Semaphore(1)
+  private owner: Microthread | undefined = undefined
+  private count = 0
+
+  /** Is it held by anybody? */
+  locked(): boolean {
+    return this.block.locked()
+  }
+
+  /**
+   * Acquires it, waiting if another greenlet holds it; gives back `false` as `Semaphore.acquire` does, and upstream's 1
+   * where the current greenlet holds it already.
+   */
+  acquire(options?: AcquireOptions | boolean): Operation<boolean | 1> {
+    return new Steps(() => this.acquiring(optionsOf(options)))
+  }
+
+  private *acquiring(options: AcquireOptions | undefined): Generator<Effect.Effect<any>, boolean | 1, any> {
+    const me = getcurrent()
+    if (this.owner === me) {
+      this.count++
+      return 1
+    }
+    if (!(yield* this.block.acquire(options))) return false
+    this.owner = me
+    this.count = 1
+    return true
+  }
+
+  /**
+   * Gives it back; it is free when it was released as often as acquired. Throws `RuntimeError` if the current greenlet
+   * does not hold it.
+   */
+  release(): void {
+    const me = getcurrent()
+    if (this.owner !== me) {
+      throw new RuntimeError(
+        `cannot release un-acquired lock. Owner: ${this.owner ? describe(this.owner) : "none"} Current: ${describe(me)}`
+      )
+    }
+    if (--this.count > 0) return
+    this.owner = undefined
+    this.block.release()
+  }
+
+  /** Runs a block that holds it. Mirrors `with lock:`. */
+  readonly within: Within = (block: Block<any, any>): any => call(runningWithin, this, block)
+
+  toString(): string {
+    return `<RLock count=${this.count}${this.owner === undefined ? "" : ` owner=${describe(this.owner)}`}>`
+  }
+}

@@ -1,0 +1,696 @@
+/**
+ * Queues. Carries `gevent.queue`: who waits is served by the hub, in turn. Where it differs: the error at a getter's or
+ * putter's timeout is made when time is over; and what would switch to somebody in the hub, which upstream allows for a
+ * `put` or `get` there, finds the queue full or empty instead.
+ */
+import type { Effect } from "effect"
+import { type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
+import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
+import type { Callback } from "../core/loop.ts"
+import { Deadline, type Limit } from "../core/timeout.ts"
+import { WaitQueue } from "../core/wait-queue.ts"
+import { Waiter } from "../core/waiter.ts"
+import { Event } from "./event.ts"
+
+/**
+ * There is nothing to get. Mirrors `queue.Empty`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Empty extends Error {
+  override readonly name: string = "Empty"
+}
+
+/**
+ * There is no room to put. Mirrors `queue.Full`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Full extends Error {
+  override readonly name: string = "Full"
+}
+
+/**
+ * The queue was shut down. Mirrors `queue.ShutDown`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ShutDown extends Error {
+  override readonly name: string = "ShutDown"
+}
+
+/** How to put or get. */
+export interface QueueOptions {
+  /** Wait for it? `false` throws `Full` or `Empty` instead. */
+  readonly block?: boolean
+  /** How long to wait for it, in seconds. */
+  readonly timeout?: Limit
+}
+
+/**
+ * Ends an iteration over a queue, put into it. Mirrors `StopIteration`, put into a gevent queue.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const StopIteration: unique symbol = Symbol.for("effect-stackless/compat/gevent/StopIteration")
+
+/** What can be put: an item, or the end of the iteration, which `get` gives back as it is. */
+type Item<T> = T | typeof StopIteration
+
+/** A putter that waits. */
+interface Putter<T> {
+  readonly waiter: Waiter
+  readonly item: T
+}
+
+/** What all queues have in common. */
+abstract class AbstractQueue<in out T> {
+  protected readonly getters = new WaitQueue<Waiter<any>>()
+  protected readonly putters = new WaitQueue<Putter<T>>()
+  /** The hub that serves those who wait. */
+  readonly hub: Hub = gethub()
+  private unlock_: Callback | undefined = undefined
+
+  abstract get(options?: QueueOptions): Operation<T>
+
+  /** Waits for the next item: `{ done, value }`. It is done when `StopIteration` was put. Mirrors `next(queue)`. */
+  next(): Operation<IteratorResult<T, undefined>> {
+    return new Steps<IteratorResult<T, undefined>>(() => this.stepping())
+  }
+
+  /** Calls `body` with each item, in turn, until `StopIteration` comes. Mirrors `for item in queue`. */
+  each<Made>(body: (item: T) => Made): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
+    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
+  }
+
+  private *stepping(): Generator<Effect.Effect<any, any>, IteratorResult<T, undefined>, any> {
+    const item = yield* this.get()
+    return item === (StopIteration as unknown) ? { done: true, value: undefined } : { done: false, value: item }
+  }
+
+  private *looping(body: (item: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
+    for (;;) {
+      const { done, value } = yield* this.stepping()
+      if (done) return
+      yield* eachTime(body, value)
+    }
+  }
+
+  protected abstract unlock(): Generator<Effect.Effect<any, any>, void, any>
+
+  /** Has the hub serve those who wait. */
+  protected scheduleUnlock(): void {
+    if (this.unlock_ !== undefined) return
+    this.unlock_ = this.hub.runCallback(() => this.unlocking())
+  }
+
+  private *unlocking(): Generator<Effect.Effect<any, any>, void, any> {
+    try {
+      yield* this.unlock()
+    } finally {
+      this.unlock_ = undefined
+    }
+  }
+}
+
+/** In the hub: lets a waiter go on. */
+function* telling<A>(waiter: Waiter<A>, value: A): Generator<Effect.Effect<any, any>, void, any> {
+  const told = waiter.switch(value)
+  if (told !== undefined) yield* told
+}
+
+/**
+ * A queue: first in, first out. Mirrors `gevent.queue.Queue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Queue<in out T = any> extends AbstractQueue<T> {
+  private limit: number
+  /** @internal */
+  protected readonly store: Store<T>
+  private closed = false
+
+  /**
+   * @param maxsize how many items have room; any number, if it is left out
+   * @param items what is in it from the beginning
+   */
+  constructor(maxsize?: number | null, items: Iterable<T> = []) {
+    super()
+    this.limit = maxsize != null && maxsize > 0 ? maxsize : -1
+    this.store = this.createStore(items)
+  }
+
+  protected createStore(items: Iterable<T>): Store<T> {
+    return new Fifo(items)
+  }
+
+  /** How many items have room; `undefined` for any number. */
+  get maxsize(): number | undefined {
+    return this.limit > 0 ? this.limit : undefined
+  }
+
+  set maxsize(maxsize: number | undefined) {
+    this.limit = maxsize != null && maxsize > 0 ? maxsize : -1
+  }
+
+  /** How many items there are. */
+  qsize(): number {
+    return this.store.size
+  }
+
+  empty(): boolean {
+    return this.store.size === 0
+  }
+
+  full(): boolean {
+    return this.limit > 0 && this.store.size >= this.limit
+  }
+
+  /**
+   * Puts an item, waiting for room. Dies with `Full` if it does not wait or time is over; with `ShutDown` after
+   * `shutdown`. Mirrors `Queue.put`.
+   */
+  put(item: Item<T>, options?: QueueOptions): Operation<void> {
+    return new Put(this, item as T, options)
+  }
+
+  /** Puts an item, or throws `Full`. Mirrors `Queue.put_nowait`. */
+  putNowait(item: Item<T>): void {
+    if (!this.tryPut(item as T)) throw new Full("the queue is full")
+  }
+
+  /**
+   * Gets an item, waiting for one. Dies with `Empty` if it does not wait or time is over; with `ShutDown` after
+   * `shutdown`, once there are no more. Mirrors `Queue.get`.
+   */
+  get(options?: QueueOptions): Operation<T> {
+    return new Get(this, options, false)
+  }
+
+  /** Gets an item, or throws `Empty`. Mirrors `Queue.get_nowait`. */
+  getNowait(): T {
+    if (this.store.size > 0) return this.takeNow(false)
+    throw this.closed ? new ShutDown("the queue was shut down") : new Empty("the queue is empty")
+  }
+
+  /** As `get`, but leaves the item where it is. Mirrors `Queue.peek`. */
+  peek(options?: QueueOptions): Operation<T> {
+    return new Get(this, options, true)
+  }
+
+  /** As `getNowait`, but leaves the item where it is. Mirrors `Queue.peek_nowait`. */
+  peekNowait(): T {
+    if (this.store.size > 0) return this.takeNow(true)
+    throw this.closed ? new ShutDown("the queue was shut down") : new Empty("the queue is empty")
+  }
+
+  /** A queue with the same items and the same room. Mirrors `Queue.copy`. */
+  copy(): this {
+    return new (this.constructor as new(maxsize: number | undefined, items: Iterable<T>) => this)(
+      this.maxsize,
+      this.store
+    )
+  }
+
+  /**
+   * Lets nothing be put any more: that throws `ShutDown`, as does getting when there is nothing left, also for those who
+   * wait. `immediate` drops what is left. Mirrors `Queue.shutdown`.
+   */
+  shutdown(immediate = false): void {
+    this.closed = true
+    if (immediate) {
+      while (this.store.size > 0) {
+        this.store.take()
+        this.dropped()
+      }
+    }
+    this.hub.runCallback(() => this.refusing())
+  }
+
+  /** Was it shut down? Mirrors `Queue.is_shutdown`. */
+  get isShutdown(): boolean {
+    return this.closed
+  }
+
+  /** An item was dropped by `shutdown`. */
+  protected dropped(): void {}
+
+  /** An item is put into the store. */
+  protected add(item: T): void {
+    this.store.add(item)
+  }
+
+  /** @internal */
+  tryPut(item: T): boolean {
+    if (this.closed) throw new ShutDown("the queue was shut down")
+    if (this.limit !== -1 && this.store.size >= this.limit) return false
+    this.add(item)
+    if (this.getters.size > 0) this.scheduleUnlock()
+    return true
+  }
+
+  /** @internal */
+  takeNow(peek: boolean): T {
+    if (peek) return this.store.peek()
+    if (this.putters.size > 0) this.scheduleUnlock()
+    return this.store.take()
+  }
+
+  /** @internal */
+  *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+    const waiter = new Waiter<unknown>(this.hub, this)
+    const place = this.putters.push({ waiter, item })
+    const deadline = new Deadline(options?.timeout, () => new Full("the queue is full"))
+    try {
+      if (this.getters.size > 0) this.scheduleUnlock()
+      requireOwn(this, this, yield* waiter.wait())
+    } finally {
+      deadline.cancel()
+      this.putters.remove(place)
+    }
+  }
+
+  /** @internal */
+  *getting(options: QueueOptions | undefined, peek: boolean): Generator<Effect.Effect<any>, T, any> {
+    if (this.closed) throw new ShutDown("the queue was shut down")
+    const waiter = new Waiter<unknown>(this.hub, this)
+    const deadline = new Deadline(options?.timeout, () => new Empty("the queue is empty"))
+    const place = this.getters.push(waiter)
+    try {
+      if (this.putters.size > 0) this.scheduleUnlock()
+      requireOwn(this, this, yield* waiter.wait())
+      return peek ? this.store.peek() : this.store.take()
+    } finally {
+      deadline.cancel()
+      this.getters.remove(place)
+    }
+  }
+
+  protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
+    for (;;) {
+      let repeat = false
+      if (this.putters.size > 0 && !this.full()) {
+        repeat = true
+        const { item, waiter } = this.putters.shift()!.value
+        let failed: { readonly error: unknown } | undefined
+        try {
+          this.add(item)
+        } catch (error) {
+          failed = { error }
+        }
+        if (failed === undefined) yield* telling(waiter, this)
+        else {
+          const told = waiter.throw(failed.error)
+          if (told !== undefined) yield* told
+        }
+      }
+      if (this.getters.size > 0 && this.store.size > 0) {
+        repeat = true
+        yield* telling(this.getters.shift()!.value, this)
+      }
+      if (!repeat) return
+    }
+  }
+
+  private *refusing(): Generator<Effect.Effect<any, any>, void, any> {
+    for (let place = this.putters.shift(); place !== undefined; place = this.putters.shift()) {
+      const told = place.value.waiter.throw(new ShutDown("the queue was shut down"))
+      if (told !== undefined) yield* told
+    }
+    yield* this.unlock()
+    for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) {
+      const told = place.value.throw(new ShutDown("the queue was shut down"))
+      if (told !== undefined) yield* told
+    }
+  }
+
+  override toString(): string {
+    const parts = [
+      this.maxsize === undefined ? "" : ` maxsize=${this.maxsize}`,
+      this.getters.size === 0 ? "" : ` getters[${this.getters.size}]`,
+      this.putters.size === 0 ? "" : ` putters[${this.putters.size}]`
+    ]
+    return `<${this.constructor.name} qsize=${this.store.size}${parts.join("")}>`
+  }
+}
+
+class Put<T> extends HubOperation<void> {
+  readonly queue: Queue<T>
+  readonly item: T
+  readonly options: QueueOptions | undefined
+  constructor(queue: Queue<T>, item: T, options: QueueOptions | undefined) {
+    super()
+    this.queue = queue
+    this.item = item
+    this.options = options
+  }
+  perform(current: Microthread): Microthread {
+    const { item, options, queue } = this
+    if (queue.tryPut(item)) return current.give(undefined)
+    if (options?.block === false) throw new Full("the queue is full")
+    return new Steps(() => queue.putting(item, options)).perform(current)
+  }
+}
+
+class Get<T> extends HubOperation<T> {
+  readonly queue: Queue<T>
+  readonly options: QueueOptions | undefined
+  readonly peek: boolean
+  constructor(queue: Queue<T>, options: QueueOptions | undefined, peek: boolean) {
+    super()
+    this.queue = queue
+    this.options = options
+    this.peek = peek
+  }
+  perform(current: Microthread): Microthread {
+    const { options, peek, queue } = this
+    if (queue.qsize() > 0) return current.give(queue.takeNow(peek))
+    if (options?.block === false) return current.give(peek ? queue.peekNowait() : queue.getNowait())
+    return new Steps(() => queue.getting(options, peek)).perform(current)
+  }
+}
+
+// ---- what queues keep their items in --------------------------------------------------------------------------------
+
+/** Where the items of a queue are. */
+export interface Store<T> extends Iterable<T> {
+  readonly size: number
+  add(item: T): void
+  take(): T
+  peek(): T
+}
+
+/** First in, first out. The front of the array is cut off when half of it is used up, so that taking is O(1). */
+class Fifo<T> implements Store<T> {
+  private items: Array<T>
+  private head = 0
+  constructor(items: Iterable<T>) {
+    this.items = [...items]
+  }
+  get size(): number {
+    return this.items.length - this.head
+  }
+  add(item: T): void {
+    this.items.push(item)
+  }
+  take(): T {
+    const item = this.items[this.head]!
+    this.items[this.head++] = undefined as T
+    if (this.head * 2 > this.items.length && this.head > 32) {
+      this.items = this.items.slice(this.head)
+      this.head = 0
+    } else if (this.head === this.items.length) {
+      this.items.length = this.head = 0
+    }
+    return item
+  }
+  peek(): T {
+    return this.items[this.head]!
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.items.slice(this.head)[Symbol.iterator]()
+  }
+}
+
+/** Last in, first out. */
+class Lifo<T> implements Store<T> {
+  private readonly items: Array<T>
+  constructor(items: Iterable<T>) {
+    this.items = [...items]
+  }
+  get size(): number {
+    return this.items.length
+  }
+  add(item: T): void {
+    this.items.push(item)
+  }
+  take(): T {
+    return this.items.pop()!
+  }
+  peek(): T {
+    return this.items.at(-1)!
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.items[Symbol.iterator]()
+  }
+}
+
+/** The least first: a binary heap. Of equal items, any may come first, as upstream's `heapq` has it. */
+class Heap<T> implements Store<T> {
+  private readonly items: Array<T> = []
+  private readonly isLess: (a: T, b: T) => boolean
+  constructor(items: Iterable<T>, isLess: (a: T, b: T) => boolean) {
+    this.isLess = isLess
+    for (const item of items) this.add(item)
+  }
+  get size(): number {
+    return this.items.length
+  }
+  add(item: T): void {
+    const { items } = this
+    let index = items.length
+    while (index > 0) {
+      const above = (index - 1) >> 1
+      if (!this.isLess(item, items[above]!)) break
+      items[index] = items[above]!
+      index = above
+    }
+    items[index] = item
+  }
+  take(): T {
+    const { items } = this
+    const least = items[0]!
+    const last = items.pop()!
+    if (items.length === 0) return least
+    let index = 0
+    for (;;) {
+      let below = 2 * index + 1
+      if (below >= items.length) break
+      if (below + 1 < items.length && this.isLess(items[below + 1]!, items[below]!)) below++
+      if (!this.isLess(items[below]!, last)) break
+      items[index] = items[below]!
+      index = below
+    }
+    items[index] = last
+    return least
+  }
+  peek(): T {
+    return this.items[0]!
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.items[Symbol.iterator]()
+  }
+}
+
+// ---- other queues ---------------------------------------------------------------------------------------------------
+
+/**
+ * A queue: last in, first out. Mirrors `gevent.queue.LifoQueue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class LifoQueue<in out T = any> extends Queue<T> {
+  protected override createStore(items: Iterable<T>): Store<T> {
+    return new Lifo(items)
+  }
+}
+
+/** Is `a` less than `b`? Arrays are compared as Python compares tuples, everything else with `<`. */
+const isLess = (a: unknown, b: unknown): boolean => {
+  if (!Array.isArray(a) || !Array.isArray(b)) return (a as number) < (b as number)
+  for (let index = 0; index < a.length && index < b.length; index++) {
+    if (isLess(a[index], b[index])) return true
+    if (isLess(b[index], a[index])) return false
+  }
+  return a.length < b.length
+}
+
+/**
+ * A queue that gives the least item first. Items are compared with `<`, arrays item by item, so `[priority, item]` works
+ * as Python's tuples do. Mirrors `gevent.queue.PriorityQueue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class PriorityQueue<in out T = any> extends Queue<T> {
+  protected override createStore(items: Iterable<T>): Store<T> {
+    return new Heap(items, isLess)
+  }
+}
+
+/**
+ * A queue whose items are tasks: `join` waits until `taskDone` was called for every item that was put. Mirrors
+ * `gevent.queue.JoinableQueue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class JoinableQueue<in out T = any> extends Queue<T> {
+  private readonly done: Event = new Event(this)
+  /** How many items were put for which `taskDone` was not called yet. */
+  unfinishedTasks: number
+
+  constructor(maxsize?: number | null, items: Iterable<T> = [], unfinishedTasks?: number) {
+    super(maxsize, items)
+    this.unfinishedTasks = unfinishedTasks || this.qsize()
+    if (this.unfinishedTasks === 0) this.done.set()
+  }
+
+  protected override add(item: T): void {
+    super.add(item)
+    this.unfinishedTasks++
+    this.done.clear()
+  }
+
+  protected override dropped(): void {
+    if (this.unfinishedTasks > 0) this.taskDone()
+  }
+
+  override copy(): this {
+    const copy = super.copy()
+    copy.unfinishedTasks = this.unfinishedTasks
+    if (copy.unfinishedTasks === 0) copy.done.set()
+    else copy.done.clear()
+    return copy
+  }
+
+  /** An item that was got is dealt with. Throws `ValueError` if there were not that many. Mirrors `task_done`. */
+  taskDone(): void {
+    if (this.unfinishedTasks <= 0) throw new ValueError("taskDone() called too many times")
+    if (--this.unfinishedTasks === 0) this.done.set()
+  }
+
+  /** Waits until all items are dealt with, for `timeout` seconds at the most; gives back whether they are. */
+  join(timeout?: Limit): Operation<boolean> {
+    return this.done.wait(timeout)
+  }
+}
+
+/**
+ * A queue without bounds, without tasks, and without `peek` or `maxsize`. Mirrors `gevent.queue.SimpleQueue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class SimpleQueue<in out T = any> {
+  private readonly queue = new Queue<T>()
+
+  qsize(): number {
+    return this.queue.qsize()
+  }
+  empty(): boolean {
+    return this.queue.empty()
+  }
+  /** Puts an item; it never waits. */
+  put(item: T, options?: QueueOptions): Operation<void> {
+    return this.queue.put(item, options)
+  }
+  putNowait(item: T): void {
+    this.queue.putNowait(item)
+  }
+  get(options?: QueueOptions): Operation<T> {
+    return this.queue.get(options)
+  }
+  getNowait(): T {
+    return this.queue.getNowait()
+  }
+}
+
+/**
+ * A queue without room: who puts waits for who gets. Mirrors `gevent.queue.Channel`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Channel<in out T = any> extends AbstractQueue<T> {
+  constructor(maxsize = 1) {
+    super()
+    if (maxsize !== 1) throw new ValueError("Channels have a maxsize of 1")
+  }
+
+  /** How many wait to put, less how many wait to get. */
+  get balance(): number {
+    return this.putters.size - this.getters.size
+  }
+
+  qsize(): number {
+    return 0
+  }
+
+  empty(): boolean {
+    return true
+  }
+
+  full(): boolean {
+    return true
+  }
+
+  /** Puts an item, waiting until somebody gets it. Dies with `Full` as `Queue.put` does. */
+  put(item: Item<T>, options?: QueueOptions): Operation<void> {
+    return new Steps(() => this.putting(item as T, options))
+  }
+
+  /** Puts an item if somebody waits for one, else dies with `Full`. */
+  putNowait(item: Item<T>): Operation<void> {
+    return this.put(item, { block: false })
+  }
+
+  /** Gets an item, waiting until somebody puts one. Dies with `Empty` as `Queue.get` does. */
+  get(options?: QueueOptions): Operation<T> {
+    return new Steps(() => this.getting(options))
+  }
+
+  /** Gets an item if somebody waits to put one, else dies with `Empty`. */
+  getNowait(): Operation<T> {
+    return this.get({ block: false })
+  }
+
+  private *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+    const waiter = new Waiter<unknown>(this.hub, this)
+    const place = this.putters.push({ waiter, item })
+    const deadline = new Deadline(secondsOf(options), () => new Full("nobody gets it"))
+    try {
+      if (this.getters.size > 0) this.scheduleUnlock()
+      requireOwn(this, this, yield* waiter.wait())
+    } finally {
+      deadline.cancel()
+      this.putters.remove(place)
+    }
+  }
+
+  private *getting(options: QueueOptions | undefined): Generator<Effect.Effect<any>, T, any> {
+    const waiter = new Waiter<T>(this.hub, this)
+    const deadline = new Deadline(secondsOf(options), () => new Empty("nobody puts anything"))
+    const place = this.getters.push(waiter)
+    try {
+      if (this.putters.size > 0) this.scheduleUnlock()
+      return yield* waiter.wait()
+    } finally {
+      deadline.cancel()
+      this.getters.remove(place)
+    }
+  }
+
+  protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
+    while (this.putters.size > 0 && this.getters.size > 0) {
+      const getter = this.getters.shift()!.value
+      const { item, waiter } = this.putters.shift()!.value
+      yield* telling(getter, item)
+      yield* telling(waiter, this)
+    }
+  }
+
+  override toString(): string {
+    return `<Channel getters[${this.getters.size}] putters[${this.putters.size}]>`
+  }
+}
+
+/** Not to wait is to wait for no time, which gives the other side a turn. */
+const secondsOf = (options: QueueOptions | undefined): Limit => options?.block === false ? 0 : options?.timeout

@@ -1,0 +1,71 @@
+/** A foreign Effect as a frame: it runs on the greenlet's fiber, and what it performs there it yields to the loop. */
+import type { Effect } from "effect"
+import type { Frame } from "../kernel/frame.ts"
+import type { Microthread } from "../kernel/microthread.ts"
+import { Operation, switchedOfAll } from "../kernel/operation.ts"
+import { WAITING } from "../kernel/state.ts"
+import { GreenletFiber, type Outcome } from "./fiber.ts"
+
+/** The Effect suspended the fiber: what happens now is the greenlet's kind to say. */
+class Wait extends Operation<unknown> {
+  perform(current: Microthread): Microthread {
+    current._state = WAITING
+    return current.thread.ending ? current : current.waits()
+  }
+}
+
+/** The fiber lets the event loop have a turn: the thread stops until it is back. */
+class Pause extends Operation<unknown> {
+  perform(current: Microthread): Microthread {
+    current._state = WAITING
+    return current
+  }
+}
+
+const wait = new Wait()
+const pause = new Pause()
+
+export class EffectFrame implements Frame {
+  private readonly side: GreenletFiber
+  private effect: Effect.Effect<unknown, unknown, any> | undefined
+
+  constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
+    this.side = (greenlet._fiber ??= new GreenletFiber(greenlet)).free
+    this.effect = effect
+  }
+
+  next(value: unknown): IteratorResult<unknown, unknown> {
+    const { effect, side } = this
+    if (effect === undefined) return this.result(side.continue(side.exitWith(value)))
+    this.effect = undefined
+    return this.result(side.begin(effect))
+  }
+
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    if (this.effect !== undefined) throw error
+    return this.result(this.side.throw(error))
+  }
+
+  private result(outcome: Outcome): IteratorResult<unknown, unknown> {
+    const { side } = this
+    switch (outcome) {
+      case "performed":
+        side.leave()
+        return switchedOfAll
+      case "waiting":
+        return wait
+      case "pausing":
+        return pause
+      case "preempted": {
+        const { greenlet } = side
+        greenlet.thread.handOver(greenlet, greenlet.preempted())
+        return switchedOfAll
+      }
+      case "ended":
+        return { done: true, value: side.takeExit() }
+    }
+  }
+}
+
+/** @internal */
+export const isEffectFrame = (frame: Frame): boolean => frame instanceof EffectFrame

@@ -1,0 +1,215 @@
+/**
+ * Development mode: finds operations that were made and never performed, as a forgotten `yield*` does, and notes where
+ * in the source each greenlet is suspended, for `grFrame`.
+ *
+ * Nothing of it is paid for while it is off. It works by giving the class `Operation` another base while it is on, whose
+ * constructor hears of every operation that is made, and by putting its own methods before the thread's.
+ *
+ * An operation counts as forgotten if a body made it, neither performed nor piped it, and then performed another one or
+ * returned. One that is kept on purpose, to be performed later, is therefore to be made later. Effect's diagnostics for
+ * TypeScript (`floatingEffect`) find most of these without running anything; this finds also what types do not show.
+ */
+import { Utils } from "effect"
+import { EffectFrame } from "../effect/effect-frame.ts"
+import { GreenletError } from "./errors.ts"
+import type { Frame } from "./frame.ts"
+import { sites } from "./greenlet-frame.ts"
+import { Microthread, Start } from "./microthread.ts"
+import { iteratorOfAll as iterator, Operation, switchedOfAll } from "./operation.ts"
+import { UNSTARTED } from "./state.ts"
+import { currentThread, runningThread, type Thread } from "./thread.ts"
+
+/**
+ * What is told of an operation that was forgotten: an error whose stack says where it was made, and the operation. What
+ * it throws is thrown in the body.
+ *
+ * @category development
+ * @since 0.1.0
+ */
+export type ReportForgotten = (error: GreenletError, operation: Operation<any, any, any>) => void
+
+interface Made {
+  readonly operation: Operation<any, any, any>
+  readonly error: GreenletError
+}
+
+/** The methods of a thread that begin or end a body's turn. */
+interface Turns {
+  resume(g: Microthread): IteratorResult<unknown, unknown> | undefined
+  returned(g: Microthread, value: unknown): Microthread
+  threw(g: Microthread, error: unknown): Microthread
+}
+
+let leave: (() => void) | undefined
+
+/**
+ * Switches development mode on for all threads, and returns a function that switches it off again.
+ *
+ * @param report told of each forgotten operation; left out, its error is thrown in the body
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { developmentMode, getcurrent, greenlet } from "effect-stackless/greenlet"
+ *
+ * const off = developmentMode((error) => console.log(error.message.split(":")[0]))
+ * const g = greenlet(function*() {
+ *   void getcurrent().parent!.switch("forgotten")
+ * })
+ * await Effect.runPromise(g.switch())
+ * // => an operation was made but not performed
+ * off()
+ * ```
+ *
+ * @category development
+ * @since 0.1.0
+ */
+export const developmentMode = (report: ReportForgotten = raise): () => void => {
+  leave?.()
+  const off = enter(report)
+  return leave = () => {
+    off()
+    if (leave !== undefined) leave = undefined
+  }
+}
+
+const raise: ReportForgotten = (error) => {
+  throw error
+}
+
+const enter = (report: ReportForgotten): () => void => {
+  /** Whose frames run. While the kernel performs an operation it is nobody, so that what that makes does not count. */
+  let turn: Microthread | undefined
+  const made = new WeakMap<Microthread, Array<Made>>()
+
+  const begin = (): void => {
+    turn = runningThread()?.current
+  }
+  /** `g` performs another operation, or returns. */
+  const check = (g: Microthread, except?: unknown): void => {
+    const list = made.get(g)
+    if (list === undefined) return
+    made.delete(g)
+    for (const { error, operation } of list) if (operation !== except) report(error, operation)
+  }
+  const used = (g: Microthread, operation: unknown): void => {
+    const list = made.get(g)
+    if (list === undefined) return
+    const left = list.filter((m) => m.operation !== operation)
+    if (left.length === 0) made.delete(g)
+    else made.set(g, left)
+  }
+
+  // ---- operations -------------------------------------------------------------------------------------------------
+
+  const Base = Object.getPrototypeOf(Operation) as new() => Operation<any, any, any>
+  /** Instead of `Base`. */
+  const Watched = function(this: Operation<any, any, any>): void {
+    const maker = turn
+    const error = new GreenletError(
+      "an operation was made but not performed: yield* is missing in front of it, at the place that the stack shows"
+    )
+    error.stack = `${error.name}: ${error.message}\n${outsideLines(error).map((line) => `    ${line}`).join("\n")}`
+    if (maker !== undefined) {
+      const list = made.get(maker)
+      if (list === undefined) made.set(maker, [{ operation: this, error }])
+      else list.push({ operation: this, error })
+    }
+    define(this, "perform", (perform) =>
+      function(this: Operation<any, any, any>, current: Microthread) {
+        turn = undefined
+        if (maker !== undefined) used(maker, this)
+        check(current, this)
+        const frame = current._code as Frame | undefined
+        if (frame !== undefined) {
+          sites.set(frame, { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
+        }
+        return perform.call(this, current)
+      })
+    for (const key of ["performOutside", "pipe"] as const) {
+      define(this, key, (method) =>
+        function(this: Operation<any, any, any>, ...args: Array<any>) {
+          if (maker !== undefined) used(maker, this)
+          return method.apply(this, args)
+        })
+    }
+  }
+  Watched.prototype = Base.prototype
+  Object.setPrototypeOf(Operation, Watched)
+
+  // ---- turns ------------------------------------------------------------------------------------------------------
+
+  const effects = Utils.SingleShotGen.prototype
+  const thread = Object.getPrototypeOf(currentThread()) as Turns
+  const undo = [
+    ...[iterator, effects as Pick<Frame, "next">].map((steps) =>
+      patch(steps, "next", (next) =>
+        function(this: unknown, value) {
+          const result = next.call(this as Frame, value)
+          if (result.done) begin()
+          // where it has handed over, it may have entered a frame, whose turn it is
+          else if (result !== switchedOfAll) turn = undefined
+          return result
+        })
+    ),
+    patch(iterator, "throw", (method) =>
+      function(this: unknown, error) {
+        begin()
+        return method.call(this as Frame, error)
+      }),
+    patch(Microthread.prototype, "_push", (push) =>
+      function(this: Microthread, frame) {
+        if (!(frame instanceof EffectFrame)) turn = this
+        push.call(this, frame)
+      }),
+    patch(thread, "resume", (resume) =>
+      function(this: Thread, g) {
+        turn = g._state === UNSTARTED || g._code instanceof Start ? g : undefined
+        return resume.call(this as unknown as Turns, g)
+      }),
+    patch(thread, "returned", (returned) =>
+      function(this: Thread, g, value) {
+        turn = undefined
+        // an operation may be given to an Effect first, and be performed after it, unless that was the body
+        if (!(g._code instanceof EffectFrame) || (g._stack?.length ?? 0) === 0) check(g)
+        return returned.call(this as unknown as Turns, g, value)
+      }),
+    patch(thread, "threw", (threw) =>
+      function(this: Thread, g, error) {
+        turn = undefined
+        made.delete(g)
+        return threw.call(this as unknown as Turns, g, error)
+      })
+  ]
+
+  return () => {
+    Object.setPrototypeOf(Operation, Base)
+    for (const restore of undo) restore()
+  }
+}
+
+type Method = (...args: Array<any>) => any
+
+const patch = <T, K extends keyof T>(target: T, key: K, wrap: (method: T[K]) => T[K]): () => void => {
+  const method = target[key]
+  target[key] = wrap(method)
+  return () => {
+    target[key] = method
+  }
+}
+
+/** Puts a method before the one of the object's class, invisibly. */
+const define = (object: any, key: string, wrap: (method: Method) => Method): void => {
+  Object.defineProperty(object, key, { configurable: true, writable: true, value: wrap(object[key]) })
+}
+
+const calleeOf = (operation: Operation<any, any, any>): string | undefined =>
+  "body" in operation && typeof operation.body === "function" ? operation.body.name || undefined : undefined
+
+/** The lines of a stack that are not this folder's. */
+const outsideLines = (error: Error): Array<string> => {
+  const here = new URL(".", import.meta.url).pathname
+  return (error.stack ?? "").split("\n").map((line) => line.trim()).filter((line) =>
+    line.startsWith("at ") && !line.includes(here) && !line.includes("/node_modules/effect/")
+  )
+}

@@ -1,0 +1,107 @@
+/**
+ * Where a greenlet is suspended, for people to read. Mirrors the frame objects of `greenlet.gr_frame`.
+ *
+ * JavaScript does not tell what a generator is suspended in, and writing it down at each switch would slow every switch
+ * down. So a frame knows what is to be had for nothing; where in the source it stands it knows only in development mode
+ * (development.ts), which does write it down.
+ */
+import { EffectFrame } from "../effect/effect-frame.ts"
+import type { Frame } from "./frame.ts"
+import type { Microthread } from "./microthread.ts"
+import type { Operation } from "./operation.ts"
+import { OUTSIDE, OUTSIDE_RAISING, WAITING } from "./state.ts"
+
+/** What a frame does: what it performed last, and where in the source. */
+export interface Site {
+  readonly operation: Operation<any, any, any>
+  /** The function that it called, if it did. */
+  readonly callee: string | undefined
+  /** Source positions, the innermost first. */
+  readonly lines: ReadonlyArray<string>
+}
+
+/** Written by development mode. */
+export const sites = new WeakMap<Frame, Site>()
+
+/**
+ * A frame of a suspended greenlet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class GreenletFrame {
+  /** The name of its function; `Effect` for a foreign Effect, `outside` for the program outside of a main greenlet. */
+  readonly name: string
+  /** Is its greenlet waiting for a foreign Effect? Otherwise it has switched away. */
+  readonly waiting: boolean
+  /** The frame that called it. Mirrors `f_back`. */
+  readonly back: GreenletFrame | undefined
+  /** The operation that it is suspended in; known in development mode. */
+  readonly operation: Operation<any, any, any> | undefined
+  /** Where in the source it is suspended, the innermost function first; known in development mode. */
+  readonly lines: ReadonlyArray<string>
+
+  private constructor(name: string, waiting: boolean, back: GreenletFrame | undefined, site: Site | undefined) {
+    this.name = name
+    this.waiting = waiting
+    this.back = back
+    this.operation = site?.operation
+    this.lines = site?.lines ?? []
+  }
+
+  /** @internal */
+  static of(greenlet: Microthread, body: string): GreenletFrame | undefined {
+    const waiting = greenlet._state === WAITING
+    const frames = framesOf(greenlet)
+    let back: GreenletFrame | undefined
+    let caller: Site | undefined
+    const { _state: state } = greenlet
+    if (state === OUTSIDE || state === OUTSIDE_RAISING) {
+      back = new GreenletFrame("outside", waiting, undefined, undefined)
+    }
+    for (const frame of frames) {
+      const site = sites.get(frame)
+      const name = frame instanceof EffectFrame
+        ? "Effect"
+        : caller?.callee ?? (back === undefined ? body : "call")
+      back = new GreenletFrame(name, waiting && frame === frames.at(-1), back, site)
+      caller = site
+    }
+    return back
+  }
+
+  /** The frames, one a line, the innermost first. */
+  toString(): string {
+    const printed: Array<string> = []
+    for (let frame: GreenletFrame | undefined = this; frame !== undefined; frame = frame.back) {
+      printed.push(`${frame.name}${frame.waiting ? ", waiting for an Effect" : ""}`)
+      for (const line of frame.lines) printed.push(`    ${line}`)
+    }
+    return printed.join("\n")
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
+
+/** The frames of a microthread, the outermost first. */
+const framesOf = (microthread: Microthread): Array<Frame> => {
+  const frames: Array<Frame> = [...microthread._stack ?? []]
+  if (microthread._code !== undefined) frames.push(microthread._code as Frame)
+  return frames.map((frame) => frame.inner ?? frame)
+}
+
+/** @internal for schedulers: the innermost frame of a microthread that is suspended, and how many there are of each kind */
+export const frameOf = (microthread: Microthread, body: string): GreenletFrame | undefined =>
+  GreenletFrame.of(microthread, body)
+
+/** @internal for schedulers: how many frames it has, and how many of them are Effects, the outermost not counted */
+export const depthOf = (microthread: Microthread): { readonly frames: number; readonly effects: number } => {
+  const frames = framesOf(microthread)
+  return {
+    frames: frames.length,
+    effects: frames.filter((frame, i) => i > 0 && frame instanceof EffectFrame).length
+  }
+}

@@ -1,0 +1,408 @@
+/**
+ * The microthread: what greenlets, tasklets and a scheduler author's own kind have in common. It has a stack of frames,
+ * a state, and an inbox; and it answers the four questions that the loop cannot: who runs when it ends, when it waits,
+ * when its wait is over, when it is interrupted.
+ *
+ * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
+ * `throw` and `run` mean different things to them.
+ */
+import { type Context, Effect } from "effect"
+import type { GreenletFiber } from "../effect/fiber.ts"
+import { GreenletError, GreenletExit } from "./errors.ts"
+import type { Frame } from "./frame.ts"
+import {
+  DEAD,
+  DOOMED,
+  FRESH,
+  OUTSIDE,
+  OUTSIDE_RAISING,
+  RAISING,
+  SOFT,
+  type State,
+  SUSPENDED,
+  suspendedOn,
+  UNSTARTED,
+  WAITING
+} from "./state.ts"
+import { currentThread, type Thread } from "./thread.ts"
+
+/**
+ * What a microthread runs: a generator function (soft: it switches without a fiber), a function that returns an Effect
+ * (hard: it runs on a fiber of its own), or a plain function that never switches.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
+  ...args: Args
+) => Generator<Effect.Effect<any, E, any>, A, any> | Effect.Effect<A, E, any> | A
+
+/**
+ * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
+ * with, and returns the one to run next. Names that begin with `_` are the library's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export abstract class Microthread {
+  /** The thread it belongs to. */
+  thread: Thread
+  /** @internal see state.ts */
+  _state: State = UNSTARTED
+  /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
+  _inbox: unknown = undefined
+  /** @internal its body before the start, its top frame after it */
+  _code: Body | Frame | undefined
+  /** @internal the frames below the top one */
+  _stack: Array<Frame> | undefined = undefined
+  /** @internal its fiber, once it is hard */
+  _fiber: GreenletFiber | undefined = undefined
+  /** @internal what its fiber inherits: the context of its creator, if there was one */
+  _context: Context.Context<never> | undefined
+
+  /**
+   * @param body what it runs
+   * @param thread where; the current thread if left out
+   *
+   * Throws `TypeError` if `body` is no function, `GreenletError` if the thread has ended.
+   */
+  constructor(body: Body | null | undefined, thread: Thread = currentThread()) {
+    if (body != null) requireFunction(body)
+    if (thread.ended) throw new GreenletError("the thread has ended: nothing can be started on it")
+    this.thread = thread
+    this._code = body ?? undefined
+    this._context = thread.creatorContext()
+  }
+
+  /** Has it ended? */
+  get dead(): boolean {
+    return this._state === DEAD
+  }
+
+  /** Has it started and not ended? Python writes `bool(g)`, which JavaScript cannot overload: every object is true. */
+  get active(): boolean {
+    const { _state: state } = this
+    return state !== UNSTARTED && state !== DOOMED && state !== DEAD
+  }
+
+  // ---- for schedulers: the inbox ----------------------------------------------------------------------------------
+
+  /** It will resume with `value`. One that has not started takes it as its only argument. Returns it. */
+  give(value: unknown): this {
+    switch (this._state) {
+      case SOFT:
+      case FRESH:
+      case SUSPENDED:
+      case OUTSIDE:
+      case WAITING:
+        this._inbox = value
+        break
+      case RAISING:
+        this._state = suspendedOn(this._code as Frame | undefined)
+        this._inbox = value
+        break
+      case OUTSIDE_RAISING:
+        this._state = OUTSIDE
+        this._inbox = value
+        break
+      case DOOMED:
+        this._state = UNSTARTED
+        this._inbox = only(value)
+        break
+      case UNSTARTED:
+        this._inbox = only(value)
+    }
+    return this
+  }
+
+  /**
+   * It will resume with `error`, thrown. One that has not started ends of it without running. One that waits for a
+   * foreign Effect has that Effect interrupted first. Returns it.
+   */
+  raise(error: unknown): this {
+    switch (this._state) {
+      case SOFT:
+      case FRESH:
+      case SUSPENDED:
+      case WAITING:
+        this._state = RAISING
+        break
+      case OUTSIDE:
+        this._state = OUTSIDE_RAISING
+        break
+      case UNSTARTED:
+        this._state = DOOMED
+        break
+      case DEAD:
+        return this
+    }
+    this._inbox = error
+    return this
+  }
+
+  /** Does its fiber wait for a foreign Effect? */
+  get waiting(): boolean {
+    return this._state === WAITING
+  }
+
+  /** Is it an error that it will resume with? */
+  get raising(): boolean {
+    return (raisingStates >> this._state & 1) !== 0
+  }
+
+  /** @internal is it an error that ends an Effect for which it waited? */
+  get _raisesInEffect(): boolean {
+    const effect = this._fiber?.top
+    return this._state === RAISING && effect?.busy === true && effect.resume === undefined && effect.proxy === undefined
+  }
+
+  /** Has it not been resumed yet? */
+  get unstarted(): boolean {
+    return this._state === UNSTARTED || this._state === DOOMED
+  }
+
+  /** @internal makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
+  _rebind(body: Body | undefined): void {
+    this._drop()
+    this._state = UNSTARTED
+    this._code = body
+  }
+
+  /**
+   * Hands its frames over to `heir`, as which they run from now on; it is left dead, and the heir's own frames are
+   * dropped. The value in the heir's inbox stays there: a later resume brings it.
+   */
+  bequeath(heir: Microthread): void {
+    const { _code: code, _fiber: fiber, _stack: stack } = this
+    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir._inbox : undefined
+    this._fiber = undefined
+    this._bury()
+    heir._drop()
+    heir._state = SUSPENDED
+    heir._replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
+    heir._stack = stack
+    heir._fiber = fiber
+    for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
+    heir.thread.started(heir)
+  }
+
+  // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
+
+  /** @internal its body */
+  _body(): Body {
+    return this._code as Body
+  }
+
+  /** @internal what `this` is in its body: nothing in a function, itself in a method of its class */
+  _self(_body: Body): unknown {
+    return undefined
+  }
+
+  /** Its body returned `value`, and it is dead: names the one to run next. */
+  abstract ends(value: unknown): Microthread
+
+  /** Its body threw `error`, and it is dead: names the one to run next. */
+  abstract dies(error: unknown): Microthread
+
+  /**
+   * Its fiber suspends on a foreign Effect: names the one to run next. Here itself, which stops the thread until the
+   * wait is over, as a blocking call does upstream.
+   */
+  waits(): Microthread {
+    return this
+  }
+
+  /**
+   * Its body waits for an Effect, such as a timeout or a race, while what that has called goes on: something may come from
+   * outside, whatever it waits for else. So it is from `true` to `false`.
+   */
+  expects(_something: boolean): void {}
+
+  /** Its wait is over, and it can be resumed. */
+  waited(): void {}
+
+  /** @internal the error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
+  _exit(message: string): Error {
+    return new GreenletExit(message)
+  }
+
+  /**
+   * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `_exit` when
+   * somebody next resumes it. Returns the error that it resumes with.
+   */
+  interrupted(): unknown {
+    const error = this._exit("the fiber of this greenlet was interrupted")
+    this.raise(error)
+    return error
+  }
+
+  /**
+   * Its body has put a call under a timeout or in a race, that was decided otherwise, and what was called is suspended: it
+   * resumes with an error, to end. Returns the error.
+   */
+  givesUp(): unknown {
+    return this.interrupted()
+  }
+
+  /**
+   * It is suspended in a switch that its body has put under a timeout or in a race, and that was decided: it need not be
+   * switched to any more to go on. Here it goes on when somebody next resumes it.
+   */
+  reclaims(): void {}
+
+  /**
+   * For schedulers: has its fiber been woken, and not gone on yet? What a race or a timeout in it has decided is not
+   * carried out before it does, so a child of it may be about to lose what it waits for.
+   */
+  get woken(): boolean {
+    return this._fiber?.top.woken === true
+  }
+
+  /** For schedulers: calls `f` as soon as its fiber has gone on. */
+  whenResumed(f: () => void): void {
+    this._fiber?.top.whenResumed(f)
+  }
+
+  /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */
+  preempted(): Microthread {
+    return this
+  }
+
+  /** Its thread ends, and it has not: the error to end it with. */
+  orphaned(): unknown {
+    return this._exit("the thread of this greenlet has ended")
+  }
+
+  /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
+  abandoned(): void {}
+
+  // ---- frames -----------------------------------------------------------------------------------------------------
+
+  /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
+  _starts(body: Body): void {
+    this._code = new Start(this, body)
+    this._state = SUSPENDED
+  }
+
+  /** @internal puts a frame on top, to be resumed next */
+  _push(frame: Frame): void {
+    if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)
+    this._code = frame
+    this._state = suspendedOn(frame)
+    this._inbox = undefined
+  }
+
+  /** @internal puts another frame in the place of the top one */
+  _replaceTop(frame: Frame | undefined): void {
+    this._code = frame
+    if (this._state === SUSPENDED || this._state >= SOFT) this._state = suspendedOn(frame)
+  }
+
+  /** @internal takes the top frame off; false if none is left */
+  _pop(): boolean {
+    const below = this._stack?.pop()
+    this._code = below
+    if (below === undefined) return false
+    this._state = suspendedOn(below)
+    return true
+  }
+
+  /** @internal the transition to DEAD */
+  _bury(): void {
+    this._drop()
+    this._state = DEAD
+  }
+
+  private _drop(): void {
+    this._code = undefined
+    this._inbox = undefined
+    this._stack = undefined
+    const { _fiber: fiber } = this
+    if (fiber !== undefined) {
+      this._fiber = undefined
+      fiber.release()
+    }
+    this.thread.buried(this)
+  }
+}
+
+const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
+
+/**
+ * @internal Stands for the body of a greenlet that is about to start. To a trace function that has started, and `run`,
+ * which may be a getter, is asked for once.
+ */
+export class Start implements Frame {
+  private readonly microthread: Microthread
+  private readonly body: Body
+  constructor(microthread: Microthread, body: Body) {
+    this.microthread = microthread
+    this.body = body
+  }
+  next(args: unknown): IteratorResult<unknown, unknown> {
+    return this.microthread.thread.start(this.microthread, this.body, args)
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    throw error
+  }
+}
+
+/** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
+class Inherited implements Frame {
+  private readonly frame: Frame
+  private readonly heir: Microthread
+  private readonly kept: unknown
+  constructor(frame: Frame, heir: Microthread, kept: unknown) {
+    this.frame = frame
+    this.heir = heir
+    this.kept = kept
+  }
+  next(value: unknown): IteratorResult<unknown, unknown> {
+    this.enter()
+    return this.frame.next(value)
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    this.enter()
+    return this.frame.throw(error)
+  }
+  private enter(): void {
+    this.heir._replaceTop(this.frame)
+    this.heir._inbox = this.kept
+  }
+}
+
+/**
+ * The arguments of a start as the inbox holds them: nothing for none, an array for several; one as it is, unless it could
+ * be taken for all of them. So what waits for its start with one argument takes a third less memory.
+ */
+const only = (value: unknown): unknown => value === undefined || Array.isArray(value) ? [value] : value
+
+/** @internal a generator object, or anything that walks like one; but no microthread, whatever methods it has */
+export const isFrame = (u: unknown): u is Frame =>
+  typeof u === "object" && u !== null &&
+  typeof (u as Partial<Frame>).next === "function" &&
+  typeof (u as Partial<Frame>).throw === "function" &&
+  !(Symbol.asyncIterator in u) &&
+  !(u instanceof Microthread)
+
+/** @internal calls a body with what the inbox holds at the start */
+export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {
+  const self = g._self(body)
+  return inbox === undefined ? body.call(self) : Array.isArray(inbox) ? body.apply(self, inbox) : body.call(self, inbox)
+}
+
+/** @internal */
+export const requireFunction = (u: unknown): void => {
+  if (typeof u === "function") return
+  throw new TypeError(`a body is a function: a generator function, or one that returns an Effect; got ${describe(u)}`)
+}
+
+/** @internal a value, named for an error message */
+export const describe = (u: unknown): string => {
+  if (u == null) return String(u)
+  if (Effect.isEffect(u)) return "an Effect"
+  if (typeof u === "function") return `a function ${u.name}`
+  if (typeof u !== "object") return `${typeof u} ${String(u)}`
+  if (isFrame(u)) return "a generator"
+  return "then" in u ? "a promise" : "an object"
+}

@@ -1,0 +1,53 @@
+/**
+ * A foreign party: whoever stands in the queue of a channel and is no tasklet. Most are fibers, which wait as long as
+ * they live and give their place up when they are interrupted; others stand for a value in the queue of a channel with a
+ * capacity, or for one of the channels of a selection. None of them runs the ring, or is part of a deadlock.
+ */
+import type { Effect } from "effect"
+import type { Microthread } from "../greenlet/index.ts"
+import type { Channel } from "./channel.ts"
+import type { Link, Tasklet } from "./tasklet.ts"
+
+export class OutsideWaiter {
+  _right: Link = undefined
+  _left: Link = undefined
+  _channel: Channel<any> | undefined = undefined
+  /** What a sender brings: a value, or an error if `raising`. */
+  readonly _inbox: unknown
+  readonly raising: boolean
+  /** Told what it waited for: continues the fiber. */
+  readonly resume: (effect: Effect.Effect<any>) => void
+
+  /** Taken out of its queue for now, see `withhold` in channel.ts. */
+  withheld = false
+  /** The tasklet, or main, whose fiber has started this one and waits for it, as in a timeout. */
+  readonly owner: Microthread | undefined
+
+  constructor(
+    inbox: unknown,
+    raising: boolean,
+    resume: (effect: Effect.Effect<any>) => void,
+    owner: Microthread | undefined
+  ) {
+    this._inbox = inbox
+    this.raising = raising
+    this.resume = resume
+    this.owner = owner
+  }
+
+  /** May it be that it has lost a race or run into a timeout, and its fiber has not heard of it yet? */
+  get doubtful(): boolean {
+    return this.owner?.woken === true
+  }
+
+  /** It waits no more. */
+  leave(): void {
+    this.withheld = false
+    if (this._channel !== undefined) this._channel.take(this)
+  }
+
+  /** The tasklet behind it, if there is one. */
+  get tasklet(): Tasklet | undefined {
+    return undefined
+  }
+}
