@@ -9,8 +9,9 @@
 import { Context, type Effect, Fiber } from "effect"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { GreenletFrame } from "./kernel/greenlet-frame.ts"
-import { type Body, describe, Microthread, requireFunction } from "./kernel/microthread.ts"
+import { type Body, describe, Microthread, requireFunction, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
+import { ports } from "./kernel/ports.ts"
 import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
 import { currentThread, type Thread } from "./kernel/thread.ts"
 
@@ -200,6 +201,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return body === this._origin ? undefined : this
   }
 
+  /** @internal */
+  override _unstart(): void {
+    if (this._code instanceof Start) this._rebind(this._origin)
+  }
+
   override ends(value: unknown): Microthread {
     return handOver(this.thread, this._up!, "value", value, true)
   }
@@ -229,6 +235,8 @@ export class MainOf {
     this.thread = thread
   }
 }
+
+ports.makeMain = (thread) => new Greenlet(undefined, new MainOf(thread))
 
 // `run` is an accessor that a subclass may replace by a method, which TypeScript's classes cannot say of one member.
 export interface Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> {

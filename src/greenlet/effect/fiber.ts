@@ -12,6 +12,7 @@ import { Cause, Context, Effect, Effectable, Exit, Fiber, Scheduler } from "effe
 import { GreenletError } from "../kernel/errors.ts"
 import type { Microthread } from "../kernel/microthread.ts"
 import type { Operation } from "../kernel/operation.ts"
+import { ports } from "../kernel/ports.ts"
 import { RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
 import { SLICE, Thread } from "../kernel/thread.ts"
@@ -707,7 +708,7 @@ export class Gate implements Scheduler.Scheduler {
  * it for that greenlet too, as soon as the greenlet itself waits. Any other fiber forked by a greenlet is none, and may
  * not switch.
  */
-export const performOnFiber = (
+const performOnFiber = (
   operation: Operation<any, any, any>,
   fiber: Fiber.Fiber<any, any>
 ): Effect.Effect<any, any, any> => {
@@ -754,7 +755,7 @@ const performHard = (
  * The greenlet that is switched to runs on top of the fiber up to its own next switch; if control comes back then, the fiber
  * has not been suspended. That makes 1.7 times as many switches of two that hand over to each other.
  */
-export const performOnOwnFiber = (
+const performOnOwnFiber = (
   operation: Operation<any, any, any>
 ): IteratorResult<unknown, unknown> | undefined => {
   const fiber = currentFiber()
@@ -817,3 +818,6 @@ export const performByProxy = (operation: Operation<any, any, any>, gate: Gate):
       if (side.proxy === proxy) side.proxy = undefined
     })
   })
+
+ports.performOnFiber = performOnFiber
+ports.performOnOwnFiber = performOnOwnFiber

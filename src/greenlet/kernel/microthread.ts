@@ -284,6 +284,9 @@ export abstract class Microthread {
     this._state = SUSPENDED
   }
 
+  /** @internal it was about to start and may not: a greenlet can still be started on another thread */
+  _unstart(): void {}
+
   /** @internal puts a frame on top, to be resumed next */
   _push(frame: Frame): void {
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)

@@ -11,9 +11,9 @@
  * and `performOnFiber` (fiber.ts) decides what it means there.
  */
 import { type Effect, Effectable, type Fiber } from "effect"
-import { performOnFiber, performOnOwnFiber } from "../effect/fiber.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./microthread.ts"
+import { ports } from "./ports.ts"
 import { stepping } from "./step.ts"
 import type { Thread } from "./thread.ts"
 
@@ -23,7 +23,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
     Effectable.Prototype<Operation<unknown, unknown, unknown>>({
       label: "Operation",
       evaluate(fiber) {
-        return performOnFiber(this, fiber)
+        return ports.performOnFiber(this, fiber)
       }
     }),
     { done: false }
@@ -45,7 +45,7 @@ const iterator: Frame = {
     if (operation !== undefined) {
       request.operation = undefined
       if (request.inPlace === true) return step.thread!.performInPlace(operation)
-      return performOnOwnFiber(operation) ?? operation as unknown as IteratorResult<unknown, unknown>
+      return ports.performOnOwnFiber(operation) ?? operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
   },

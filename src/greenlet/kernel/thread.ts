@@ -8,12 +8,13 @@
 import { Context, Effect, Exit, Fiber, Predicate, Scheduler, type Scope } from "effect"
 import { EffectFrame } from "../effect/effect-frame.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "../effect/fiber.ts"
-import { Greenlet, MainOf } from "../greenlet.ts"
+import type { Greenlet } from "../greenlet.ts"
 import type { TraceFunction } from "../trace.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { type Frame, generatorNext, letErrorsIntoBodies } from "./frame.ts"
-import { type Body, isFrame, type Microthread, Start, start } from "./microthread.ts"
+import { type Body, isFrame, type Microthread, start } from "./microthread.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
+import { ports } from "./ports.ts"
 import {
   DEAD,
   DOOMED,
@@ -106,7 +107,7 @@ class ThreadState {
   constructor(willEnd: boolean) {
     letErrorsIntoBodies()
     this.alive = willEnd ? new Set() : undefined
-    this.main = this.current = new Greenlet(undefined, new MainOf(this))
+    this.main = this.current = ports.makeMain(this)
   }
 
   // ---- the loop ---------------------------------------------------------------------------------------------------
@@ -661,8 +662,7 @@ class ThreadState {
   /** While the thread ends, main and the greenlet that ends are the only ones to run: `g` may not switch to `next`. */
   private refuse(g: Microthread, next: Microthread): Microthread {
     if (g === this.main || g.dead) return next
-    // it can still be started, on another thread
-    if (next instanceof Greenlet && next._code instanceof Start) next._rebind(next._origin)
+    next._unstart()
     return this.drop(g) ??
       g.raise(new GreenletError("the thread of this greenlet is ending: it cannot switch any more"))
   }
