@@ -262,8 +262,7 @@ export class Scheduler {
       if (prev !== wakeup && prev.raising) wakeup.raise(prev._inbox)
       return this.switch(prev, wakeup)
     }
-    // upstream claims the value of the one to be woken here, and so loses what main was blocked sending
-    wakeup.give(undefined)
+    // upstream takes the value of the one to be woken here, and so loses what main was blocked sending
     prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
     return this.switch(prev, prev)
   }

@@ -1,6 +1,7 @@
 /** `run`, nested and not; main that blocks; deadlocks. */
 import { Deferred, Effect, Fiber } from "effect"
 import {
+  type Channel,
   channel,
   DeadlockError,
   getcurrent,
@@ -192,6 +193,29 @@ inBothGears("deadlocks", () => {
       expect(error.message).toContain(`tasklet "worker" waits to receive on channel "its"`)
       check([mine, its], [t])
     }))
+
+  test.each([
+    ["a value", (c: Channel<string>) => c.send("from main"), ["received", "from main"]],
+    ["an error", (c: Channel<string>) => c.sendThrow(new RangeError("from main")), ["threw", "from main"]]
+  ])(
+    "%s that main is blocked sending gets through, though a tasklet caught its deadlock",
+    (_, send, expected) =>
+      main(function*() {
+        const c = channel<string>()
+        const got: Array<unknown> = []
+        tasklet(function*() {
+          got.push(yield* errorOf(channel().receive()))
+          try {
+            got.push("received", yield* c.receive())
+          } catch (error) {
+            got.push("threw", (error as Error).message)
+          }
+        })()
+        yield* send(c)
+        yield* run()
+        expect(got).toEqual([expect.any(DeadlockError), ...expected])
+      })
+  )
 })
 
 inBothGears("main's fiber", () => {
