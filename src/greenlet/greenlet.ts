@@ -6,13 +6,13 @@
  * Where it differs: a greenlet that nobody refers to any more is collected silently, its `finally` blocks not run, as
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
-import { Context, type Effect, Fiber } from "effect"
+import { Context, type Effect } from "effect"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { GreenletFrame } from "./kernel/greenlet-frame.ts"
 import { type Body, describe, Microthread, requireFunction, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
 import { ports } from "./kernel/ports.ts"
-import { DEAD, OUTSIDE, OUTSIDE_RAISING, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
+import { DEAD, OUTSIDE, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
 import { currentThread, type Thread } from "./kernel/thread.ts"
 
 /**
@@ -104,8 +104,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    */
   get grContext(): Context.Context<never> {
     this._requireContext()
-    if (this._isOutside()) return Fiber.getCurrent()?.context ?? this.thread.contextOf(this)
-    return this._fiber?.top.fiber?.context ?? this.thread.contextOf(this)
+    return this._contextInForce
   }
 
   set grContext(context: Context.Context<never> | undefined | null) {
@@ -113,18 +112,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     if (context != null && !Context.isContext(context)) {
       throw new TypeError(`the context of a greenlet is a Context of Effect, or undefined; got ${describe(context)}`)
     }
-    const given: Context.Context<never> = context ?? Context.empty()
-    this._context = given
-    if (this._isOutside()) Fiber.getCurrent()?.setContext(given)
-    // an Effect in progress goes on in it, and so does what is called there
-    for (let side = this._fiber; side !== undefined; side = side.above) {
-      side.fiber?.setContext(side.gate.contextFor(given))
-    }
-  }
-
-  /** Is it a main greenlet, and does the program outside run? */
-  private _isOutside(): boolean {
-    return (this._state === OUTSIDE || this._state === OUTSIDE_RAISING) && this.thread.current === this
+    this._contextInForce = context ?? Context.empty()
   }
 
   private _requireContext(): void {

@@ -467,10 +467,13 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (this.thread !== currentThread() && (this.isCurrent || this.scheduled)) {
       throw new RuntimeError("the tasklet is current or scheduled on another thread")
     }
-    this._context = context as Context.Context<any>
-    const { _fiber: fiber } = this
-    if (fiber !== undefined) fiber.fiber?.setContext(fiber.gate.contextFor(context as Context.Context<any>))
+    this._performer._contextInForce = context as Context.Context<any>
     return this
+  }
+
+  /** Who has its frames: the main greenlet, of the main tasklet. */
+  private get _performer(): Microthread {
+    return this.isMain ? this.thread.main : this
   }
 
   /**
@@ -486,7 +489,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (!Effect.isEffect(what) && typeof what !== "function") {
       throw new TypeError(`contextRun takes an Effect, or a body and its arguments; got ${typeof what}`)
     }
-    const context = this._fiber?.fiber?.context ?? this.thread.contextOf(this)
+    const context = this._performer._contextInForce
     const effect = Effect.isEffect(what) ? what as Effect.Effect<any, any> : Effect.suspend(() => {
       const made: unknown = hardened(what as Body)(...args)
       return Effect.isEffect(made) ? made as Effect.Effect<unknown> : Effect.succeed(made)

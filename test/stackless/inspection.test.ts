@@ -234,6 +234,53 @@ describe("contexts", () => {
       expect(yield* t.contextRun((n: number) => n, 3)).toBe(3)
       expect(yield* Level).toBe(0)
     }))
+
+  test("that of a tasklet is the one of the innermost Effect that it is in, also when it is set", () =>
+    main(function*() {
+      const c = channel<void>()
+      const seen: Array<number> = []
+      const inner = function*() {
+        yield* Effect.provideService(
+          Effect.gen(function*() {
+            yield* c.receive()
+            seen.push(yield* Level)
+          }),
+          Level,
+          2
+        )
+        seen.push(yield* Level)
+      }
+      const t = tasklet(function*() {
+        yield* Effect.provideService(Effect.map(call(inner), () => undefined), Level, 1)
+        seen.push(yield* Level)
+      })()
+      yield* run()
+      expect(
+        yield* t.contextRun(Effect.gen(function*() {
+          return yield* Level
+        }))
+      ).toBe(2)
+      t.setContext(Context.make(Level, 3))
+      yield* c.send(undefined)
+      yield* run()
+      // as what a greenlet sets, it ends with the service that the outermost Effect provides
+      expect(seen).toEqual([3, 3, 0])
+    }))
+
+  test("main's is that of the fiber that stands for it", () =>
+    onThread(
+      Effect.gen(function*() {
+        const look = Effect.gen(function*() {
+          return yield* Level
+        })
+        expect(yield* getmain().contextRun(look)).toBe(4)
+        yield* call(function*() {
+          expect(yield* getmain().contextRun(look)).toBe(4)
+          getmain().setContext(Context.make(Level, 5))
+          expect(yield* Level).toBe(5)
+        })
+      }).pipe(Effect.provideService(Level, 4))
+    ))
 })
 
 describe("the soft gear", () => {

@@ -6,7 +6,7 @@
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
  */
-import { type Context, Effect } from "effect"
+import { type Context, Effect, Fiber } from "effect"
 import type { GreenletFiber } from "../effect/fiber.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { Frame } from "./frame.ts"
@@ -275,6 +275,34 @@ export abstract class Microthread {
 
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void {}
+
+  // ---- its context ------------------------------------------------------------------------------------------------
+
+  /** @internal the context in force, if it has one of its own: that of the innermost Effect in progress comes first. */
+  get _ownContext(): Context.Context<never> | undefined {
+    return this._fiber?.top.fiber?.context ?? this._context
+  }
+
+  /**
+   * @internal The context in force: what its next Effect runs in, and what it makes inherits. That of a main greenlet whose
+   * program outside runs is its fiber's. Setting it counts for all Effects in progress, each up to its own end.
+   */
+  get _contextInForce(): Context.Context<never> {
+    return (this._isOutside() ? Fiber.getCurrent()?.context : this._ownContext) ?? this.thread.contextOf(this)
+  }
+
+  set _contextInForce(context: Context.Context<never>) {
+    this._context = context
+    if (this._isOutside()) Fiber.getCurrent()?.setContext(context)
+    for (let side = this._fiber; side !== undefined; side = side.above) {
+      side.fiber?.setContext(side.gate.contextFor(context))
+    }
+  }
+
+  /** Is it a main greenlet, and does the program outside run? */
+  private _isOutside(): boolean {
+    return (this._state === OUTSIDE || this._state === OUTSIDE_RAISING) && this.thread.current === this
+  }
 
   // ---- frames -----------------------------------------------------------------------------------------------------
 

@@ -578,14 +578,10 @@ class ThreadState {
    * There is none in plain code outside of any Effect.
    */
   creatorContext(): Context.Context<never> | undefined {
-    if (running === this) {
-      const { current } = this
-      return current._fiber?.top.fiber?.context ?? current._context
-    }
-    return Fiber.getCurrent()?.context
+    return running === this ? this.current._ownContext : Fiber.getCurrent()?.context
   }
 
-  /** @internal the context that a greenlet runs in: one that was made in plain code inherits main's. */
+  /** @internal the context that a greenlet starts in: one that was made in plain code inherits main's. */
   contextOf(g: Microthread): Context.Context<never> {
     return g._context ?? this.main._context ?? Context.empty()
   }
