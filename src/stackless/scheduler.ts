@@ -7,7 +7,7 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { type Displaced, GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import type { ChannelCallback } from "./channel.ts"
 import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
 import type { Meter } from "./metrics.ts"
@@ -40,6 +40,8 @@ export class Scheduler {
   outside = 0
   /** The tasklet in `run` that waits for other threads when nobody is runnable. */
   threadblock: Tasklet | undefined = undefined
+  /** What the current tasklet would have run, if it runs the frames of another one, and has not switched yet. */
+  private kept: Displaced | undefined = undefined
   private readonly idle: Idle
   private trap = 0
   private timer: Watch | undefined = undefined
@@ -113,8 +115,17 @@ export class Scheduler {
 
   /** Something that has to be looked at has changed. */
   attend(): void {
-    this.watched = this.trap !== 0 || this.timer !== undefined || this.counter !== undefined || this.lock ||
+    this.watched = this.trap !== 0 || this.kept !== undefined || this.timer !== undefined ||
+      this.counter !== undefined || this.lock ||
       callbacks.schedule !== undefined || callbacks.channel !== undefined
+  }
+
+  /** Keeps what the current tasklet would have run up to its next switch. Gives back what was kept before. */
+  keep(displaced: Displaced | undefined): Displaced | undefined {
+    const { kept } = this
+    this.kept = displaced
+    this.attend()
+    return kept
   }
 
   /** May no switch take place now? */
@@ -239,6 +250,7 @@ export class Scheduler {
   tell(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
     if (prev !== next) {
+      if (this.kept !== undefined) this.keep(undefined)?.discard()
       this.meter?.count(prev)
       if (callbacks.schedule !== undefined) this.notify(prev, next)
     }

@@ -2,6 +2,7 @@
 import { Effect, type Fiber } from "effect"
 import {
   channel,
+  getcurrent,
   run,
   schedule,
   scheduleRemove,
@@ -86,6 +87,36 @@ inBothGears("a tasklet that has handed over", () => {
       tasklet(() => log.push("first is next"))()
       yield* run()
       expect(log).toEqual(["first is next", "switches to itself", true, "end"])
+    }))
+
+  test.each([
+    ["has not started", false],
+    ["is suspended", true]
+  ])("that hands on at once leaves the one %s, whose frames it got, to itself", (_, suspended) =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const working = function*(name: string): Steps<void> {
+        if (suspended) yield* schedule()
+        log.push(`${name} works`)
+      }
+      const names = (): ReadonlyArray<boolean> => [first, second, third].map((t) => t.isCurrent)
+      const first: Tasklet = tasklet(function*(): Steps<void> {
+        if (suspended) yield* schedule()
+        yield* getcurrent().switch()
+        log.push(names())
+        // what that was to get is the frames' now
+        log.push(yield* getcurrent().switch())
+        log.push(names())
+        yield* schedule()
+        log.push("end")
+      })()
+      const second = tasklet(working)("second")
+      const third = tasklet(working)("third")
+      tasklet(working)("fourth")
+      yield* run()
+      const got = suspended ? second : undefined
+      expect(log).toEqual([[false, true, false], got, [false, false, true], "fourth works", "second works", "end"])
+      expect([first, second, third].map((t) => t.alive)).toEqual([false, false, false])
     }))
 
   test("can be killed, removed and inserted again", () =>

@@ -169,21 +169,23 @@ export abstract class Microthread {
   }
 
   /**
-   * Hands its frames over to `heir`, as which they run from now on; it is left dead, and the heir's own frames are
-   * dropped. The value in the heir's inbox stays there: a later resume brings it.
+   * Hands its frames over to `heir`, as which they run from now on; it is left dead. The value in the heir's inbox stays
+   * there: a later resume brings it. Gives back what the heir itself would have run.
    */
-  bequeath(heir: Microthread): void {
-    const { _code: code, _fiber: fiber, _stack: stack } = this
+  bequeath(heir: Microthread): Displaced {
+    const { _code: code, _fiber: fiber, _inbox: inbox, _stack: stack } = this
     const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir._inbox : undefined
+    const displaced = new Displaced(heir)
     this._fiber = undefined
     this._bury()
-    heir._drop()
     heir._state = SUSPENDED
     heir._replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
+    heir._inbox = inbox
     heir._stack = stack
     heir._fiber = fiber
     for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
     heir.thread.started(heir)
+    return displaced
   }
 
   // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
@@ -399,6 +401,48 @@ class Inherited implements Frame {
   private enter(): void {
     this.heir._replaceTop(this.frame)
     this.heir._inbox = this.kept
+  }
+}
+
+/**
+ * What an heir would have run, while it runs the frames of another one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Displaced {
+  /** Whose it is. */
+  readonly heir: Microthread
+  private readonly state: State
+  private readonly inbox: unknown
+  private readonly code: Body | Frame | undefined
+  private readonly stack: Array<Frame> | undefined
+  private readonly fiber: GreenletFiber | undefined
+
+  constructor(heir: Microthread) {
+    this.heir = heir
+    this.state = heir._state
+    this.inbox = heir._inbox
+    this.code = heir._code
+    this.stack = heir._stack
+    this.fiber = heir._fiber
+  }
+
+  /** The heir, which has handed on what it inherited, runs it after all. */
+  reinstate(): void {
+    const { heir, state } = this
+    heir._state = state
+    heir._code = this.code
+    heir._stack = this.stack
+    heir._fiber = this.fiber
+    // what a started one had there is with the frames that it inherited
+    heir._inbox = state === UNSTARTED || state === DOOMED || state === RAISING ? this.inbox : undefined
+    if (heir.active) heir.thread.started(heir)
+  }
+
+  /** It is never to run. */
+  discard(): void {
+    this.fiber?.release()
   }
 }
 
