@@ -9,7 +9,16 @@
 import { Effect, Exit, type Fiber, Predicate } from "effect"
 import { type Body, call, Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
-import { requireClass, RuntimeError, StopIteration, ValueError, type Waiting } from "./errors.ts"
+import {
+  type ErrorValue,
+  type NoClass,
+  requireClass,
+  RuntimeError,
+  StopIteration,
+  thrownBy,
+  ValueError,
+  type Waiting
+} from "./errors.ts"
 import { hardened } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
 import { OutsideWaiter } from "./outside-waiter.ts"
@@ -92,9 +101,21 @@ export class Channel<in out T = any> {
     return new SendError(this, new ErrorClass(...args))
   }
 
-  /** Sends an error: it is thrown in the receiver. Mirrors `channel.send_throw`. */
-  sendThrow(error: unknown): Operation<void> {
-    return new SendError(this, error)
+  /**
+   * Sends an error: it is thrown in the receiver. Throws `TypeError` at once for nothing, for a function that is no class of
+   * errors, and for a value beside an error that is made. Mirrors `channel.send_throw`.
+   *
+   * @param error an error, or a class of errors, of which a new one is made
+   * @param value of a class: what its constructor takes, an array of that, or an error of it
+   */
+  sendThrow<Args extends ReadonlyArray<any>, E extends Error>(
+    ErrorClass: new(...args: Args) => E,
+    value: ErrorValue<Args, E>
+  ): Operation<void>
+  sendThrow(ErrorClass: new() => Error): Operation<void>
+  sendThrow<E>(error: NoClass<E>): Operation<void>
+  sendThrow(error: unknown, value?: unknown): Operation<void> {
+    return new SendError(this, thrownBy("sendThrow", error, value))
   }
 
   /** Sends the values of an iterable, one after another; gives back how many. Mirrors `channel.send_sequence`. */
@@ -375,8 +396,12 @@ export class Send<T> extends Operation<void> {
 /** The same as a constant, see thread.ts. */
 const Sending = Send
 
-/** A class of its own, so that `Send` is as small as can be: most messages are no errors. */
-class SendError<T> extends Send<T> {
+/**
+ * A class of its own, so that `Send` is as small as can be: most messages are no errors.
+ *
+ * @internal
+ */
+export class SendError<T> extends Send<T> {
   override get raising(): boolean {
     return true
   }

@@ -78,3 +78,45 @@ export const requireClass = (name: string, instead: string, u: unknown): void =>
   const got = u === null ? "null" : u instanceof Error ? `an error, which ${instead} takes` : typeof u
   throw new TypeError(`${name} takes a class of errors and what its constructor takes; got ${got}`)
 }
+
+/**
+ * What `throw` and `sendThrow` throw: an error that is made as it is; of a class, a new one, made with `value`, or with its
+ * elements if it is an array, unless it is one of the class itself. Mirrors `slp_exc_to_bomb` and how Python makes an
+ * exception of a class and a value. Throws `TypeError` for nothing, and for what no `catch` would look for.
+ */
+export const thrownBy = (name: string, error: unknown, value: unknown): unknown => {
+  if (isErrorClass(error)) {
+    if (value === undefined || value === null) return new error()
+    if (value instanceof error) return value
+    return Array.isArray(value) ? new error(...value) : new error(value)
+  }
+  if (error === undefined || error === null || typeof error === "function") {
+    const got = error === undefined ? "nothing" : error === null ? "null" : `a function ${error.name}`
+    throw new TypeError(`${name} takes an error, or a class of errors and what its constructor takes; got ${got}`)
+  }
+  if (value !== undefined && value !== null) {
+    throw new TypeError(`${name} takes no value beside an error that is made: it has one`)
+  }
+  return error
+}
+
+type ErrorClass = new(...args: ReadonlyArray<unknown>) => Error
+
+const isErrorClass = (u: unknown): u is ErrorClass =>
+  typeof u === "function" && (u === Error || u.prototype instanceof Error)
+
+/**
+ * What a class of errors is made with: one argument, an array of all, or an error of it that is made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorValue<Args extends ReadonlyArray<any>, E> = Args[0] | Readonly<Args> | E
+
+/**
+ * An error that is made, of whatever type: no class, whose constructor may take arguments that are missing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type NoClass<E> = E extends abstract new(...args: never) => unknown ? never : E

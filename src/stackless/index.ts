@@ -15,7 +15,16 @@ export {
   setScheduleCallback
 } from "./callbacks.ts"
 export { Channel, type ChannelCallback } from "./channel.ts"
-export { DeadlockError, RuntimeError, StopIteration, TaskletExit, ValueError, type Waiting } from "./errors.ts"
+export {
+  DeadlockError,
+  type ErrorValue,
+  type NoClass,
+  RuntimeError,
+  StopIteration,
+  TaskletExit,
+  ValueError,
+  type Waiting
+} from "./errors.ts"
 export { enableSoftswitch } from "./hard-body.ts"
 export { metrics } from "./metrics.ts"
 export { stackless } from "./module.ts"

@@ -7,7 +7,7 @@
  */
 import { Cause, Effect, Exit, type Queue, type Scope, Stream } from "effect"
 import { channel as make, type ChannelOptions } from "./buffer.ts"
-import type { Channel } from "./channel.ts"
+import { type Channel, SendError } from "./channel.ts"
 import { StopIteration } from "./errors.ts"
 
 /**
@@ -44,7 +44,7 @@ export const fromStream = <A, E, R>(
 
 const finish = (channel: Channel<any>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.gen(function*() {
-    if (Exit.isFailure(exit)) yield* channel.sendThrow(Cause.squash(exit.cause))
+    if (Exit.isFailure(exit)) yield* new SendError(channel, Cause.squash(exit.cause))
     while (channel.balance < 0) yield* channel.sendException(StopIteration)
     channel.close()
   })

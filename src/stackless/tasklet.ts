@@ -20,7 +20,7 @@ import {
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
 import type { Channel } from "./channel.ts"
-import { requireClass, RuntimeError, TaskletExit } from "./errors.ts"
+import { type ErrorValue, type NoClass, requireClass, RuntimeError, TaskletExit, thrownBy } from "./errors.ts"
 import { hardened, softswitch } from "./hard-body.ts"
 import { Join, tellJoined } from "./join.ts"
 import { nameProperty } from "./names.ts"
@@ -110,7 +110,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * Without `f` it keeps the one it has; `bind(null)` unbinds it. What it was in the middle of is dropped.
    *
    * Throws `RuntimeError` if it runs, is scheduled, is inside `run` or is the main tasklet, or has arguments to bind and no
-   * function;
+   * function, or no thread any more;
    * `TypeError` if `f` is no function. Mirrors `tasklet.bind`.
    */
   bind(f?: Body<Args, A, E> | null, args?: Readonly<Args> | null): this {
@@ -123,6 +123,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
     const body = f ?? (args == null || !this.unstarted ? undefined : this._code as Body | undefined)
     if (args != null && body === undefined) throw notBound()
+    if (args != null) this._requireThread()
     this._rebind(body)
     if (args != null) this._supply(args)
     return this
@@ -196,10 +197,26 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * Throws `error` in it, at once: it runs, out of whatever it was blocked on. `pending` makes it runnable instead. One
    * that waits for a foreign Effect has that interrupted first. In the current tasklet the error is simply thrown.
    *
-   * Dies with `RuntimeError` if it is not alive, unless the error is a `TaskletExit`. Mirrors `tasklet.throw`.
+   * Throws `TypeError` at once for nothing, for a function that is no class of errors, and for a value beside an error that
+   * is made. Dies with `RuntimeError` if it is not alive, unless the error is a `TaskletExit` and its thread has not ended.
+   * Mirrors `tasklet.throw`.
+   *
+   * @param error an error, or a class of errors, of which a new one is made
+   * @param value of a class: what its constructor takes, an array of that, or an error of it
    */
-  throw(error: unknown, options?: ThrowOptions): Operation<void> {
-    return new Throw(this, error, options?.pending === true)
+  throw<Args extends ReadonlyArray<any>, E extends Error>(
+    ErrorClass: new(...args: Args) => E,
+    value: ErrorValue<Args, E>,
+    options?: ThrowOptions
+  ): Operation<void>
+  throw(ErrorClass: new() => Error, options?: ThrowOptions): Operation<void>
+  throw<E>(error: NoClass<E>, options?: ThrowOptions): Operation<void>
+  throw(error: unknown, value?: unknown, options?: ThrowOptions): Operation<void> {
+    if (options === undefined && isThrowOptions(value)) {
+      options = value
+      value = undefined
+    }
+    return new Throw(this, thrownBy("throw", error, value), options?.pending === true, false)
   }
 
   /**
@@ -211,12 +228,12 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     ...args: Args
   ): Operation<void> {
     requireClass("raiseException", "throw(error)", ErrorClass)
-    return new Throw(this, new ErrorClass(...args), false)
+    return new Throw(this, new ErrorClass(...args), false, false)
   }
 
   /** Ends it: throws a `TaskletExit` in it, which ends it silently. Mirrors `tasklet.kill`. */
   kill(options?: ThrowOptions): Operation<void> {
-    return this.throw(new TaskletExit(), options)
+    return new Throw(this, new TaskletExit(), options?.pending === true, true)
   }
 
   // ---- flags ------------------------------------------------------------------------------------------------------
@@ -387,7 +404,9 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * Effect. What a plain `yield*` delegates to is part of the frame. Mirrors `tasklet.recursion_depth`.
    */
   get recursionDepth(): number {
-    return this.active ? depthOf(this).frames : 0
+    if (!this.active) return 0
+    // of main it is the program outside, or what runs in its place; and a plain function has no frame while it runs
+    return Math.max(1, depthOf(this.isMain ? this.thread.main : this).frames)
   }
 
   /**
@@ -519,6 +538,11 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     this._flags |= JOINED
   }
 
+  /** @internal has it arguments for its start? */
+  get _bound(): boolean {
+    return (this._flags & BOUND) !== 0
+  }
+
   /** @internal what it ended with */
   get _failed(): boolean {
     return (this._flags & FAILED) !== 0
@@ -539,9 +563,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   private _requireThread(): void {
-    if (this.thread.ended) {
-      throw new RuntimeError("the thread of this tasklet has ended: bindThread() moves it to the current one")
-    }
+    if (this.thread.ended) throw noThread()
   }
 
   private _requireUnblocked(): void {
@@ -770,11 +792,14 @@ class Throw extends Operation<void> {
   readonly tasklet: Tasklet
   readonly error: unknown
   readonly pending: boolean
-  constructor(tasklet: Tasklet, error: unknown, pending: boolean) {
+  /** Is it `kill`, which also ends what no thread has any more? */
+  readonly kill: boolean
+  constructor(tasklet: Tasklet, error: unknown, pending: boolean, kill: boolean) {
     super()
     this.tasklet = tasklet
     this.error = error
     this.pending = pending
+    this.kill = kill
   }
   perform(performer: Microthread): Microthread {
     const scheduler = schedulerOf(performer.thread)
@@ -805,14 +830,18 @@ class Throw extends Operation<void> {
     })
   }
 
-  /** Is there nothing left to throw into? That is what `TaskletExit` wants; any other error would be lost. */
+  /**
+   * Is there nothing left to throw into? That is what `TaskletExit` wants; any other error would be lost. One whose thread
+   * has ended could go on on another one: only `kill` ends that.
+   */
   private isOver(): boolean {
     const { error, tasklet } = this
     if (tasklet.alive) return false
-    if (!(error instanceof TaskletExit)) {
-      throw new RuntimeError(tasklet.thread.ended ? "tasklet has no thread" : "You cannot throw to a dead tasklet")
+    const { ended } = tasklet.thread
+    if (!(error instanceof TaskletExit) || (ended && !this.kill && tasklet._bound)) {
+      throw ended ? noThread() : new RuntimeError("You cannot throw to a dead tasklet")
     }
-    if (tasklet.thread.ended) tasklet._rebind(undefined)
+    if (ended) tasklet._rebind(undefined)
     else tasklet.remove()
     return true
   }
@@ -832,5 +861,13 @@ const anotherStandsForMain = Effect.suspend(() =>
     )
   )
 )
+
+const noThread = (): RuntimeError =>
+  new RuntimeError("tasklet has no thread: its own has ended, and bindThread() moves it to the current one")
+
+/** Options, where the value of an error may stand. */
+const isThrowOptions = (u: unknown): u is ThrowOptions =>
+  typeof u === "object" && u !== null && Object.getPrototypeOf(u) === Object.prototype &&
+  Object.keys(u).every((key) => key === "pending")
 
 const notBound = (): RuntimeError => new RuntimeError("the tasklet was not bound to a function")

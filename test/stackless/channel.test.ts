@@ -196,6 +196,22 @@ inBothGears("errors and sequences on a channel", () => {
       expect(yield* errorOf(c.receive())).toBe(oops)
     }))
 
+  test("sendThrow of a class sends a new error of it; of nothing, and of other functions, it is a TypeError", () =>
+    main(function*() {
+      const c = channel()
+      tasklet(function*() {
+        yield* c.sendThrow(RangeError)
+        yield* c.sendThrow(RangeError, "far")
+        yield* c.sendThrow(Oops, [1, 2])
+      })()
+      const errors = [yield* errorOf(c.receive()), yield* errorOf(c.receive()), yield* errorOf(c.receive())]
+      expect(errors.map((e) => e.constructor)).toEqual([RangeError, RangeError, Oops])
+      expect([errors[1].message, errors[2].data]).toEqual(["far", [1, 2]])
+      expect(() => (c.sendThrow as () => unknown)()).toThrow(TypeError)
+      expect(() => c.sendThrow((() => {}) as never)).toThrow(TypeError)
+      expect(c.balance).toBe(0)
+    }))
+
   test("an error that the receiver does not catch comes out at main", () =>
     main(function*() {
       const c = channel()

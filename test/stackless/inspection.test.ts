@@ -283,6 +283,27 @@ describe("contexts", () => {
     ))
 })
 
+inBothGears("recursionDepth", () => {
+  test("is 1 in a body of each kind, and on main", () =>
+    main(function*() {
+      const seen: Array<number> = []
+      const look = () => void seen.push(getcurrent().recursionDepth)
+      tasklet(look)()
+      tasklet(() => Effect.sync(look))()
+      tasklet(function*(): Steps<void> {
+        look()
+      })()
+      look()
+      yield* run()
+      expect(seen).toEqual([1, 1, 1, 1])
+      expect(
+        yield* call(function*(): Steps<number> {
+          return getcurrent().recursionDepth
+        })
+      ).toBe(2)
+    }))
+})
+
 describe("the soft gear", () => {
   test("can be switched off, and says what it was", () =>
     main(function*() {
@@ -425,8 +446,12 @@ inBothGears("threads", () => {
       }))
       expect(said).toEqual(["TaskletExit", "finally"])
       expect([t!.alive, t!.threadId, c.balance]).toEqual([false, -1, 0])
-      const refused = yield* Effect.exit(unstarted!.throw(new Error("no")))
-      expect(String(refused)).toContain("no thread")
+      for (const error of [new Error("no"), new TaskletExit()]) {
+        const refused = yield* Effect.exit(unstarted!.throw(error))
+        expect(String(refused)).toContain("tasklet has no thread")
+      }
+      expect(() => unstarted!.bind(() => {}, [])).toThrow("tasklet has no thread")
+      expect(() => unstarted!.bind(undefined, [])).toThrow("tasklet has no thread")
       yield* unstarted!.kill()
       expect(unstarted!.alive).toBe(false)
     })))

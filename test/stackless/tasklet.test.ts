@@ -325,6 +325,58 @@ inBothGears("throwing", () => {
       expect([c.balance, t.alive]).toEqual([0, false])
     }))
 
+  test("throw of a class makes the error as Python does: without a value, with one, with several, of one that is made", () =>
+    main(function*() {
+      class MyOops extends Oops {}
+      const made = new MyOops("made")
+      for (
+        const [throws, data] of [
+          [(t: Tasklet) => t.throw(Oops, undefined), []],
+          [(t: Tasklet) => t.throw(Oops, "one"), ["one"]],
+          [(t: Tasklet) => t.throw(Oops, [1, 2, 3]), [1, 2, 3]],
+          [(t: Tasklet) => t.throw(Oops, made), ["made"]]
+        ] as const
+      ) {
+        const { caught, t } = yield* blocked()
+        const error = yield* errorOf(throws(t))
+        expect(error).toBe(caught[0])
+        expect(error).toBeInstanceOf(Oops)
+        expect(error.data).toEqual(data)
+        if (data[0] === "made") expect(error).toBe(made)
+      }
+      const { caught, t } = yield* blocked()
+      yield* t.throw(TaskletExit)
+      expect([caught[0], t.alive]).toEqual([expect.any(TaskletExit), false])
+      yield* t.throw(TaskletExit)
+    }))
+
+  test("throw of a class can be pending, with a value and without", () =>
+    main(function*() {
+      for (
+        const pending of [
+          (t: Tasklet) => t.throw(RangeError, { pending: true }),
+          (t: Tasklet) => t.throw(RangeError, "range", { pending: true })
+        ]
+      ) {
+        const { caught, t } = yield* blocked()
+        yield* pending(t)
+        expect(caught).toEqual([])
+        expect(yield* errorOf(run())).toBe(caught[0])
+        expect(caught[0]).toBeInstanceOf(RangeError)
+      }
+    }))
+
+  test("throw of nothing, of a function that is no class of errors, and of a value beside an error, is a TypeError", () =>
+    main(function*() {
+      const me = getcurrent()
+      expect(() => (me.throw as () => unknown)()).toThrow("got nothing")
+      expect(() => me.throw(null)).toThrow(TypeError)
+      expect(() => me.throw((() => {}) as never)).toThrow(TypeError)
+      expect(() => me.throw(Map as never)).toThrow("got a function Map")
+      expect(() => (me.throw as (...args: ReadonlyArray<unknown>) => unknown)(new Error("a"), "b")).toThrow(TypeError)
+      expect(yield* errorOf(me.throw("a string"))).toBe("a string")
+    }))
+
   test("raiseException makes the error of a class and its arguments", () =>
     main(function*() {
       const { caught, t } = yield* blocked()

@@ -10,6 +10,7 @@ import {
   StopIteration,
   Tasklet,
   tasklet,
+  TaskletExit,
   withThread
 } from "effect-stackless/stackless"
 import { expect, expectTypeOf, test } from "vitest"
@@ -89,4 +90,35 @@ test("call and atomic require what their bodies require, and run in what is prov
   })
   expectTypeOf(within).toEqualTypeOf<Operation<[number, number]>>()
   expect(await Effect.runPromise(withThread(within))).toEqual([20, 30])
+})
+
+test("what throw and sendThrow make of a class is given what its constructor takes", () => {
+  class Refused extends Error {
+    constructor(code: number, reason: string) {
+      super(`${code} ${reason}`)
+    }
+  }
+  const t = new Tasklet()
+  const c = channel<number>()
+  const throws = (u: unknown) => [
+    t.throw(TaskletExit),
+    t.throw(TaskletExit, { pending: true }),
+    t.throw(RangeError, "far", { pending: true }),
+    t.throw(Refused, [1, "no"]),
+    t.throw(Refused, new Refused(1, "no")),
+    t.throw(u),
+    t.throw("a string"),
+    c.sendThrow(RangeError),
+    c.sendThrow(Refused, [1, "no"]),
+    c.sendThrow(u),
+    // @ts-expect-error -- its constructor takes a number and a string
+    t.throw(Refused),
+    // @ts-expect-error -- of them, not the other way round
+    t.throw(Refused, ["no", 1]),
+    // @ts-expect-error -- its constructor takes a number and a string
+    c.sendThrow(Refused),
+    // @ts-expect-error -- something is thrown
+    t.throw()
+  ]
+  expectTypeOf(throws).returns.toEqualTypeOf<Array<Operation<void>>>()
 })
