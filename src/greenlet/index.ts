@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { letErrorsInto } from "./effect/beyond-public.ts"
 export { isEffectFrame } from "./effect/effect-frame.ts"
 export { failureOf, starterOf } from "./effect/fiber.ts"
 export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"

@@ -3,7 +3,7 @@
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
 import { Cause, Effect, Exit } from "effect"
-import { type Body, isFrame, Microthread } from "../greenlet/index.ts"
+import { type Body, isFrame, letErrorsInto, Microthread } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -64,6 +64,7 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
       return loop
     }
     const effect = value as Effect.Effect<unknown, unknown>
+    letErrorsInto(effect)
     return Effect.flatMap(Effect.exit(owner === undefined ? effect : Effect.interruptible(effect)), (exit) => {
       if (Exit.isSuccess(exit)) {
         resume = () => steps.next(exit.value)

@@ -16,6 +16,7 @@ import { ports } from "../kernel/ports.ts"
 import { RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
 import { SLICE, Thread } from "../kernel/thread.ts"
+import { evaluatorOf, type InterruptArguments, type NoteInterrupt, noteInterrupts } from "./beyond-public.ts"
 
 const { countedDone, DEEP, Ended, depth, Yielded } = stepping
 const currentFiber = Fiber.getCurrent
@@ -98,7 +99,7 @@ export class GreenletFiber {
    * performed as steps of Effect. While it performs one it is how, as that comes when it is suspended in the operation, or the
    * operation is over.
    */
-  interrupt: Interrupt | boolean = false
+  interrupt: InterruptArguments | boolean = false
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
   /** Did that push frames, as `call` does, and are they on the greenlet's stack above its Effect? */
@@ -432,7 +433,7 @@ export class GreenletFiber {
   }
 
   /** Its fiber is being interrupted. True if that has to wait. */
-  noteInterrupt(how: Interrupt): boolean {
+  noteInterrupt(how: InterruptArguments): boolean {
     const waits = this.stage === PERFORMING
     this.interrupt = waits ? how : true
     return waits
@@ -501,18 +502,8 @@ const park: Effect.Effect<any, any> = Effect.callback<any, any>(function(resume)
   sideOf(this).resume = resume
 })
 
-/**
- * The same in the step that finds out that the fiber has to park: what Effect would call next, for what is returned to it.
- * A step of Effect's run loop less is an eleventh of a hard switch. The name of what it calls is known by where
- * `Effectable.Prototype` puts it; an Effect that has none of that name is left to Effect.
- */
-const parkAtOnce = ((): (fiber: Fiber.Fiber<any, any>) => Effect.Effect<any, any> => {
-  const evaluate = () => park
-  const prototype: Record<string, unknown> = { ...Effectable.Prototype({ label: "Park", evaluate }) }
-  const name = Object.keys(prototype).find((key) => prototype[key] === evaluate)
-  const evaluatePark = name === undefined ? undefined : (park as unknown as Record<string, unknown>)[name]
-  return typeof evaluatePark === "function" ? (fiber) => evaluatePark.call(park, fiber) : evaluate
-})()
+/** The same in the step that finds out that the fiber has to park: what Effect would call next, for what is returned to it. */
+const parkAtOnce = evaluatorOf(park) ?? (() => park)
 
 /**
  * What an operation that has handed over gives a generator on a fiber to yield: it parks the fiber until the operation has its
@@ -542,27 +533,9 @@ const strayed =
 
 const parked: IteratorResult<unknown, unknown> = Object.defineProperty(new Yielded(parking), "done", countedDone)
 
-/**
- * The class of greenlets' fibers: Effect's, whose interrupt is noted. Effect itself sees an interrupt at the next step of a fiber
- * that runs, and operations that are performed in place are none. Given to a fiber as its prototype, it takes no memory of it.
- */
-const guarded = (fiber: Fiber.Fiber<unknown, unknown>): object => {
-  if (guardedClass !== undefined) return guardedClass
-  const fibers: Fiber.Fiber<unknown, unknown> = Object.getPrototypeOf(fiber)
-  return guardedClass = Object.create(fibers, {
-    interruptUnsafe: {
-      value(this: Fiber.Fiber<unknown, unknown>, ...args: Interrupt): void {
-        const side = (this.cache.scheduler as Gate).owners.get(this)
-        if (side?.noteInterrupt(args) !== true) fibers.interruptUnsafe.apply(this, args)
-      }
-    }
-  })
-}
-
-let guardedClass: object | undefined
-
-/** What `interruptUnsafe` takes. */
-type Interrupt = Parameters<Fiber.Fiber<unknown>["interruptUnsafe"]>
+/** A greenlet's fiber is being interrupted. True if that has to wait. */
+const noteInterrupt: NoteInterrupt = (fiber, how) =>
+  (fiber.cache.scheduler as Gate).owners.get(fiber)?.noteInterrupt(how) === true
 
 /** Parks the fiber between Effects, until it gets another to run, or an outcome for the operation below. */
 const parkDriver: Effect.Effect<any, any> = Effect.flatMap(
@@ -667,8 +640,9 @@ export class Gate implements Scheduler.Scheduler {
     if (this.adopts !== undefined) {
       const side = this.adopts
       this.adopts = undefined
-      side.fiber = Object.setPrototypeOf(fiber, guarded(fiber))
-      side.interrupt = false
+      side.fiber = fiber
+      // an interrupt that is not noted is seen by steps of Effect alone
+      side.interrupt = !noteInterrupts(fiber, noteInterrupt)
       this.open = side
       this.owners.set(fiber, side)
       return false

@@ -1,5 +1,3 @@
-import { Utils } from "effect"
-
 /**
  * What the kernel knows of a frame: it can be resumed with a value or with an error, and it can be closed.
  *
@@ -23,15 +21,3 @@ export const generatorNext = Object.getPrototypeOf(function*() {}).prototype.nex
 
 /** Is it a generator object whose `next` is the language's own? */
 export const isGenerator = (frame: Frame | undefined): boolean => frame?.next === generatorNext
-
-/**
- * Lets an error be thrown into a generator that waits in `yield* effect`. JavaScript hands it to the iterator of the
- * Effect, and without a `throw` there the body would see a `TypeError` in its place. Effect itself never throws into a
- * generator, so it left that method out of its iterator, the public class `Utils.SingleShotGen`; this puts it there.
- */
-export const letErrorsIntoBodies = (): void => {
-  const prototype = Utils.SingleShotGen.prototype as Partial<Frame>
-  prototype.throw ??= (error) => {
-    throw error
-  }
-}

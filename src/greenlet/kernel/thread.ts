@@ -6,12 +6,13 @@
  * outside: a fiber that is no greenlet and performs a `switch` stands for it until that returns, and drives the loop.
  */
 import { Context, Effect, Exit, Fiber, Predicate, Scheduler, type Scope } from "effect"
+import { letErrorsInto } from "../effect/beyond-public.ts"
 import { EffectFrame } from "../effect/effect-frame.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "../effect/fiber.ts"
 import type { Greenlet } from "../greenlet.ts"
 import type { TraceFunction } from "../trace.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
-import { type Frame, generatorNext, letErrorsIntoBodies } from "./frame.ts"
+import { type Frame, generatorNext } from "./frame.ts"
 import { type Body, isFrame, type Microthread, start } from "./microthread.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
 import { ports } from "./ports.ts"
@@ -105,7 +106,7 @@ class ThreadState {
   private readonly alive: Set<Microthread> | undefined
 
   constructor(willEnd: boolean) {
-    letErrorsIntoBodies()
+    letErrorsInto(Effect.void)
     this.alive = willEnd ? new Set() : undefined
     this.main = this.current = ports.makeMain(this)
   }
@@ -350,6 +351,7 @@ class ThreadState {
   private yielded(g: Microthread, value: unknown): Microthread {
     if (value instanceof Operation) return this.perform(g, value)
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
+    letErrorsInto(value)
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
     g._push(new EffectFrame(g, value))
     return g
