@@ -103,7 +103,7 @@ describe("queues", () => {
 
   program("give their items by their kind", function*() {
     const items = [[2, "b"], [1, "z"], [1, "a"]]
-    const drain = function*(queue: gevent.Queue) {
+    const drain = function*(queue: gevent.Queue<Array<number | string>>) {
       const got: Array<unknown> = []
       while (!queue.empty()) got.push((yield* queue.get())[1])
       return got.join("")

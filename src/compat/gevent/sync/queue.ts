@@ -1,7 +1,7 @@
 /**
- * Queues. Carries `gevent.queue`: who waits is served by the hub, in turn. Where it differs: the error at a getter's or
- * putter's timeout is made when time is over; and what would switch to somebody in the hub, which upstream allows for a
- * `put` or `get` there, finds the queue full or empty instead.
+ * Queues. Carries `gevent.queue` as of 25.4: every queue has tasks, but for `SimpleQueue` and `Channel`. Who waits is served
+ * by the hub, in turn. Where it differs: the error at a getter's or putter's timeout is made when time is over; and a
+ * callback's `putNowait`, which upstream has switch to those who wait to get, finds the queue full instead.
  */
 import type { Effect } from "effect"
 import { type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
@@ -125,16 +125,16 @@ function* telling<A>(waiter: Waiter<A>, value: A): Generator<Effect.Effect<any, 
 }
 
 /**
- * A queue: first in, first out. Mirrors `gevent.queue.Queue`.
+ * A queue: first in, first out. It has no tasks, and cannot be shut down. Mirrors `gevent.queue.SimpleQueue`.
  *
  * @category models
  * @since 0.1.0
  */
-export class Queue<in out T = any> extends AbstractQueue<T> {
+export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
   private limit: number
-  /** @internal */
-  protected readonly store: Store<T>
-  private closed = false
+  private readonly store: Store<T>
+  /** Was it shut down? */
+  protected closed = false
 
   /**
    * @param maxsize how many items have room; any number, if it is left out
@@ -146,8 +146,19 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
     this.store = this.createStore(items)
   }
 
+  /** Makes what the items are in. Mirrors `_create_queue`. */
   protected createStore(items: Iterable<T>): Store<T> {
     return new Fifo(items)
+  }
+
+  /** Every item that is put goes through here: a subclass can override it. Mirrors `_put`. */
+  protected _put(item: T): void {
+    this.store.add(item)
+  }
+
+  /** Every item that is got comes from here, as above. Mirrors `_get`. */
+  protected _get(): T {
+    return this.store.take()
   }
 
   /** How many items have room; `undefined` for any number. */
@@ -164,6 +175,11 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
     return this.store.size
   }
 
+  /** The same. Mirrors `len(queue)`. */
+  get length(): number {
+    return this.qsize()
+  }
+
   empty(): boolean {
     return this.store.size === 0
   }
@@ -174,7 +190,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /**
    * Puts an item, waiting for room. Dies with `Full` if it does not wait or time is over; with `ShutDown` after
-   * `shutdown`. Mirrors `Queue.put`.
+   * `shutdown`; with `ValueError` for a negative timeout, if there is room. Mirrors `Queue.put`.
    */
   put(item: Item<T>, options?: QueueOptions): Operation<void> {
     return new Put(this, item as T, options)
@@ -187,7 +203,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /**
    * Gets an item, waiting for one. Dies with `Empty` if it does not wait or time is over; with `ShutDown` after
-   * `shutdown`, once there are no more. Mirrors `Queue.get`.
+   * `shutdown`, once there are no more; with `ValueError` for a negative timeout, if there is none. Mirrors `Queue.get`.
    */
   get(options?: QueueOptions): Operation<T> {
     return new Get(this, options, false)
@@ -195,8 +211,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /** Gets an item, or throws `Empty`. Mirrors `Queue.get_nowait`. */
   getNowait(): T {
-    if (this.store.size > 0) return this.takeNow(false)
-    throw this.closed ? new ShutDown("the queue was shut down") : new Empty("the queue is empty")
+    return this.now(false)
   }
 
   /** As `get`, but leaves the item where it is. Mirrors `Queue.peek`. */
@@ -206,51 +221,24 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /** As `getNowait`, but leaves the item where it is. Mirrors `Queue.peek_nowait`. */
   peekNowait(): T {
-    if (this.store.size > 0) return this.takeNow(true)
-    throw this.closed ? new ShutDown("the queue was shut down") : new Empty("the queue is empty")
+    return this.now(true)
   }
 
   /** A queue with the same items and the same room. Mirrors `Queue.copy`. */
   copy(): this {
-    return new (this.constructor as new(maxsize: number | undefined, items: Iterable<T>) => this)(
-      this.maxsize,
-      this.store
-    )
+    return this.copied()
   }
 
-  /**
-   * Lets nothing be put any more: that throws `ShutDown`, as does getting when there is nothing left, also for those who
-   * wait. `immediate` drops what is left. Mirrors `Queue.shutdown`.
-   */
-  shutdown(immediate = false): void {
-    this.closed = true
-    if (immediate) {
-      while (this.store.size > 0) {
-        this.store.take()
-        this.dropped()
-      }
-    }
-    this.hub.runCallback(() => this.refusing())
-  }
-
-  /** Was it shut down? Mirrors `Queue.is_shutdown`. */
-  get isShutdown(): boolean {
-    return this.closed
-  }
-
-  /** An item was dropped by `shutdown`. */
-  protected dropped(): void {}
-
-  /** An item is put into the store. */
-  protected add(item: T): void {
-    this.store.add(item)
+  /** Makes one with the same items, and what else a subclass's constructor takes. */
+  protected copied(...rest: ReadonlyArray<unknown>): this {
+    return new (this.constructor as new(...args: ReadonlyArray<unknown>) => this)(this.maxsize, this.store, ...rest)
   }
 
   /** @internal */
   tryPut(item: T): boolean {
-    if (this.closed) throw new ShutDown("the queue was shut down")
+    if (this.closed) throw shutDown()
     if (this.limit !== -1 && this.store.size >= this.limit) return false
-    this.add(item)
+    this._put(item)
     if (this.getters.size > 0) this.scheduleUnlock()
     return true
   }
@@ -259,7 +247,22 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
   takeNow(peek: boolean): T {
     if (peek) return this.store.peek()
     if (this.putters.size > 0) this.scheduleUnlock()
-    return this.store.take()
+    return this._get()
+  }
+
+  private now(peek: boolean): T {
+    if (this.store.size === 0) this.fills()
+    if (this.store.size > 0) return this.takeNow(peek)
+    throw this.closed ? shutDown() : new Empty("the queue is empty")
+  }
+
+  /** In the hub, which cannot wait: puts for somebody who waits for room that is there already. */
+  private fills(): void {
+    const { hub } = this
+    if (this.putters.size === 0 || this.closed || hub.thread.current !== hub) return
+    const { item, waiter } = this.putters.shift()!.value
+    this._put(item)
+    hub.runCallback(() => waiter.switch(this))
   }
 
   /** @internal */
@@ -278,14 +281,15 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 
   /** @internal */
   *getting(options: QueueOptions | undefined, peek: boolean): Generator<Effect.Effect<any>, T, any> {
-    if (this.closed) throw new ShutDown("the queue was shut down")
+    if (this.closed) throw shutDown()
+    requireNotNegative(options)
     const waiter = new Waiter<unknown>(this.hub, this)
     const deadline = new Deadline(options?.timeout, () => new Empty("the queue is empty"))
     const place = this.getters.push(waiter)
     try {
       if (this.putters.size > 0) this.scheduleUnlock()
       requireOwn(this, this, yield* waiter.wait())
-      return peek ? this.store.peek() : this.store.take()
+      return peek ? this.store.peek() : this._get()
     } finally {
       deadline.cancel()
       this.getters.remove(place)
@@ -300,7 +304,7 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
         const { item, waiter } = this.putters.shift()!.value
         let failed: { readonly error: unknown } | undefined
         try {
-          this.add(item)
+          this._put(item)
         } catch (error) {
           failed = { error }
         }
@@ -318,18 +322,6 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
     }
   }
 
-  private *refusing(): Generator<Effect.Effect<any, any>, void, any> {
-    for (let place = this.putters.shift(); place !== undefined; place = this.putters.shift()) {
-      const told = place.value.waiter.throw(new ShutDown("the queue was shut down"))
-      if (told !== undefined) yield* told
-    }
-    yield* this.unlock()
-    for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) {
-      const told = place.value.throw(new ShutDown("the queue was shut down"))
-      if (told !== undefined) yield* told
-    }
-  }
-
   override toString(): string {
     const parts = [
       this.maxsize === undefined ? "" : ` maxsize=${this.maxsize}`,
@@ -341,10 +333,10 @@ export class Queue<in out T = any> extends AbstractQueue<T> {
 }
 
 class Put<T> extends HubOperation<void> {
-  readonly queue: Queue<T>
+  readonly queue: SimpleQueue<T>
   readonly item: T
   readonly options: QueueOptions | undefined
-  constructor(queue: Queue<T>, item: T, options: QueueOptions | undefined) {
+  constructor(queue: SimpleQueue<T>, item: T, options: QueueOptions | undefined) {
     super()
     this.queue = queue
     this.item = item
@@ -352,6 +344,7 @@ class Put<T> extends HubOperation<void> {
   }
   perform(current: Microthread): Microthread {
     const { item, options, queue } = this
+    if (options !== undefined && !queue.full()) requireNotNegative(options)
     if (queue.tryPut(item)) return current.give(undefined)
     if (options?.block === false) throw new Full("the queue is full")
     return new Steps(() => queue.putting(item, options)).perform(current)
@@ -359,10 +352,10 @@ class Put<T> extends HubOperation<void> {
 }
 
 class Get<T> extends HubOperation<T> {
-  readonly queue: Queue<T>
+  readonly queue: SimpleQueue<T>
   readonly options: QueueOptions | undefined
   readonly peek: boolean
-  constructor(queue: Queue<T>, options: QueueOptions | undefined, peek: boolean) {
+  constructor(queue: SimpleQueue<T>, options: QueueOptions | undefined, peek: boolean) {
     super()
     this.queue = queue
     this.options = options
@@ -379,7 +372,7 @@ class Get<T> extends HubOperation<T> {
 // ---- what queues keep their items in --------------------------------------------------------------------------------
 
 /** Where the items of a queue are. */
-export interface Store<T> extends Iterable<T> {
+interface Store<T> extends Iterable<T> {
   readonly size: number
   add(item: T): void
   take(): T
@@ -491,12 +484,95 @@ class Heap<T> implements Store<T> {
 // ---- other queues ---------------------------------------------------------------------------------------------------
 
 /**
+ * A queue: first in, first out. Its items are tasks: `join` waits until `taskDone` was called for every item that was put.
+ * Mirrors `gevent.queue.Queue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Queue<in out T = unknown> extends SimpleQueue<T> {
+  /** How many items were put for which `taskDone` was not called yet. */
+  unfinishedTasks: number
+  /** Those who have joined wait in it; it is made for the first of them. */
+  private done: Event | undefined = undefined
+
+  /**
+   * @param maxsize how many items have room; any number, if it is left out
+   * @param items what is in it from the beginning
+   * @param unfinishedTasks as many as there are items, if it is left out
+   */
+  constructor(maxsize?: number | null, items?: Iterable<T>, unfinishedTasks?: number | null) {
+    super(maxsize, items)
+    this.unfinishedTasks = unfinishedTasks || this.qsize()
+  }
+
+  protected override _put(item: T): void {
+    super._put(item)
+    if (this.unfinishedTasks++ === 0) this.done?.clear()
+  }
+
+  protected override copied(): this {
+    return super.copied(this.unfinishedTasks)
+  }
+
+  /** An item that was got is dealt with. Throws `ValueError` if there were not that many. Mirrors `Queue.task_done`. */
+  taskDone(): void {
+    if (this.unfinishedTasks <= 0) throw new ValueError("taskDone() called too many times")
+    if (--this.unfinishedTasks === 0) this.done?.set()
+  }
+
+  /**
+   * Waits until all items are dealt with, for `timeout` seconds at the most; gives back whether they are. Mirrors
+   * `Queue.join`.
+   */
+  join(timeout?: Limit): Operation<boolean> {
+    if (this.done === undefined) {
+      this.done = new Event(this)
+      if (this.unfinishedTasks === 0) this.done.set()
+    }
+    return this.done.wait(timeout)
+  }
+
+  /**
+   * Lets nothing be put any more: that throws `ShutDown`, as does getting when there is nothing left. Whoever waits to put
+   * or get is thrown it now. `immediate` drops what is left, and counts it as dealt with. Mirrors `Queue.shutdown`.
+   */
+  shutdown(immediate = false): void {
+    this.closed = true
+    while (immediate && this.qsize() > 0) {
+      this._get()
+      if (this.unfinishedTasks > 0) this.taskDone()
+    }
+    const waiters: Array<Waiter> = []
+    for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) waiters.push(place.value)
+    for (let place = this.putters.shift(); place !== undefined; place = this.putters.shift()) {
+      waiters.push(place.value.waiter)
+    }
+    for (const waiter of waiters) this.hub.runCallback(() => waiter.throw(shutDown()))
+  }
+
+  /** Was it shut down? Mirrors `Queue.is_shutdown`. */
+  get isShutdown(): boolean {
+    return this.closed
+  }
+}
+
+/**
+ * A `Queue`, by its former name. Mirrors `gevent.queue.JoinableQueue`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const JoinableQueue = Queue
+export type JoinableQueue<T = unknown> = Queue<T>
+
+/**
  * A queue: last in, first out. Mirrors `gevent.queue.LifoQueue`.
  *
  * @category models
  * @since 0.1.0
  */
-export class LifoQueue<in out T = any> extends Queue<T> {
+export class LifoQueue<in out T = unknown> extends Queue<T> {
   protected override createStore(items: Iterable<T>): Store<T> {
     return new Lifo(items)
   }
@@ -519,87 +595,9 @@ const isLess = (a: unknown, b: unknown): boolean => {
  * @category models
  * @since 0.1.0
  */
-export class PriorityQueue<in out T = any> extends Queue<T> {
+export class PriorityQueue<in out T = unknown> extends Queue<T> {
   protected override createStore(items: Iterable<T>): Store<T> {
     return new Heap(items, isLess)
-  }
-}
-
-/**
- * A queue whose items are tasks: `join` waits until `taskDone` was called for every item that was put. Mirrors
- * `gevent.queue.JoinableQueue`.
- *
- * @category models
- * @since 0.1.0
- */
-export class JoinableQueue<in out T = any> extends Queue<T> {
-  private readonly done: Event = new Event(this)
-  /** How many items were put for which `taskDone` was not called yet. */
-  unfinishedTasks: number
-
-  constructor(maxsize?: number | null, items: Iterable<T> = [], unfinishedTasks?: number) {
-    super(maxsize, items)
-    this.unfinishedTasks = unfinishedTasks || this.qsize()
-    if (this.unfinishedTasks === 0) this.done.set()
-  }
-
-  protected override add(item: T): void {
-    super.add(item)
-    this.unfinishedTasks++
-    this.done.clear()
-  }
-
-  protected override dropped(): void {
-    if (this.unfinishedTasks > 0) this.taskDone()
-  }
-
-  override copy(): this {
-    const copy = super.copy()
-    copy.unfinishedTasks = this.unfinishedTasks
-    if (copy.unfinishedTasks === 0) copy.done.set()
-    else copy.done.clear()
-    return copy
-  }
-
-  /** An item that was got is dealt with. Throws `ValueError` if there were not that many. Mirrors `task_done`. */
-  taskDone(): void {
-    if (this.unfinishedTasks <= 0) throw new ValueError("taskDone() called too many times")
-    if (--this.unfinishedTasks === 0) this.done.set()
-  }
-
-  /** Waits until all items are dealt with, for `timeout` seconds at the most; gives back whether they are. */
-  join(timeout?: Limit): Operation<boolean> {
-    return this.done.wait(timeout)
-  }
-}
-
-/**
- * A queue without bounds, without tasks, and without `peek` or `maxsize`. Mirrors `gevent.queue.SimpleQueue`.
- *
- * @category models
- * @since 0.1.0
- */
-export class SimpleQueue<in out T = any> {
-  private readonly queue = new Queue<T>()
-
-  qsize(): number {
-    return this.queue.qsize()
-  }
-  empty(): boolean {
-    return this.queue.empty()
-  }
-  /** Puts an item; it never waits. */
-  put(item: T, options?: QueueOptions): Operation<void> {
-    return this.queue.put(item, options)
-  }
-  putNowait(item: T): void {
-    this.queue.putNowait(item)
-  }
-  get(options?: QueueOptions): Operation<T> {
-    return this.queue.get(options)
-  }
-  getNowait(): T {
-    return this.queue.getNowait()
   }
 }
 
@@ -609,7 +607,7 @@ export class SimpleQueue<in out T = any> {
  * @category models
  * @since 0.1.0
  */
-export class Channel<in out T = any> extends AbstractQueue<T> {
+export class Channel<in out T = unknown> extends AbstractQueue<T> {
   constructor(maxsize = 1) {
     super()
     if (maxsize !== 1) throw new ValueError("Channels have a maxsize of 1")
@@ -694,3 +692,12 @@ export class Channel<in out T = any> extends AbstractQueue<T> {
 
 /** Not to wait is to wait for no time, which gives the other side a turn. */
 const secondsOf = (options: QueueOptions | undefined): Limit => options?.block === false ? 0 : options?.timeout
+
+const shutDown = (): ShutDown => new ShutDown("the queue was shut down")
+
+/** As Python's own queues, it waits for no less than no time. */
+const requireNotNegative = (options: QueueOptions | undefined): void => {
+  if (options?.block !== false && typeof options?.timeout === "number" && options.timeout < 0) {
+    throw new ValueError("'timeout' must be a non-negative number")
+  }
+}
