@@ -246,6 +246,62 @@ describe("Local", () => {
     delete local.user
     expect({ ...local }).toEqual({ seen: [] })
   })
+
+  program("takes `__proto__` as a name like any other", function*({ body }) {
+    const local = new gevent.Local()
+    expect(["__proto__" in local, local["__proto__"]]).toEqual([false, undefined])
+    local["__proto__"] = { x: 1 }
+    expect([local["__proto__"], Object.keys(local), local.x]).toEqual([{ x: 1 }, ["__proto__"], undefined])
+    expect(String(local)).toBe("[object Object]")
+    const other = gevent.spawn(body(function*() {
+      return [local["__proto__"], Object.keys(local)]
+    }))
+    expect(yield* other.get()).toEqual([undefined, []])
+    delete local["__proto__"]
+    expect("__proto__" in local).toBe(false)
+  })
+
+  program("can be frozen by one greenlet, and changed by another", function*({ body }) {
+    for (const close of [Object.freeze, Object.seal]) {
+      const local = new gevent.Local<Record<string, unknown>>(() => ({ a: 1 }))
+      local.b = 2
+      expect(close(local)).toBe(local)
+      expect([Object.isFrozen(local), Object.isExtensible(local)]).toEqual([true, false])
+      const other = gevent.spawn(body(function*() {
+        const before = { ...local }
+        local.a = "mine"
+        local.b = 3
+        return [before, { ...local }]
+      }))
+      expect(yield* other.get()).toEqual([{ a: 1, b: undefined }, { a: "mine", b: 3 }])
+      expect(() => local.a = 5).toThrow(TypeError)
+      expect(() => local.c = 5).toThrow(TypeError)
+      expect(() => delete local.a).toThrow(TypeError)
+      expect([{ ...local }, local.c, Object.getPrototypeOf(local)]).toEqual([{ a: 1, b: 2 }, undefined, Object.prototype])
+    }
+  })
+
+  program("has properties that are defined, however that is said", function*({ body }) {
+    const local = new gevent.Local()
+    let got = 0
+    Object.defineProperty(local, "a", { value: 1 })
+    Object.defineProperty(local, "b", { value: 2, configurable: false, writable: true, enumerable: true })
+    Object.defineProperty(local, "c", { get: () => ++got, configurable: false })
+    Object.defineProperty(local, "d", { value: 4, configurable: false, writable: false, enumerable: false })
+    expect([local.a, local.b, local.c, local.d, Object.keys(local)]).toEqual([1, 2, 1, 4, ["b"]])
+    const other = gevent.spawn(body(function*() {
+      const before = [local.a, local.b, local.c]
+      local.b = "mine"
+      return [...before, local.b]
+    }))
+    expect(yield* other.get()).toEqual([undefined, undefined, undefined, "mine"])
+    local.b = 5
+    for (const name of ["a", "c", "d"]) expect(() => local[name] = 5, name).toThrow(TypeError)
+    for (const name of ["b", "c", "d"]) expect(() => delete local[name], name).toThrow(TypeError)
+    expect([local.b, local.d, Object.getOwnPropertyDescriptor(local, "b")?.value]).toEqual([5, 4, 5])
+    Object.freeze(local)
+    expect([Object.isFrozen(local), local.b]).toEqual([true, 5])
+  })
 })
 
 describe("Waiter", () => {
