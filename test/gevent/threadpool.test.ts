@@ -152,6 +152,32 @@ describe("a thread pool", () => {
     pool.kill()
   })
 
+  realProgram("takes nothing for a result that a function posts to its parent itself", function*({ reports }) {
+    const pool = new gevent.ThreadPool(1)
+    const posting = (result: string) => {
+      const { parentPort } = process.getBuiltinModule("node:worker_threads")
+      for (const message of [null, undefined, 1, [0, "value", "forged"], [1, "value", "forged"], {}]) {
+        parentPort!.postMessage(message)
+      }
+      parentPort!.on("message", () => {})
+      return result
+    }
+    expect(yield* pool.apply(posting, ["first"])).toBe("first")
+    expect(yield* pool.apply(posting, ["second"])).toBe("second")
+    expect(reports).toEqual([])
+    pool.kill()
+  })
+
+  realProgram("gets what a function gives that ends its thread right after", function*() {
+    const pool = new gevent.ThreadPool(1)
+    const last = () => {
+      setImmediate(() => process.exit(3))
+      return "last"
+    }
+    for (let n = 0; n < 5; n++) expect(yield* pool.apply(last, [])).toBe("last")
+    pool.kill()
+  })
+
   realProgram("takes one function more than it has threads, then makes the next wait", function*({ body, log, lines }) {
     const pool = new gevent.ThreadPool(1)
     gevent.spawn(body(function*(): Steps {

@@ -11,7 +11,7 @@
 import type { Effect } from "effect"
 import { availableParallelism } from "node:os"
 import { Script } from "node:vm"
-import { Worker } from "node:worker_threads"
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
 import { type Body, call, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { InvalidThreadUseError, RuntimeError } from "../core/exceptions.ts"
 import { Greenlet } from "../core/greenlet.ts"
@@ -72,8 +72,13 @@ interface Job {
 /** What came of it. */
 type Outcome = { readonly value: unknown } | { readonly error: unknown }
 
+/** A job's number, whether it gave a value or an error, and which. */
+type Answer = readonly [id: number, ended: "value" | "error", content: any]
+
 interface Thread {
   readonly worker: Worker
+  /** The jobs go this way, and come back: what a function posts to its parent itself is nobody's. */
+  readonly port: MessagePort
   job: Job | undefined
   /** The error that it ends of. */
   failure: unknown
@@ -279,13 +284,15 @@ export class ThreadPool {
 
   private start(): Thread {
     const worker = new Worker(program, { eval: true })
-    const thread: Thread = { worker, job: undefined, failure: undefined, expiry: undefined }
+    const { port1: port, port2: theirs } = new MessageChannel()
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
+    worker.postMessage(theirs, [theirs])
+    const thread: Thread = { worker, port, job: undefined, failure: undefined, expiry: undefined }
     this.threads.add(thread)
-    worker.on("message", ([id, ended, content]: [id: number, ended: "value" | "error", content: any]) => {
-      if (thread.job?.id !== id) return
-      this.finishes(thread, ended === "value" ? { value: content } : { error: unpacked(content) })
-    })
-    worker.on("messageerror", (error) => this.finishes(thread, { error }))
+    port.on("message", (answer: Answer) => this.answers(thread, answer))
+    port.on("messageerror", (error) => this.finishes(thread, { error }))
+    // the worker is what keeps a process alive
+    port.unref()
     worker.on("error", (error) => {
       thread.failure = error
     })
@@ -293,14 +300,18 @@ export class ThreadPool {
     return thread
   }
 
+  private answers(thread: Thread, [id, ended, content]: Answer): void {
+    if (thread.job?.id !== id) return
+    this.finishes(thread, ended === "value" ? { value: content } : { error: unpacked(content) })
+  }
+
   private takes(thread: Thread, job: Job): void {
     thread.job = job
     thread.expiry?.stop()
-    const { worker } = thread
-    worker.ref()
+    thread.worker.ref()
     try {
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
-      worker.postMessage([job.id, job.source, job.args])
+      thread.port.postMessage([job.id, job.source, job.args])
     } catch (error) {
       this.finishes(thread, { error })
     }
@@ -336,11 +347,16 @@ export class ThreadPool {
     if (index >= 0) this.idle.splice(index, 1)
     thread.job = undefined
     thread.expiry?.stop()
+    thread.port.close()
   }
 
   /** It has ended, of its own accord or because it was dropped. */
   private exits(thread: Thread, code: number): void {
     if (!this.threads.has(thread)) return
+    // an answer may still be on its way
+    for (let last = receiveMessageOnPort(thread.port); last !== undefined; last = receiveMessageOnPort(thread.port)) {
+      this.answers(thread, last.message)
+    }
     const { failure, job } = thread
     this.forgets(thread)
     if (job !== undefined) {
@@ -453,7 +469,7 @@ const packed = (value, seen = []) => {
   return { error: { kind, message: String(message), name: String(name), stack: String(stack), properties } }
 }
 
-parentPort.on("message", async ([id, source, args]) => {
+const runs = (post) => async ([id, source, args]) => {
   let answer
   try {
     answer = [id, "value", await (0, eval)(source)(...args)]
@@ -461,11 +477,13 @@ parentPort.on("message", async ([id, source, args]) => {
     answer = [id, "error", packed(error)]
   }
   try {
-    parentPort.postMessage(answer)
+    post(answer)
   } catch (error) {
-    parentPort.postMessage([id, "error", packed(error)])
+    post([id, "error", packed(error)])
   }
-})`
+}
+
+parentPort.once("message", (port) => port.on("message", runs(port.postMessage.bind(port))))`
 
 type Packed =
   | { readonly value: unknown }
