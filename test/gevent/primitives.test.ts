@@ -277,7 +277,11 @@ describe("Local", () => {
       expect(() => local.a = 5).toThrow(TypeError)
       expect(() => local.c = 5).toThrow(TypeError)
       expect(() => delete local.a).toThrow(TypeError)
-      expect([{ ...local }, local.c, Object.getPrototypeOf(local)]).toEqual([{ a: 1, b: 2 }, undefined, Object.prototype])
+      expect([{ ...local }, local.c, Object.getPrototypeOf(local)]).toEqual([
+        { a: 1, b: 2 },
+        undefined,
+        Object.prototype
+      ])
     }
   })
 
@@ -296,8 +300,8 @@ describe("Local", () => {
     }))
     expect(yield* other.get()).toEqual([undefined, undefined, undefined, "mine"])
     local.b = 5
-    for (const name of ["a", "c", "d"]) expect(() => local[name] = 5, name).toThrow(TypeError)
-    for (const name of ["b", "c", "d"]) expect(() => delete local[name], name).toThrow(TypeError)
+    for (const name of ["a", "c", "d"]) expect(() => local[name] = 5).toThrow(TypeError)
+    for (const name of ["b", "c", "d"]) expect(() => delete local[name]).toThrow(TypeError)
     expect([local.b, local.d, Object.getOwnPropertyDescriptor(local, "b")?.value]).toEqual([5, 4, 5])
     Object.freeze(local)
     expect([Object.isFrozen(local), local.b]).toEqual([true, 5])

@@ -238,6 +238,16 @@ describe("run", () => {
     const merged = yield* gevent.checkOutput(["sh", "-c", "echo 1; echo 2 >&2; echo 3; echo 4 >&2"], { stderr: STDOUT })
     expect(String(merged)).toBe("1\n2\n3\n4\n")
     expect(yield* gevent.callProcess(["sh", "-c", "echo x >&2"], { stdout: DEVNULL, stderr: STDOUT })).toBe(0)
+    // the environment is what it was given, and so is the name that the program has for itself
+    const env = { "a.b": "1", "C-D": "x\ny", E: "" }
+    const options = { stdout: PIPE, stderr: STDOUT, env, executable: process.execPath, text: true } as const
+    const shows = "console.log(JSON.stringify([process.argv0, process.env])); console.error('too')"
+    const [output] = yield* new gevent.Popen(["by another name", "-e", shows], options).communicate()
+    const [first, second] = output.split("\n")
+    expect([JSON.parse(first!), second]).toEqual([["by another name", env], "too"])
+    // what it has written can be another's to read
+    const one = new gevent.Popen(["sh", "-c", "echo 1; echo 2 >&2"], { stdout: PIPE, stderr: STDOUT })
+    expect(String(yield* gevent.checkOutput(["sort", "-r"], { stdin: one.stdout }))).toBe("2\n1\n")
   })
 })
 

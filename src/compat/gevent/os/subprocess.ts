@@ -7,10 +7,11 @@
  * `communicate` keeps no greenlets of its own.
  */
 import { type Effect, Exit } from "effect"
-import { type ChildProcess, spawn as spawnProcess } from "node:child_process"
-import { accessSync, closeSync, constants as files, openSync, readSync, statSync } from "node:fs"
-import { constants, devNull } from "node:os"
-import { delimiter, resolve } from "node:path"
+import { type ChildProcess, spawn as spawnProcess, spawnSync } from "node:child_process"
+import { accessSync, closeSync, constants as files, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs"
+import { Socket } from "node:net"
+import { constants, devNull, tmpdir } from "node:os"
+import { delimiter, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type Body, call, type Operation, ValueError } from "../../../greenlet/index.ts"
@@ -177,24 +178,28 @@ export class Popen<const O extends PopenOptions = PopenOptions> extends Abstract
     encodingOf(settings)
     const { file, rest } = commandOf(args, settings)
     const { cwd, env, executable, startNewSession = false, stderr, stdin, stdout } = settings
-    // `exec` gives its place to the program, and so its pid
-    const merged = stderr === STDOUT && stdout === PIPE
-    if (merged) requireRunnable(executable ?? file, settings)
-    const [program, argv] = merged
-      ? ["/bin/sh", ["-c", "exec \"$0\" \"$@\" 2>&1", executable ?? file, ...rest]]
-      : [executable ?? file, rest]
-    const child = starting(program, settings, () =>
-      spawnProcess(program, argv, {
-        ...cwd === undefined ? {} : { cwd },
-        ...env === undefined ? {} : { env },
-        ...executable === undefined || merged ? {} : { argv0: file },
-        detached: startNewSession,
-        stdio: [
-          streamOf(stdin),
-          streamOf(stdout),
-          streamOf(merged ? DEVNULL : stderr === STDOUT ? stdout ?? 1 : stderr)
-        ]
-      }))
+    const merged = stderr === STDOUT && stdout === PIPE ? namedPipe() : undefined
+    const program = executable ?? file
+    let child: ChildProcess
+    try {
+      child = starting(program, settings, () =>
+        spawnProcess(program, rest, {
+          ...cwd === undefined ? {} : { cwd },
+          ...env === undefined ? {} : { env },
+          ...executable === undefined ? {} : { argv0: file },
+          detached: startNewSession,
+          stdio: [
+            streamOf(stdin),
+            merged?.writes ?? streamOf(stdout),
+            merged?.writes ?? streamOf(stderr === STDOUT ? stdout ?? 1 : stderr)
+          ]
+        }))
+    } catch (error) {
+      if (merged !== undefined) closeSync(merged.reads)
+      throw error
+    } finally {
+      if (merged !== undefined) closeSync(merged.writes)
+    }
     this.args = args
     this.pid = child.pid!
     this.process = child
@@ -202,7 +207,10 @@ export class Popen<const O extends PopenOptions = PopenOptions> extends Abstract
     const pipeOf = <P>(Pipe: new(stream: any, options: TextOptions) => P, stream: unknown): any =>
       stream == null ? undefined : new Pipe(stream, settings)
     this.stdin = pipeOf(WritePipe, child.stdin)
-    this.stdout = pipeOf(ReadPipe, child.stdout)
+    const output = merged === undefined
+      ? child.stdout
+      : new Socket({ fd: merged.reads, readable: true, writable: false })
+    this.stdout = pipeOf(ReadPipe, output)
     this.stderr = pipeOf(ReadPipe, child.stderr)
     const { hub } = this
     // as upstream, the hub does not give up while a child may still change something
@@ -383,6 +391,28 @@ const streamOf = (stream: Stream | typeof STDOUT | undefined): "inherit" | "pipe
   return stream === STDOUT || stream === undefined ? "inherit" : stream
 }
 
+/**
+ * A pipe that can be given to a process twice: Node makes one for each stream. And a shell that joins the two would change
+ * the environment, and the program's name for itself.
+ */
+const namedPipe = (): { readonly reads: number; readonly writes: number } => {
+  let folder: string | undefined
+  let reads: number | undefined
+  try {
+    folder = mkdtempSync(join(tmpdir(), "effect-stackless-"))
+    const path = join(folder, "output")
+    const { error } = spawnSync("mkfifo", ["-m", "600", path], { stdio: "ignore" })
+    if (error !== undefined) throw error
+    reads = openSync(path, files.O_RDONLY | files.O_NONBLOCK)
+    return { reads, writes: openSync(path, files.O_WRONLY) }
+  } catch (error) {
+    if (reads !== undefined) closeSync(reads)
+    throw systemError(error, folder ?? tmpdir())
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 /** Has it started; throws the system's error if it has not. */
 const starting = (program: string, options: PopenOptions, start: () => ChildProcess): ChildProcess => {
   let child: ChildProcess
@@ -406,11 +436,6 @@ const shortage = (program: string): SocketError => {
     return systemError(error, program)
   }
   return systemError({ code: "EAGAIN" }, program)
-}
-
-const requireRunnable = (program: string, options: PopenOptions): void => {
-  const error = refusal(program, options)
-  if (error !== undefined) throw error
 }
 
 const systemError = (error: unknown, path: string): SocketError => {

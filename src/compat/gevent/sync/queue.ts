@@ -539,9 +539,11 @@ export class Queue<in out T = unknown> extends SimpleQueue<T> {
    */
   shutdown(immediate = false): void {
     this.closed = true
-    while (immediate && this.qsize() > 0) {
-      this._get()
-      if (this.unfinishedTasks > 0) this.taskDone()
+    if (immediate) {
+      while (this.qsize() > 0) {
+        this._get()
+        if (this.unfinishedTasks > 0) this.taskDone()
+      }
     }
     const waiters: Array<Waiter> = []
     for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) waiters.push(place.value)
