@@ -9,6 +9,7 @@ import { Context, Effect, type Fiber, Scheduler as EffectScheduler } from "effec
 import {
   type Body,
   currentThread,
+  type DataFrame,
   depthOf,
   type Frame,
   frameOf,
@@ -470,7 +471,9 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   _observe(): void {
     if (!this.active || this.isMain) return
     const { _code: code, _stack: stack } = this
-    if (code !== undefined && !isObserved(code as Frame)) this._replaceTop(observed(this, code as Frame))
+    if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
+      this._replaceTop(observed(this, code as Frame | DataFrame))
+    }
     if (stack !== undefined) this._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
   }
 
@@ -583,7 +586,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   /** @internal */
-  override _push(frame: Frame): void {
+  override _push(frame: Frame | DataFrame): void {
     super._push(this._traced || this.thread.watch !== undefined ? observed(this, frame) : frame)
   }
 

@@ -7,7 +7,15 @@
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.
  */
-import { type Frame, isEffectFrame, type Microthread, Operation } from "../greenlet/index.ts"
+import {
+  type DataFrame,
+  type Frame,
+  isEffectFrame,
+  type Microthread,
+  Operation,
+  resumeFrame,
+  throwIntoFrame
+} from "../greenlet/index.ts"
 import { schedulerOf } from "./scheduler.ts"
 import type { Tasklet } from "./tasklet.ts"
 
@@ -47,9 +55,9 @@ export const setTrace = (tasklet: Tasklet, kind: keyof Traces, trace: TaskletTra
 
 class Observed implements Frame {
   readonly tasklet: Tasklet
-  readonly inner: Frame
+  readonly inner: Frame | DataFrame
   private entered: boolean
-  constructor(tasklet: Tasklet, inner: Frame, entered: boolean) {
+  constructor(tasklet: Tasklet, inner: Frame | DataFrame, entered: boolean) {
     this.tasklet = tasklet
     this.inner = inner
     this.entered = entered
@@ -71,7 +79,7 @@ class Observed implements Frame {
     } else if (!tasklet._traced) {
       if (tasklet._code === this) tasklet._replaceTop(inner)
     }
-    if (!tasklet._traced) return raising ? inner.throw(value) : inner.next(value)
+    if (!tasklet._traced) return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     if (!this.entered) {
       this.entered = true
       profileOf(tasklet)?.(tasklet, "call", undefined)
@@ -79,7 +87,7 @@ class Observed implements Frame {
     traceOf(tasklet)?.(tasklet, raising ? "throw" : "resume", value)
     let result: IteratorResult<unknown, unknown>
     try {
-      result = raising ? inner.throw(value) : inner.next(value)
+      result = raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     } catch (error) {
       traceOf(tasklet)?.(tasklet, "exception", error)
       profileOf(tasklet)?.(tasklet, "exception", error)
@@ -96,10 +104,10 @@ class Observed implements Frame {
   }
 }
 
-export const isObserved = (frame: Frame): boolean => frame instanceof Observed
+export const isObserved = (frame: Frame | DataFrame): boolean => frame instanceof Observed
 
 /** @param entered has it run already? */
-export const observed = (tasklet: Tasklet, frame: Frame, entered = false): Frame =>
+export const observed = (tasklet: Tasklet, frame: Frame | DataFrame, entered = false): Frame =>
   new Observed(tasklet, frame, entered)
 
 /** Performed in place of a step that is one too many. */

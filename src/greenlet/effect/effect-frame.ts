@@ -68,4 +68,4 @@ export class EffectFrame implements Frame {
 }
 
 /** @internal */
-export const isEffectFrame = (frame: Frame): boolean => frame instanceof EffectFrame
+export const isEffectFrame = (frame: unknown): boolean => frame instanceof EffectFrame

@@ -1,3 +1,5 @@
+import type { DataFrame } from "./data-frame.ts"
+
 /**
  * What the kernel knows of a frame: it can be resumed with a value or with an error, and it can be closed.
  *
@@ -6,7 +8,7 @@
  */
 export interface Frame {
   /** The frame that this one stands in front of, as one that counts or traces does. */
-  readonly inner?: Frame
+  readonly inner?: Frame | DataFrame
   /** Resumes the frame: the operation it performs, or the value it ends with. */
   next(value: unknown): IteratorResult<unknown, unknown>
   /** Resumes the frame with an error, thrown where it was suspended. */

@@ -6,6 +6,7 @@
  * (development.ts), which does write it down.
  */
 import { EffectFrame } from "../effect/effect-frame.ts"
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./microthread.ts"
 import type { Operation } from "./operation.ts"
@@ -21,7 +22,7 @@ export interface Site {
 }
 
 /** Written by development mode. */
-export const sites = new WeakMap<Frame, Site>()
+export const sites = new WeakMap<Frame | DataFrame, Site>()
 
 /**
  * A frame of a suspended greenlet.
@@ -87,10 +88,10 @@ export class GreenletFrame {
 }
 
 /** The frames of a microthread, the outermost first. */
-const framesOf = (microthread: Microthread): Array<Frame> => {
-  const frames: Array<Frame> = [...microthread._stack ?? []]
-  if (microthread._code !== undefined) frames.push(microthread._code as Frame)
-  return frames.map((frame) => frame.inner ?? frame)
+const framesOf = (microthread: Microthread): Array<Frame | DataFrame> => {
+  const frames: Array<Frame | DataFrame> = [...microthread._stack ?? []]
+  if (microthread._code !== undefined) frames.push(microthread._code as Frame | DataFrame)
+  return frames.map((frame) => isDataFrame(frame) ? frame : frame.inner ?? frame)
 }
 
 /** @internal for schedulers: the innermost frame of a microthread that is suspended, and how many there are of each kind */

@@ -8,9 +8,12 @@
  */
 import { type Context, Effect, Fiber } from "effect"
 import type { GreenletFiber } from "../effect/fiber.ts"
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import type { Frame } from "./frame.ts"
 import {
+  DATA,
   DEAD,
   DOOMED,
   FRESH,
@@ -52,9 +55,9 @@ export abstract class Microthread {
   /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
   _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
-  _code: Body | Frame | undefined
+  _code: Body | Frame | DataFrame | undefined
   /** @internal the frames below the top one */
-  _stack: Array<Frame> | undefined = undefined
+  _stack: Array<Frame | DataFrame> | undefined = undefined
   /** @internal its fiber, once it is hard */
   _fiber: GreenletFiber | undefined = undefined
   /** @internal what its fiber inherits: the context of its creator, if there was one */
@@ -92,13 +95,14 @@ export abstract class Microthread {
     switch (this._state) {
       case SOFT:
       case FRESH:
+      case DATA:
       case SUSPENDED:
       case OUTSIDE:
       case WAITING:
         this._inbox = value
         break
       case RAISING:
-        this._state = suspendedOn(this._code as Frame | undefined)
+        this._state = suspendedOn(this._code as Frame | DataFrame | undefined)
         this._inbox = value
         break
       case OUTSIDE_RAISING:
@@ -123,6 +127,7 @@ export abstract class Microthread {
     switch (this._state) {
       case SOFT:
       case FRESH:
+      case DATA:
       case SUSPENDED:
       case WAITING:
         this._state = RAISING
@@ -179,7 +184,9 @@ export abstract class Microthread {
     this._fiber = undefined
     this._bury()
     heir._state = SUSPENDED
-    heir._replaceTop(kept === undefined ? code as Frame : new Inherited(code as Frame, heir, kept))
+    heir._replaceTop(
+      kept === undefined ? code as Frame | DataFrame : new Inherited(code as Frame | DataFrame, heir, kept)
+    )
     heir._inbox = inbox
     heir._stack = stack
     heir._fiber = fiber
@@ -318,15 +325,15 @@ export abstract class Microthread {
   _unstart(): void {}
 
   /** @internal puts a frame on top, to be resumed next */
-  _push(frame: Frame): void {
-    if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame)
+  _push(frame: Frame | DataFrame): void {
+    if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame | DataFrame)
     this._code = frame
     this._state = suspendedOn(frame)
     this._inbox = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
-  _replaceTop(frame: Frame | undefined): void {
+  _replaceTop(frame: Frame | DataFrame | undefined): void {
     this._code = frame
     if (this._state === SUSPENDED || this._state >= SOFT) this._state = suspendedOn(frame)
   }
@@ -382,21 +389,21 @@ export class Start implements Frame {
 
 /** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
 class Inherited implements Frame {
-  private readonly frame: Frame
+  private readonly frame: Frame | DataFrame
   private readonly heir: Microthread
   private readonly kept: unknown
-  constructor(frame: Frame, heir: Microthread, kept: unknown) {
+  constructor(frame: Frame | DataFrame, heir: Microthread, kept: unknown) {
     this.frame = frame
     this.heir = heir
     this.kept = kept
   }
   next(value: unknown): IteratorResult<unknown, unknown> {
     this.enter()
-    return this.frame.next(value)
+    return resumeFrame(this.frame, value)
   }
   throw(error: unknown): IteratorResult<unknown, unknown> {
     this.enter()
-    return this.frame.throw(error)
+    return throwIntoFrame(this.frame, error)
   }
   private enter(): void {
     this.heir._replaceTop(this.frame)
@@ -415,8 +422,8 @@ export class Displaced {
   readonly heir: Microthread
   private readonly state: State
   private readonly inbox: unknown
-  private readonly code: Body | Frame | undefined
-  private readonly stack: Array<Frame> | undefined
+  private readonly code: Body | Frame | DataFrame | undefined
+  private readonly stack: Array<Frame | DataFrame> | undefined
   private readonly fiber: GreenletFiber | undefined
 
   constructor(heir: Microthread) {
@@ -453,12 +460,12 @@ export class Displaced {
 const only = (value: unknown): unknown => value === undefined || Array.isArray(value) ? [value] : value
 
 /** @internal a generator object, or anything that walks like one; but no microthread, whatever methods it has */
-export const isFrame = (u: unknown): u is Frame =>
-  typeof u === "object" && u !== null &&
-  typeof (u as Partial<Frame>).next === "function" &&
-  typeof (u as Partial<Frame>).throw === "function" &&
-  !(Symbol.asyncIterator in u) &&
-  !(u instanceof Microthread)
+export const isFrame = (u: unknown): u is Frame | DataFrame =>
+  isDataFrame(u) || typeof u === "object" && u !== null &&
+    typeof (u as Partial<Frame>).next === "function" &&
+    typeof (u as Partial<Frame>).throw === "function" &&
+    !(Symbol.asyncIterator in u) &&
+    !(u instanceof Microthread)
 
 /** @internal calls a body with what the inbox holds at the start */
 export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {

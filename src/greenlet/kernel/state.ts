@@ -1,3 +1,4 @@
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import { type Frame, isGenerator } from "./frame.ts"
 
 /**
@@ -35,8 +36,10 @@ export const OUTSIDE_RAISING = 7
  * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack. One whose generator was suspended deep on that stack is merely SUSPENDED.
  */
 export const SOFT = 8
-/** SUSPENDED, with a generator on top that has not been resumed since it is there. Both are the last of all. */
+/** SUSPENDED, with a generator on top that has not been resumed since it is there. */
 export const FRESH = 9
+/** SUSPENDED in a frame that is plain data. These three are the last of all. */
+export const DATA = 10
 
 export type State =
   | typeof UNSTARTED
@@ -49,10 +52,12 @@ export type State =
   | typeof OUTSIDE_RAISING
   | typeof SOFT
   | typeof FRESH
+  | typeof DATA
 
 /** The state of a greenlet that is suspended in `frame`, its top one from now on. */
-export const suspendedOn = (frame: Frame | undefined): typeof FRESH | typeof SUSPENDED =>
-  isGenerator(frame) ? FRESH : SUSPENDED
+export const suspendedOn = (frame: Frame | DataFrame | undefined): typeof FRESH | typeof DATA | typeof SUSPENDED =>
+  isDataFrame(frame) ? DATA : isGenerator(frame) ? FRESH : SUSPENDED
 
 /** The state of a greenlet whose top frame, `frame`, is resumed. */
-export const runningOn = (frame: Frame): typeof SOFT | typeof SUSPENDED => isGenerator(frame) ? SOFT : SUSPENDED
+export const runningOn = (frame: Frame | DataFrame): typeof SOFT | typeof DATA | typeof SUSPENDED =>
+  isDataFrame(frame) ? DATA : isGenerator(frame) ? SOFT : SUSPENDED

@@ -11,12 +11,26 @@ import { EffectFrame } from "../effect/effect-frame.ts"
 import { errorOf, failureOf, Gate, performByProxy } from "../effect/fiber.ts"
 import type { Greenlet } from "../greenlet.ts"
 import type { TraceFunction } from "../trace.ts"
+import {
+  completion,
+  type DataFrame,
+  DONE,
+  isDataFrame,
+  NEXT,
+  PREEMPTED,
+  RESUME,
+  RETURNED,
+  RUNNING,
+  YIELDED
+} from "./data-frame.ts"
+import { iterationOf, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
-import { type Frame, generatorNext } from "./frame.ts"
+import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { type Body, isFrame, type Microthread, start } from "./microthread.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
 import { ports } from "./ports.ts"
 import {
+  DATA,
   DEAD,
   DOOMED,
   FRESH,
@@ -39,6 +53,9 @@ export const SLICE = 16_384
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
+const data = DATA
+const resumeData: typeof RESUME = RESUME
+const Performable = Operation
 const resumeGenerator = generatorNext
 const switched = switchedOfAll
 const currentFiber = Fiber.getCurrent
@@ -118,9 +135,26 @@ class ThreadState {
    * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
   private loop(g: Microthread): void {
+    let performing = false
     for (;;) {
       try {
         for (;;) {
+          if (g._state === data) {
+            const value = g._inbox
+            g._inbox = undefined
+            const outcome = (g._code as DataFrame)[resumeData](NEXT, value)
+            if (outcome instanceof Performable && this.performingFiber !== nowhere) {
+              performing = true
+              const next = outcome.perform(g)
+              performing = false
+              if (next !== g) this.current = g = next
+            } else g = this.carryOut(g, outcome)
+            if (--this.budget > 0) continue
+            this.budget = SLICE
+            renewRequest()
+            if (this.yieldToEventLoop(g)) return
+            continue
+          }
           let result: IteratorResult<unknown, unknown> | undefined
           this.stretch = STRETCH
           if (g._state >= soft) {
@@ -143,7 +177,10 @@ class ThreadState {
           if (this.yieldToEventLoop(g)) return
         }
       } catch (error) {
-        g = this.fail(g, error)
+        if (performing) {
+          performing = false
+          g = g.raise(error)
+        } else g = this.fail(g, error)
       }
     }
   }
@@ -189,7 +226,8 @@ class ThreadState {
 
   /** @internal may `next` run on top of the fiber that has named it? */
   mayRunOnTop(next: Microthread): boolean {
-    return !this.nested && (next._state === SUSPENDED || next._state >= SOFT) && this.performingFiber !== nowhere
+    return !this.nested && (next._state === SUSPENDED || next._state === SOFT || next._state === FRESH) &&
+      this.performingFiber !== nowhere
   }
 
   /** @internal runs the current greenlet, which may run on top of the fiber that has named it, up to its own next switch */
@@ -269,6 +307,9 @@ class ThreadState {
         g._inbox = undefined
         forgetRequest(false)
         return (g._code as Frame).next(inbox)
+      case DATA:
+        // the loop resumes it
+        return switched
       case SOFT:
       case FRESH:
         g._state = SOFT
@@ -281,11 +322,11 @@ class ThreadState {
         g._state = SUSPENDED
         throw inbox
       case RAISING: {
-        const frame = g._code as Frame
+        const frame = g._code as Frame | DataFrame
         g._state = runningOn(frame)
         g._inbox = undefined
         forgetRequest(g._state === SOFT)
-        return frame.throw(inbox)
+        return throwIntoFrame(frame, inbox)
       }
       case WAITING:
         this.parked = g
@@ -313,8 +354,10 @@ class ThreadState {
     if (Effect.isEffect(made)) g._code = new EffectFrame(g, made)
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
-    const frame = g._code as unknown as Frame
+    const frame = g._code as unknown as Frame | DataFrame
     g._state = runningOn(frame)
+    // the loop resumes it
+    if (isDataFrame(frame)) return switched
     // a body may return the iterator of an operation, which is not to be forgotten
     step.request.inPlace = g._state === SOFT
     return frame.next(undefined)
@@ -333,6 +376,8 @@ class ThreadState {
 
   /** The top frame of `g` threw. */
   private threw(g: Microthread, error: unknown): Microthread {
+    const { _code: frame } = g
+    if (isDataFrame(frame)) frame.pc = DONE
     if (g._pop()) return g.raise(error)
     if (g === this.main) {
       g._state = OUTSIDE
@@ -345,6 +390,38 @@ class ThreadState {
     } catch (error) {
       return this.main.raise(error)
     }
+  }
+
+  /** `g` has been resumed in a frame that is plain data, which has brought something else than an operation to be performed here. */
+  private carryOut(g: Microthread, outcome: unknown): Microthread {
+    if (this.current !== g) return this.strayed(g)
+    const next = outcome === RETURNED
+      ? this.returned(g, completion.value)
+      : outcome === YIELDED
+      ? this.yielded(g, completion.value)
+      : outcome === PREEMPTED
+      ? g.preempted()
+      : this.delegate(g, outcome)
+    return this.handOver(g, next)
+  }
+
+  /** @internal `g` goes on when what stands behind its `yield*` is done, which becomes a frame on top of its own. */
+  delegate(g: Microthread, to: unknown): Microthread {
+    if (to instanceof Operation) return this.perform(g, to)
+    if (isDataFrame(to)) {
+      if (to.pc === DONE) return g.give(undefined)
+      if (to.pc === RUNNING) return g.raise(new TypeError("Generator is already running"))
+      g._push(to)
+    } else if (Effect.isEffect(to)) return this.yielded(g, to)
+    else if (isGenerator(to as Frame | undefined)) g._push(to as Frame)
+    else {
+      try {
+        g._push(iterationOf(to))
+      } catch (error) {
+        return g.raise(error)
+      }
+    }
+    return g
   }
 
   /** A body yielded something by itself, without `yield*`, or an Effect. */
@@ -363,7 +440,9 @@ class ThreadState {
    */
   private strayed(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {
     if (!g.dead) {
-      g._replaceTop(new RanOnFrame(g, result === undefined || result.done === true ? undefined : g._code as Frame))
+      g._replaceTop(
+        new RanOnFrame(g, result === undefined || result.done === true ? undefined : g._code as Frame | DataFrame)
+      )
     }
     return this.current
   }
@@ -681,8 +760,8 @@ class ThreadState {
 /** In front of a frame that has gone on without having been resumed: the next resume finds an error there. */
 class RanOnFrame implements Frame {
   private readonly microthread: Microthread
-  private readonly frame: Frame | undefined
-  constructor(microthread: Microthread, frame: Frame | undefined) {
+  private readonly frame: Frame | DataFrame | undefined
+  constructor(microthread: Microthread, frame: Frame | DataFrame | undefined) {
     this.microthread = microthread
     this.frame = frame
   }
@@ -697,7 +776,7 @@ class RanOnFrame implements Frame {
     const { frame } = this
     if (frame === undefined) throw error
     this.microthread._replaceTop(frame)
-    return frame.throw(error)
+    return throwIntoFrame(frame, error)
   }
 }
 

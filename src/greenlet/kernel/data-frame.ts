@@ -1,0 +1,58 @@
+/**
+ * A frame that is plain data: what a compiler makes of a generator function.
+ *
+ * Its locals are its fields, and `pc` says where it is suspended; so it can be pickled, preempted inside a loop and looked at.
+ * Where a generator performs an operation in the middle of its `yield*`, such a frame writes `pc`, returns what stands behind
+ * the `yield*`, and is complete before anybody else runs. So the loop keeps the whole stack of them flat, however deep.
+ *
+ * This file imports nothing, as compiled code is bundled with it where no kernel is needed.
+ */
+
+/** The method that resumes a frame. A symbol: the frame has the names of the source for itself. */
+export const RESUME: unique symbol = Symbol.for("effect-stackless/resume")
+
+/** How a frame is resumed: with a value, with an error that is thrown where it stands, or as by a `return` there. */
+export const NEXT = 0
+export const THROW = 1
+export const RETURN = 2
+export type Mode = typeof NEXT | typeof THROW | typeof RETURN
+
+/** The `pc` of a frame that has not begun. */
+export const BEGIN = 0
+/** The `pc` of one that has ended. */
+export const DONE = -1
+/** The `pc` of one that runs. */
+export const RUNNING = -2
+
+export interface DataFrame {
+  /** Where it stands: `BEGIN`, `DONE`, `RUNNING`, even at a `yield*`, odd at a plain `yield` or where it was preempted. */
+  pc: number
+  /**
+   * Runs up to the next suspension. Returns what stands behind a `yield*`, as it is; or one of the outcomes below. What it
+   * throws ends the frame: who resumes it then writes `pc`.
+   *
+   * @internal
+   */
+  [RESUME](mode: Mode, value: unknown): unknown
+}
+
+/** What a resume brings that is not at a `yield*`. The value of it is in `completion`. */
+class Outcome {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** The frame has ended with a value. */
+export const RETURNED = new Outcome("returned")
+/** It stands at a plain `yield` of a value. */
+export const YIELDED = new Outcome("yielded")
+/** Its fuel is used up: it stands at a back edge or an entry, and has no value. */
+export const PREEMPTED = new Outcome("preempted")
+
+/** The value of the last outcome. To read `pc` instead would cost a look-up of three nanoseconds in programs of many functions. */
+export const completion: { value: unknown } = { value: undefined }
+
+export const isDataFrame = (u: unknown): u is DataFrame =>
+  typeof u === "object" && u !== null && (u as Partial<DataFrame>)[RESUME] !== undefined
