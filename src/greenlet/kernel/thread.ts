@@ -728,7 +728,7 @@ class ThreadState {
         }
       }).pipe(Effect.provideService(Thread, this))
     }
-    return endNext()
+    return ungated(endNext())
   })
 
   /** @internal interrupts the fiber that stands for main, and waits until it has left */
@@ -837,17 +837,34 @@ export const makeThread: Effect.Effect<Thread, never, Scope.Scope> = Effect.acqu
 )
 
 /**
- * Runs an Effect on a thread of its own, which ends with it.
+ * Runs an Effect on a thread of its own, which ends with it. In a greenlet that waits for it as for any other Effect, and
+ * the rest of the outer thread goes on; forked there, it is what `Thread(target=…).start()` is upstream.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.scoped(Effect.flatMap(makeThread, (thread) => Effect.provideService(effect, Thread, thread))) as Effect.Effect<
-    A,
-    E,
-    R
-  >
+  ungated(
+    Effect.scoped(Effect.flatMap(makeThread, (thread) => Effect.provideService(effect, Thread, thread)))
+  ) as Effect.Effect<A, E, R>
+
+/**
+ * On the fiber of a greenlet, or on one that was forked there, an Effect is part of what that greenlet's thread does. Runs
+ * it in a child fiber that is not.
+ */
+const ungated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const gate = fiber.cache.scheduler
+    if (!(gate instanceof Gate)) return effect
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.forkChild(Effect.provideService(restore(effect), Scheduler.Scheduler, gate.base), {
+          startImmediately: true
+        }),
+        (child) => Effect.onInterrupt(restore(Fiber.join(child)), () => Fiber.interrupt(child))
+      )
+    )
+  })
 
 /** The thread of whoever calls: the one whose loop runs, else that of the current fiber, else the default one. */
 export const currentThread = (): Thread => {
