@@ -3,7 +3,7 @@
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
 import { Cause, Effect, Exit } from "effect"
-import { type Body, isFrame, letErrorsInto, Microthread } from "../greenlet/index.ts"
+import { type Body, isFrame, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -64,7 +64,8 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
       return loop
     }
     const effect = value as Effect.Effect<unknown, unknown>
-    letErrorsInto(effect)
+    // an operation's iterator can throw, and to ask for it is to begin the operation
+    if (!(value instanceof Operation)) letErrorsInto(effect)
     return Effect.flatMap(Effect.exit(owner === undefined ? effect : Effect.interruptible(effect)), (exit) => {
       if (Exit.isSuccess(exit)) {
         resume = () => steps.next(exit.value)
