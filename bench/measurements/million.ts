@@ -5,7 +5,8 @@
  * part that a program has to pay for.
  */
 import { Effect } from "effect"
-import { call, type Channel, channel, run, tasklet } from "effect-stackless/stackless"
+import { call, type Channel, channel, run, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { median } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 import { collect, memory } from "../memory.ts"
 
@@ -31,6 +32,10 @@ const makeChannel = (): Channel<number> => {
 const create = (on: Channel<number>, n: number): void => {
   const start = tasklet(waiting)
   for (let i = 0; i < n; i++) start(on)
+}
+
+function* killing(tasklets: ReadonlyArray<Tasklet>) {
+  for (const t of tasklets) yield* t.kill()
 }
 
 const createHard = (on: Channel<number>, n: number): void => {
@@ -109,6 +114,19 @@ export const million: Record<string, Measurement> = {
         (blocked.resident - before.resident) / MILLION,
         megabytes(blocked.resident)
       ]
+    }
+  },
+  "stackless.kill": {
+    figures: [{ name: "stackless.kill.us", unit: "µs", about: "to kill a tasklet that is blocked on a channel" }],
+    take: async () => {
+      const c = makeChannel()
+      const times: Array<number> = []
+      for (let round = 0; round < 5; round++) {
+        const tasklets = Array.from({ length: WARM }, () => tasklet(waiting)(c))
+        await block()
+        times.push(await microseconds(() => Effect.runPromise(call(killing, tasklets))) / WARM)
+      }
+      return [median(times)]
     }
   },
   "stackless.million.hard": {

@@ -8,6 +8,7 @@
  */
 import { Context, type Effect } from "effect"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
+import { exitOf } from "./kernel/exit.ts"
 import { GreenletFrame } from "./kernel/greenlet-frame.ts"
 import { type Body, describe, Microthread, requireFunction, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
@@ -453,7 +454,7 @@ const handOver = (
 
 /** What `throw` is to throw. Python knows only classes and instances of exceptions; here any object may be an error. */
 const thrownBy = (error: unknown, args: ReadonlyArray<unknown>): unknown => {
-  if (error === undefined) return new GreenletExit()
+  if (error === undefined) return exitOf(GreenletExit)
   if (typeof error === "function") {
     if (error === Error || error.prototype instanceof Error) {
       return new (error as new(...args: ReadonlyArray<unknown>) => Error)(...args)

@@ -1,4 +1,5 @@
 /** The errors of the Stackless layer: upstream's names, a message that says what to do, and the data to see why. */
+import { nameIs } from "../greenlet/index.ts"
 import type { Channel } from "./channel.ts"
 import { named } from "./names.ts"
 import type { Tasklet } from "./tasklet.ts"
@@ -59,7 +60,10 @@ export class DeadlockError extends RuntimeError {
  * @since 0.1.0
  */
 export class TaskletExit extends Error {
-  override readonly name: string = "TaskletExit"
+  declare readonly name: string
+  static {
+    nameIs(this, "TaskletExit")
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   currentThread,
   type DataFrame,
   depthOf,
+  exitOf,
   type Frame,
   frameOf,
   GreenletError,
@@ -234,7 +235,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
 
   /** Ends it: throws a `TaskletExit` in it, which ends it silently. Mirrors `tasklet.kill`. */
   kill(options?: ThrowOptions): Operation<void> {
-    return new Throw(this, new TaskletExit(), options?.pending === true, true)
+    return new Throw(this, exitOf(TaskletExit), options?.pending === true, true)
   }
 
   // ---- flags ------------------------------------------------------------------------------------------------------
@@ -644,7 +645,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   override _exit(message: string): Error {
-    return new TaskletExit(message)
+    return exitOf(TaskletExit, message)
   }
 
   override interrupted(): unknown {

@@ -12,6 +12,7 @@
 import { Utils } from "effect"
 import { EffectFrame } from "../effect/effect-frame.ts"
 import { GreenletError } from "./errors.ts"
+import { exits } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
 import { Microthread, Start } from "./microthread.ts"
@@ -134,6 +135,7 @@ const enter = (report: ReportForgotten): () => void => {
         })
     }
   }
+  exits.traced = true
   Watched.prototype = Base.prototype
   Object.setPrototypeOf(Operation, Watched)
 
@@ -183,6 +185,7 @@ const enter = (report: ReportForgotten): () => void => {
   ]
 
   return () => {
+    exits.traced = false
     Object.setPrototypeOf(Operation, Base)
     for (const restore of undo) restore()
   }

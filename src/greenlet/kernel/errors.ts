@@ -4,6 +4,7 @@
  * Upstream's `GreenletExit` derives from `BaseException`, so that `except Exception` lets it pass. JavaScript has one
  * `catch` for everything: a body that must not swallow its own end tests for `GreenletExit` and throws it on.
  */
+import { nameIs } from "./exit.ts"
 
 /**
  * A switch that cannot be made: to another thread's greenlet, from a fiber that is no greenlet while another one
@@ -24,7 +25,10 @@ export class GreenletError extends Error {
  * @since 0.1.0
  */
 export class GreenletExit extends Error {
-  override readonly name: string = "GreenletExit"
+  declare readonly name: string
+  static {
+    nameIs(this, "GreenletExit")
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import type { GreenletFiber } from "../effect/fiber.ts"
 import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import { resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
+import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import {
   DATA,
@@ -232,7 +233,7 @@ export abstract class Microthread {
 
   /** @internal the error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
   _exit(message: string): Error {
-    return new GreenletExit(message)
+    return exitOf(GreenletExit, message)
   }
 
   /**

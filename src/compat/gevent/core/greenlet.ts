@@ -259,8 +259,9 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   /**
    * Throws an error in it, at once: for hubs and schedulers. Use `kill`. Mirrors `Greenlet.throw`.
    */
-  override throw<B = A>(error: unknown = new GreenletExit()): Operation<B, E> {
-    return new Throw(this, errorOf(error), super.throw(errorOf(error))) as unknown as Operation<B, E>
+  override throw<B = A>(error: unknown = GreenletExit): Operation<B, E> {
+    const thrown = errorOf(error)
+    return new Throw(this, thrown, super.throw(thrown)) as unknown as Operation<B, E>
   }
 
   /** @internal */

@@ -4,7 +4,7 @@
  * Carries `gevent.timeout`. What Python writes as `with Timeout(…):` is `timeout.within(function*() { … })`.
  */
 import type { Effect } from "effect"
-import { call, getcurrent, type Microthread, type Operation } from "../../../greenlet/index.ts"
+import { call, exitOf, getcurrent, GreenletExit, type Microthread, type Operation } from "../../../greenlet/index.ts"
 import { AssertionError } from "./exceptions.ts"
 import { describe, gethub, throwing } from "./hub.ts"
 import type { Timer } from "./loop.ts"
@@ -195,7 +195,10 @@ const throwable: ReadonlySet<string> = new Set(["undefined", "boolean", "string"
 const isErrorClass = (u: unknown): u is new() => Error => typeof u === "function" && u.prototype instanceof Error
 
 /** An error, or one made of a class, as Python raises both. */
-export const errorOf = (exception: unknown): unknown => isErrorClass(exception) ? new exception() : exception
+export const errorOf = (exception: unknown): unknown => {
+  if (exception === GreenletExit) return exitOf(GreenletExit)
+  return isErrorClass(exception) ? new exception() : exception
+}
 
 /** A time limit inside an operation: the error that it throws is made when it is needed, as most are not. */
 export class Deadline {
