@@ -309,6 +309,23 @@ describe("Local", () => {
 })
 
 describe("Waiter", () => {
+  program("says who waits, or what has come", function*({ body }) {
+    const waiter = new gevent.Waiter<unknown>()
+    expect(String(waiter)).toBe("<Waiter greenlet=None>")
+    waiter.switch(25)
+    expect(String(waiter)).toBe("<Waiter greenlet=None value=25>")
+    waiter.switch("a")
+    expect(String(waiter)).toBe("<Waiter greenlet=None value='a'>")
+    waiter.throw(new TypeError("x"))
+    expect(String(waiter)).toBe("<Waiter greenlet=None exc_info=TypeError>")
+    const waits = new gevent.Waiter()
+    const greenlet = gevent.spawn(body(() => waits.get()[Symbol.iterator]() as never))
+    greenlet.name = "AName"
+    yield* gevent.sleep()
+    expect(String(waits)).toMatch(/^<Waiter greenlet=<Greenlet "AName.*>>$/)
+    yield* greenlet.kill()
+  })
+
   program("gives what came before the greenlet, or makes it wait", function*() {
     const hub = gevent.gethub()
     const waiter = new gevent.Waiter<number>()

@@ -59,6 +59,7 @@ export type { Address } from "./net/listen.ts"
 export { type ReadableFile, SocketFile } from "./net/makefile.ts"
 export { createConnection, type Data, type How, Socket } from "./net/socket.ts"
 export { SocketError, SocketTimeout } from "./net/socketerror.ts"
+export { socketpair } from "./net/socketpair.ts"
 // gevent.select, and Python's
 export {
   KeyError,
@@ -71,7 +72,10 @@ export {
   POLLOUT,
   POLLPRI,
   select,
-  type Selectable
+  type Selectable,
+  waitRead,
+  waitReadwrite,
+  waitWrite
 } from "./net/select.ts"
 // gevent.server
 export {
@@ -80,6 +84,7 @@ export {
   type Handle,
   type Listener,
   type ListeningServer,
+  type ListeningServerOptions,
   type ServerOptions,
   type SpawnWith,
   StreamServer,

@@ -5,14 +5,33 @@
  * JavaScript has one `catch` for everything: a body that must not swallow its own end tests for them and throws them on.
  * Errors that Python itself brings (`ValueError`, `RuntimeError`) are here under their names, as programs catch them.
  */
-import { GreenletError } from "../../../greenlet/index.ts"
-
 /** Somebody who waits for ever, and the objects that it waits for. */
 export interface Blocked {
   /** The greenlet, named as a log line would. */
   readonly greenlet: string
   /** What it waits for, named likewise. */
   readonly on: string
+}
+
+/**
+ * A use that the state of an object does not allow, such as starting a `Timeout` twice. Mirrors Python's
+ * `AssertionError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AssertionError extends Error {
+  override readonly name: string = "AssertionError"
+}
+
+/**
+ * An `RLock` released by somebody else than its owner. Mirrors Python's `RuntimeError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RuntimeError extends Error {
+  override readonly name: string = "RuntimeError"
 }
 
 /**
@@ -39,7 +58,7 @@ export class LoopExit extends Error {
  * @category errors
  * @since 0.1.0
  */
-export class BlockingSwitchOutError extends GreenletError {
+export class BlockingSwitchOutError extends AssertionError {
   override readonly name: string = "BlockingSwitchOutError"
 }
 
@@ -50,7 +69,7 @@ export class BlockingSwitchOutError extends GreenletError {
  * @category errors
  * @since 0.1.0
  */
-export class InvalidThreadUseError extends Error {
+export class InvalidThreadUseError extends RuntimeError {
   override readonly name: string = "InvalidThreadUseError"
 }
 
@@ -61,19 +80,8 @@ export class InvalidThreadUseError extends Error {
  * @category errors
  * @since 0.1.0
  */
-export class ConcurrentObjectUseError extends Error {
+export class ConcurrentObjectUseError extends AssertionError {
   override readonly name: string = "ConcurrentObjectUseError"
-}
-
-/**
- * A use that the state of an object does not allow, such as starting a `Timeout` twice. Mirrors Python's
- * `AssertionError`.
- *
- * @category errors
- * @since 0.1.0
- */
-export class AssertionError extends Error {
-  override readonly name: string = "AssertionError"
 }
 
 /**
@@ -85,14 +93,4 @@ export class AssertionError extends Error {
  */
 export class InvalidSwitchError extends AssertionError {
   override readonly name: string = "InvalidSwitchError"
-}
-
-/**
- * An `RLock` released by somebody else than its owner. Mirrors Python's `RuntimeError`.
- *
- * @category errors
- * @since 0.1.0
- */
-export class RuntimeError extends Error {
-  override readonly name: string = "RuntimeError"
 }

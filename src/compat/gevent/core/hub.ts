@@ -563,7 +563,8 @@ export const describe = (u: unknown): string => {
   return String(u)
 }
 
-const nameOf = (error: unknown): string => error instanceof Error ? error.name : typeof error
+/** @internal what an error is called */
+export const nameOf = (error: unknown): string => error instanceof Error ? error.name : typeof error
 
 /** The body of the hub, as a frame: it runs what is to be run, and yields only to switch or to wait. */
 class Course {

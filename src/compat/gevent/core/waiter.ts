@@ -4,9 +4,10 @@
  * Carries `gevent._waiter`: the value may come before the greenlet, or the greenlet be gone when it comes.
  */
 import type { Effect } from "effect"
+import { inspect } from "node:util"
 import { getcurrent, type Microthread, type Operation } from "../../../greenlet/index.ts"
 import { AssertionError, ConcurrentObjectUseError } from "./exceptions.ts"
-import { gethub, type Hub, Resume, Steps, throwing } from "./hub.ts"
+import { gethub, type Hub, nameOf, Resume, Steps, throwing } from "./hub.ts"
 
 /**
  * A meeting point of one greenlet and the hub. A lower-level thing than `Event` and `AsyncResult`: use those. Mirrors
@@ -101,7 +102,13 @@ export class Waiter<in out A = unknown> {
   }
 
   toString(): string {
-    return "<Waiter>"
+    const { content, state } = this
+    const got = state === "empty"
+      ? ""
+      : state === "value"
+      ? ` value=${inspect(content)}`
+      : ` exc_info=${nameOf(content)}`
+    return `<${this.constructor.name} greenlet=${this.greenlet === undefined ? "None" : String(this.greenlet)}${got}>`
   }
 }
 

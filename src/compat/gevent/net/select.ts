@@ -11,6 +11,7 @@ import { gethub, type Hub, Steps } from "../core/hub.ts"
 import { sleep } from "../core/sleep.ts"
 import { Waiter } from "../core/waiter.ts"
 import { NodeEvent } from "./node-event.ts"
+import { failing, notOpen, type SocketError, SocketTimeout } from "./socketerror.ts"
 
 /** There is something to receive, or to accept: or the end of it. */
 export const POLLIN = 1
@@ -186,6 +187,61 @@ export const poll = <S extends Selectable = Selectable>(): Poll<S> => new Poll<S
 export class KeyError extends Error {
   override readonly name: string = "KeyError"
 }
+
+// ---- one socket ------------------------------------------------------------------------------------------------------
+
+/**
+ * Waits until a socket can be received from: data has come, or the end of it, or an error. Dies with `SocketTimeout`, or
+ * with `timeoutExc`, after `timeout` seconds; with `SocketError`, `EBADF`, if it is closed. Mirrors
+ * `gevent.socket.wait_read`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const waitRead = (
+  socket: Selectable,
+  timeout?: number | null,
+  timeoutExc?: unknown
+): Operation<void, SocketError> => waitFor(socket, READABLE, timeout, timeoutExc)
+
+/**
+ * Waits until a socket can be sent to without waiting. Dies as `waitRead` does. Mirrors `gevent.socket.wait_write`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const waitWrite = (
+  socket: Selectable,
+  timeout?: number | null,
+  timeoutExc?: unknown
+): Operation<void, SocketError> => waitFor(socket, WRITABLE, timeout, timeoutExc)
+
+/**
+ * Waits until a socket can be received from or sent to. Dies as `waitRead` does. Mirrors `gevent.socket.wait_readwrite`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const waitReadwrite = (
+  socket: Selectable,
+  timeout?: number | null,
+  timeoutExc?: unknown
+): Operation<void, SocketError> => waitFor(socket, READABLE | WRITABLE, timeout, timeoutExc)
+
+const waitFor = (
+  socket: Selectable,
+  events: number,
+  timeout: number | null | undefined,
+  timeoutExc: unknown
+): Operation<void, SocketError> =>
+  new Steps<void, SocketError>(function*(): Generator<Effect.Effect<any, any>, void, any> {
+    requireTime(timeout)
+    requireSelectable(socket)
+    const found = yield* waiting(socket, [socket], timeout, () => socket.readiness() & events || undefined)
+    if (found === undefined && timeoutExc !== undefined) throw timeoutExc
+    if (found === undefined) yield* failing(new SocketTimeout())
+    else if (found & POLLNVAL) yield* failing(notOpen())
+  })
 
 // ---- waiting --------------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,15 @@
  * Servers: a greenlet for each connection or datagram.
  *
  * Carries `gevent.baseserver` and `gevent.server`. Where it differs: `start` is an operation, as Node binds in the
- * background; and while a pool has no room connections are accepted and left unread, instead of not being accepted.
+ * background; and while a pool has no room, or after `stopAccepting`, connections are accepted and left unread, instead of
+ * not being accepted.
  */
 import type { Effect } from "effect"
 import { createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
-import { call, type Operation } from "../../../greenlet/index.ts"
+import { type Body, call, type Operation } from "../../../greenlet/index.ts"
 import { type Greenlet, spawn, spawnRaw } from "../core/greenlet.ts"
-import { gethub, type Hub, Steps } from "../core/hub.ts"
+import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
 import { Event } from "../sync/event.ts"
 import { type Group, Pool } from "../sync/pool.ts"
 import { Queue } from "../sync/queue.ts"
@@ -40,23 +41,36 @@ export type Handle<Args extends ReadonlyArray<any>> = (
 /** What servers have in common. Mirrors `gevent.baseserver.BaseServer`. */
 export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   protected readonly hub: Hub = gethub()
-  protected readonly listener: Listener
   protected readonly options: ServerOptions
   private readonly pool: Pool | Group | undefined
   private readonly stopped = new Event(this)
-  private readonly handle: Handle<Args>
+  /** Set while it accepts. */
+  protected readonly acceptance: Event = new Event(this)
   private waiting: Queue<Args> | undefined = undefined
   private feeder: Greenlet | undefined = undefined
   private state: "new" | "started" | "stopped" = "new"
 
-  /** Throws `TypeError` if `handle` is no function. */
-  constructor(listener: Listener, handle: Handle<Args>, options: ServerOptions = {}) {
-    if (typeof handle !== "function") throw new TypeError(`a server's handler is a function; got ${String(handle)}`)
-    this.listener = listener
-    this.handle = handle
+  /**
+   * @param handle is called for whatever comes; a subclass can have a method of that name instead. Throws `TypeError` if
+   * there is neither.
+   */
+  constructor(handle: Handle<Args> | null | undefined, options: ServerOptions = {}) {
     this.options = options
     const { spawn } = options
     this.pool = typeof spawn === "number" ? new Pool(spawn) : typeof spawn === "object" ? spawn : undefined
+    if (handle != null) this.setHandle(handle)
+    else if (typeof this.handle !== "function") {
+      throw new TypeError("'handle' must be provided: to the constructor, or as a method of a subclass")
+    }
+  }
+
+  /** Handles what comes. A subclass can have it as a method. Mirrors `BaseServer.handle`. */
+  handle?(...args: Args): ReturnType<Handle<Args>>
+
+  /** Sets what handles what comes from now on. Throws `TypeError` if it is no function. Mirrors `BaseServer.set_handle`. */
+  setHandle(handle: Handle<Args>): void {
+    if (typeof handle !== "function") throw new TypeError(`a server's handler is a function; got ${String(handle)}`)
+    this.handle = handle
   }
 
   protected abstract opening(): Generator<Effect.Effect<any, any>, void, any>
@@ -69,6 +83,11 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   /** Is it serving? */
   get started(): boolean {
     return this.state === "started"
+  }
+
+  /** Is it not? Mirrors `BaseServer.closed`. */
+  get closed(): boolean {
+    return !this.started
   }
 
   /** Mirrors `server_host`. */
@@ -93,12 +112,28 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
     yield* this.opening()
     this.state = "started"
     this.stopped.clear()
+    this.acceptance.set()
     // connections come from outside: the hub has something to wait for
     this.hub.ref()
     if (this.pool === undefined) return
     this.waiting = new Queue()
     this.feeder = spawn(() => this.feeding(this.waiting!))
   }
+
+  /** Lets those who come wait, until `startAccepting`. Mirrors `BaseServer.stop_accepting`. */
+  stopAccepting(): void {
+    this.acceptance.clear()
+  }
+
+  /** Serves those who come again, and those who have come since `stopAccepting`. Mirrors `BaseServer.start_accepting`. */
+  startAccepting(): void {
+    if (!this.started || this.acceptance.isSet()) return
+    this.acceptance.set()
+    this.resumes()
+  }
+
+  /** It accepts again. */
+  protected resumes(): void {}
 
   /** Serves until it is stopped. Mirrors `BaseServer.serve_forever`. */
   serveForever(): Operation<void, SocketError> {
@@ -118,6 +153,7 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   close(): void {
     if (this.state !== "started") return
     this.state = "stopped"
+    this.acceptance.clear()
     this.closes()
     this.hub.unref()
     this.stopped.set()
@@ -169,48 +205,148 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
 
   private *runs(args: Args): Generator<Effect.Effect<any, any>, void, any> {
     try {
-      yield* call(this.handle, ...args)
+      yield* call(() => this.handle!(...args))
     } finally {
       this.finished(...args)
     }
   }
 
-  toString(): string {
-    return `<${this.constructor.name} ${String(this.address)}>`
+  /** Runs a block, and stops after it. Mirrors `with server:`. */
+  within<Eff extends Effect.Effect<any, any, any>, A>(
+    block: (server: this) => Generator<Eff, A, never>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  within<A, E, R>(
+    block: (server: this) => Effect.Effect<A, E, R>
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
+  within<A>(block: (server: this) => A): Operation<A>
+  within(block: Body): Operation<any, any> {
+    return new Steps(() => this.runningWithin(block))
   }
+
+  private *runningWithin(block: Body): Generator<Effect.Effect<any, any>, any, any> {
+    try {
+      return yield* call(block, this)
+    } finally {
+      yield* this.stopping(undefined)
+    }
+  }
+
+  toString(): string {
+    const { address } = this
+    const where = typeof address === "string" ? address : address.join(":")
+    return `<${this.constructor.name} address=${where}${this.handler}>`
+  }
+
+  /** The handler as upstream names it: only one that was set. */
+  private get handler(): string {
+    if (!Object.hasOwn(this, "handle")) return ""
+    const { handle } = this
+    const isMethod = handle === Object.getPrototypeOf(this).handle
+    return isMethod
+      ? ` handle=<bound method ${this.constructor.name}.${handle!.name} of self>`
+      : ` handle=<${describe(handle)}>`
+  }
+}
+
+/** How to serve connections. */
+export interface ListeningServerOptions extends ServerOptions {
+  /** How many connections there may be: one more is closed at once. */
+  readonly maxConnections?: number | undefined
 }
 
 /** A server over one of Node's, which listens on a port or a path. */
 export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends BaseServer<Args> {
+  private readonly listener: Listener | Socket
   protected node: NodeServer | undefined = undefined
+  /** Where connections come from: the same, or a socket that was given. */
+  private front: NodeServer | undefined = undefined
+  /** Those that have come while it does not accept. */
+  private readonly held = new Set<NodeSocket>()
   /** Where it listens, or has listened: it will again, if it is started again. */
   private bound: Address | undefined = undefined
+
+  /**
+   * @param listener where to listen, or a socket that listens already
+   * @param handle is called for each connection; a subclass can have a method of that name instead
+   */
+  constructor(
+    listener: Listener | Socket,
+    handle: Handle<Args> | null | undefined,
+    options: ListeningServerOptions = {}
+  ) {
+    if (listener instanceof Socket && options.backlog !== undefined) {
+      throw new TypeError("backlog must be left out when a socket is passed")
+    }
+    super(handle, options)
+    this.listener = listener
+  }
 
   /** The server of Node's, that does not listen yet. */
   protected abstract makes(): NodeServer
 
+  /** How many connections there may be, if nobody says. */
+  protected readonly defaultMaxConnections: number = Infinity
+
   protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
     const node = this.makes()
-    const backlog = this.options.backlog ?? 256
-    yield* listening(node, { ...whereOf(this.bound ?? this.listener), backlog }, this.hub, this)
+    this.gates(node)
+    const { bound, listener } = this
+    const { backlog = 256, maxConnections = this.defaultMaxConnections } = this.options as ListeningServerOptions
+    if (bound === undefined && listener instanceof Socket) {
+      this.front = yield* listener.lends((connection) => node.emit("connection", connection))
+    } else {
+      const where = whereOf(bound ?? listener as Listener)
+      yield* listening(node, { ...where, backlog }, this.hub, this)
+      this.front = node
+    }
+    this.front.maxConnections = maxConnections
     this.node = node
-    this.bound = addressOf(node.address())
+    this.bound = addressOf(this.front.address())
+  }
+
+  /** Holds connections back while it does not accept. */
+  private gates(node: NodeServer): void {
+    const serving = node.listeners("connection") as Array<(connection: NodeSocket) => void>
+    node.removeAllListeners("connection").on("connection", (connection: NodeSocket) => {
+      if (this.acceptance.isSet()) { for (const serves of serving) serves.call(node, connection) }
+      else if (this.started) this.holds(connection)
+      else connection.destroy()
+    })
+  }
+
+  private holds(connection: NodeSocket): void {
+    this.held.add(connection)
+    // one that goes away meanwhile is nobody's
+    connection.on("error", () => {})
+    connection.once("close", () => this.held.delete(connection))
+  }
+
+  protected override resumes(): void {
+    for (const connection of this.held) {
+      this.held.delete(connection)
+      this.node!.emit("connection", connection)
+    }
   }
 
   get address(): Address {
-    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
+    const { bound, listener } = this
+    return bound ?? (listener instanceof Socket ? listener.getsockname() : addressBefore(listener))
   }
 
   protected closes(): void {
-    this.node?.close()
+    this.front?.close()
+    for (const connection of this.held) connection.destroy()
   }
 }
+
+/** Where something will listen. */
+const addressBefore = (listener: Listener): Address => typeof listener === "number" ? ["", listener] : listener
 
 /** How many connections the hub is told of at once, at the most. */
 const GATHERED = 64
 
 /** How to serve streams. */
-export interface StreamServerOptions extends ServerOptions {
+export interface StreamServerOptions extends ListeningServerOptions {
   /** Key, certificate and the like: serves TLS. Mirrors `keyfile`, `certfile` and `ssl_context`. */
   readonly tls?: TlsOptions | undefined
 }
@@ -229,8 +365,8 @@ export class StreamServer extends ListeningServer<[socket: Socket, address: Addr
   private accepted: Array<Socket> = []
 
   constructor(
-    listener: Listener,
-    handle: Handle<[socket: Socket, address: Address]>,
+    listener: Listener | Socket,
+    handle?: Handle<[socket: Socket, address: Address]> | null,
     options: StreamServerOptions = {}
   ) {
     super(listener, handle, options)
@@ -282,23 +418,47 @@ export class StreamServer extends ListeningServer<[socket: Socket, address: Addr
  */
 export class DatagramServer extends BaseServer<[data: Buffer, address: Address]> {
   /** Its socket: answers are sent through it. There is a new one when it is started again. */
-  socket: DatagramSocket = new DatagramSocket()
+  socket: DatagramSocket
+  private readonly listener: Listener | DatagramSocket
   private bound: Address | undefined = undefined
   private receiver: Greenlet | undefined = undefined
 
+  /**
+   * @param listener where to receive, or a socket that is bound already
+   * @param handle is called for each datagram; a subclass can have a method of that name instead
+   */
+  constructor(
+    listener: Listener | DatagramSocket,
+    handle?: Handle<[data: Buffer, address: Address]> | null,
+    options: ServerOptions = {}
+  ) {
+    super(handle, options)
+    this.listener = listener
+    this.socket = listener instanceof DatagramSocket ? listener : new DatagramSocket()
+  }
+
   protected *opening(): Generator<Effect.Effect<any, any>, void, any> {
-    const where = whereOf(this.bound ?? this.listener)
+    const { bound, listener } = this
+    if (bound === undefined && listener instanceof DatagramSocket) this.bound = listener.getsockname()
+    else yield* this.binding(bound ?? listener as Listener)
+    this.receiver = spawn(() => this.receiving())
+  }
+
+  private *binding(listener: Listener): Generator<Effect.Effect<any, any>, void, any> {
+    const where = whereOf(listener)
     if ("path" in where) return yield* failing(new SocketError("EINVAL", "a datagram server listens on a port"))
     if (this.bound !== undefined) this.socket = new DatagramSocket()
     yield* this.socket.bind([where.host ?? "0.0.0.0", where.port])
     this.bound = this.socket.getsockname()
-    this.receiver = spawn(() => this.receiving())
   }
 
   private *receiving(): Generator<Effect.Effect<any, any>, void, any> {
     while (this.receiver !== undefined) {
       try {
+        yield* this.acceptance.wait()
         const [data, address] = yield* this.socket.recvfrom()
+        // one that comes after `stopAccepting` waits with the rest
+        yield* this.acceptance.wait()
         this.comes(data, address)
       } catch (error) {
         if (this.receiver === undefined) return
@@ -314,7 +474,8 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
   }
 
   get address(): Address {
-    return this.bound ?? (typeof this.listener === "number" ? ["", this.listener] : this.listener)
+    const { bound, listener } = this
+    return bound ?? (listener instanceof DatagramSocket ? listener.getsockname() : addressBefore(listener))
   }
 
   protected closes(): void {

@@ -62,7 +62,8 @@ export class Socket implements Selectable {
 
   private bound: Address | undefined = undefined
   private server: NodeServer | undefined = undefined
-  private accepted: WaitQueue<Socket> | undefined = undefined
+  /** Who has connected, unread until it is accepted; there is none while it does not listen. */
+  private accepted: WaitQueue<NodeSocket> | undefined = undefined
 
   constructor(/** @internal a connection of Node's */ node?: NodeSocket, /** @internal */ hub: Hub = gethub()) {
     this.hub = hub
@@ -117,9 +118,11 @@ export class Socket implements Selectable {
 
   private *listening(backlog: number): Generator<Effect.Effect<any, any>, void, any> {
     yield* this.requireUnused()
-    const accepted = new WaitQueue<Socket>()
+    const accepted = new WaitQueue<NodeSocket>()
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (node) => {
-      accepted.push(new Socket(node, this.hub))
+      accepted.push(node)
+      // whoever accepts it is told
+      node.on("error", () => {})
       this.wakes("reader")
     })
     this.server = server
@@ -145,10 +148,28 @@ export class Socket implements Selectable {
     for (;;) {
       if (this.closed) yield* failing(notOpen())
       if (this.accepted === undefined) yield* failing(new SocketError("EINVAL", "the socket does not listen"))
-      const socket = this.accepted!.shift()?.value
-      if (socket !== undefined) return [socket, socket.getpeername()]
+      const node = this.accepted!.shift()?.value
+      if (node !== undefined) {
+        const socket = new Socket(node, this.hub)
+        return [socket, socket.getpeername()]
+      }
       yield* this.awaits("reader")
     }
+  }
+
+  /**
+   * @internal gives those who have connected, and who will, to a server: gives back Node's server that listens. Fails with
+   * `SocketError` if it does not listen
+   */
+  *lends(serves: (connection: NodeSocket) => unknown): Generator<Effect.Effect<any, any>, NodeServer, any> {
+    if (this.closed) yield* failing(notOpen())
+    const { accepted, server } = this
+    if (accepted === undefined) yield* failing(new SocketError("EINVAL", "the socket does not listen: `listen` first"))
+    server!.removeAllListeners("connection").on("connection", serves)
+    this.hub.arrives(() => {
+      for (let place = accepted!.shift(); place !== undefined; place = accepted!.shift()) serves(place.value)
+    })
+    return server!
   }
 
   // ---- receiving --------------------------------------------------------------------------------------------------
@@ -286,8 +307,15 @@ export class Socket implements Selectable {
 
   // ---- ending -----------------------------------------------------------------------------------------------------
 
-  /** Says that nothing more will be sent, or received: the other direction stays open. Mirrors `socket.shutdown`. */
+  /**
+   * Says that nothing more will be sent, or received: the other direction stays open. Throws `SocketError`, `EBADF` after
+   * `close`, `ENOTCONN` if it is not connected. Mirrors `socket.shutdown`.
+   */
   shutdown(how: How): void {
+    if (this.closed) throw notOpen()
+    if (this.error !== undefined || this.connecting_ || (this.node === undefined && this.server === undefined)) {
+      throw notConnected()
+    }
     if (how !== "read") this.node?.end()
     if (how !== "write") this.ended = true
     this.wakes("reader")
@@ -301,7 +329,7 @@ export class Socket implements Selectable {
     const { accepted, node } = this
     if (accepted !== undefined) {
       this.server!.close()
-      for (let place = accepted.shift(); place !== undefined; place = accepted.shift()) place.value.close()
+      for (let place = accepted.shift(); place !== undefined; place = accepted.shift()) place.value.destroy()
     }
     if (node !== undefined) {
       node.resume()
@@ -367,6 +395,8 @@ export class Socket implements Selectable {
 
   private adopt(node: NodeSocket): void {
     this.node = node
+    if (node.errored != null) this.error = socketError(node.errored)
+    this.ended = node.destroyed
     node.allowHalfOpen = true
     ;(node as Owned)[owner] = this
     node.on("data", Socket.onData)
