@@ -9,7 +9,9 @@
  * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
  */
 import { Cause, Context, Effect, Effectable, Exit, Fiber, Scheduler } from "effect"
+import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"
+import type { Frame } from "../kernel/frame.ts"
 import type { Microthread } from "../kernel/microthread.ts"
 import type { Operation } from "../kernel/operation.ts"
 import { ports } from "../kernel/ports.ts"
@@ -102,6 +104,8 @@ export class GreenletFiber {
   interrupt: InterruptArguments | boolean = false
   /** A switch that a child fiber asked for while the greenlet's own ran, see `performOnFiber`. */
   proxy: Proxy | undefined = undefined
+  /** The frames of its greenlet below the top one. */
+  stack: Array<Frame | DataFrame> | undefined = undefined
   /** Did that push frames, as `call` does, and are they on the greenlet's stack above its Effect? */
   private calling = false
   /** What those frames end with, as the race or timeout around them was decided otherwise. */

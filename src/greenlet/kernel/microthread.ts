@@ -13,6 +13,7 @@ import { resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
+import type { Home } from "./home.ts"
 import {
   DATA,
   DEAD,
@@ -49,20 +50,16 @@ export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
  * @since 0.1.0
  */
 export abstract class Microthread {
-  /** The thread it belongs to. */
-  thread: Thread
+  /** @internal its thread and the context that it inherits */
+  _home: Home
   /** @internal see state.ts */
   _state: State = UNSTARTED
   /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
   _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
   _code: Body | Frame | DataFrame | undefined
-  /** @internal the frames below the top one */
-  _stack: Array<Frame | DataFrame> | undefined = undefined
-  /** @internal its fiber, once it is hard */
-  _fiber: GreenletFiber | undefined = undefined
-  /** @internal what its fiber inherits: the context of its creator, if there was one */
-  _context: Context.Context<never> | undefined
+  /** @internal the frames below the top one; once it is hard, its fiber, which has those */
+  _rest: Array<Frame | DataFrame> | GreenletFiber | undefined = undefined
 
   /**
    * @param body what it runs
@@ -73,9 +70,50 @@ export abstract class Microthread {
   constructor(body: Body | null | undefined, thread: Thread = currentThread()) {
     if (body != null) requireFunction(body)
     if (thread.ended) throw new GreenletError("the thread has ended: nothing can be started on it")
-    this.thread = thread
+    this._home = thread.homeIn(thread.creatorContext())
     this._code = body ?? undefined
-    this._context = thread.creatorContext()
+  }
+
+  /** The thread it belongs to. */
+  get thread(): Thread {
+    return this._home.thread
+  }
+
+  set thread(thread: Thread) {
+    this._home = thread.homeIn(this._home.context)
+  }
+
+  /** @internal what its fiber inherits: the context of its creator, if there was one */
+  get _context(): Context.Context<never> | undefined {
+    return this._home.context
+  }
+
+  set _context(context: Context.Context<never> | undefined) {
+    this._home = this.thread.homeIn(context)
+  }
+
+  /** @internal the frames below the top one */
+  get _stack(): Array<Frame | DataFrame> | undefined {
+    const { _rest: rest } = this
+    return rest === undefined || Array.isArray(rest) ? rest : rest.stack
+  }
+
+  set _stack(stack: Array<Frame | DataFrame> | undefined) {
+    const { _rest: rest } = this
+    if (rest === undefined || Array.isArray(rest)) this._rest = stack
+    else rest.stack = stack
+  }
+
+  /** @internal its fiber, once it is hard */
+  get _fiber(): GreenletFiber | undefined {
+    const { _rest: rest } = this
+    return rest === undefined || Array.isArray(rest) ? undefined : rest
+  }
+
+  set _fiber(fiber: GreenletFiber | undefined) {
+    const { _stack: stack } = this
+    if (fiber !== undefined) fiber.stack = stack
+    this._rest = fiber ?? stack
   }
 
   /** Has it ended? */
@@ -341,7 +379,8 @@ export abstract class Microthread {
 
   /** @internal takes the top frame off; false if none is left */
   _pop(): boolean {
-    const below = this._stack?.pop()
+    const { _rest: rest } = this
+    const below = rest === undefined ? undefined : Array.isArray(rest) ? rest.pop() : rest.stack?.pop()
     this._code = below
     if (below === undefined) return false
     this._state = suspendedOn(below)

@@ -26,6 +26,7 @@ import {
 import { iterationOf, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
+import { Home } from "./home.ts"
 import { type Body, isFrame, type Microthread, start } from "./microthread.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
 import { ports } from "./ports.ts"
@@ -94,6 +95,8 @@ class ThreadState {
   watch: ((greenlet: Microthread) => boolean) | undefined = undefined
   /** @internal for the stackless layer, whose scheduler every operation asks for: a map takes a twentieth of a message */
   scheduler: unknown = undefined
+  /** Where the last greenlet was made. */
+  private lastHome = new Home(this, undefined)
   private traceFunction: TraceFunction | undefined = undefined
   /** The fiber that stands for main. */
   private host: Fiber.Fiber<unknown, unknown> | undefined = undefined
@@ -660,6 +663,12 @@ class ThreadState {
    */
   creatorContext(): Context.Context<never> | undefined {
     return running === this ? this.current._ownContext : Fiber.getCurrent()?.context
+  }
+
+  /** @internal the home of a greenlet that inherits `context` */
+  homeIn(context: Context.Context<never> | undefined): Home {
+    const { lastHome } = this
+    return lastHome.context === context ? lastHome : this.lastHome = new Home(this, context)
   }
 
   /** @internal the context that a greenlet starts in: one that was made in plain code inherits main's. */
