@@ -6,15 +6,20 @@
  * Where it differs: a greenlet that nobody refers to any more is collected silently, its `finally` blocks not run, as
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
-import { Context, type Effect } from "effect"
+import { Context, Effect } from "effect"
+import { letErrorsInto } from "./effect/beyond-public.ts"
+import { EffectFrame } from "./effect/effect-frame.ts"
+import { Gate } from "./effect/fiber.ts"
+import { type Body, describe, requireFunction } from "./kernel/body.ts"
+import { currentThread, setDefaultThread, type Thread } from "./kernel/current.ts"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { exitOf } from "./kernel/exit.ts"
 import { GreenletFrame } from "./kernel/greenlet-frame.ts"
-import { type Body, describe, Microthread, requireFunction, Start } from "./kernel/microthread.ts"
+import type { Hard } from "./kernel/hard.ts"
+import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
-import { ports } from "./kernel/ports.ts"
 import { DEAD, OUTSIDE, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
-import { currentThread, type Thread } from "./kernel/thread.ts"
+import { ThreadState } from "./kernel/thread.ts"
 
 /**
  * A greenlet: `Args` are what its body takes, `A` what it returns, `E` the typed failures it can end with.
@@ -217,15 +222,37 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   requireSwitchable(): void {}
 }
 
-/** @internal instead of a parent: makes the main greenlet of a thread */
-export class MainOf {
+/** Instead of a parent: makes the main greenlet of a thread. */
+class MainOf {
   readonly thread: Thread
   constructor(thread: Thread) {
     this.thread = thread
   }
 }
 
-ports.makeMain = (thread) => new Greenlet(undefined, new MainOf(thread))
+/** What is hard in a thread. */
+const hard: Hard = {
+  frame: (greenlet, effect) => new EffectFrame(greenlet, effect),
+  gate: (thread, base) => new Gate(thread, base),
+  letErrorsInto
+}
+
+/** @internal makes a thread, of the kernel's loop, the fibers of Effect and a main greenlet: here the three meet */
+export const newThread = (willEnd: boolean): Thread => {
+  letErrorsInto(Effect.void)
+  return new ThreadState(willEnd, hard, (thread) => new Greenlet(undefined, new MainOf(thread)))
+}
+
+setDefaultThread(() => newThread(false))
+
+/** @internal The same. What goes through here is kept together with how a thread is made, see kernel.ts. */
+export const bound = <T>(it: T): T => it
+
+type Self = Greenlet
+
+declare module "./kernel/ports.ts" {
+  interface MainGreenlet extends Self {}
+}
 
 // `run` is an accessor that a subclass may replace by a method, which TypeScript's classes cannot say of one member.
 export interface Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E = any> {

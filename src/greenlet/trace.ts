@@ -1,6 +1,7 @@
 /** Trace functions: told of every switch of a thread. Mirrors `greenlet.settrace` and `gettrace`. */
 import type { Greenlet } from "./greenlet.ts"
-import { currentThread } from "./kernel/thread.ts"
+import { currentThread } from "./kernel.ts"
+import type { Tracer } from "./kernel/thread.ts"
 
 /**
  * Called in `target`, right after control came to it from `origin`: with `"switch"`, or with `"throw"` if an error is
@@ -32,8 +33,8 @@ export const settrace = (trace: TraceFunction | null | undefined): TraceFunction
   }
   const thread = currentThread()
   const before = thread.tracer
-  thread.tracer = trace ?? undefined
-  return before
+  thread.tracer = (trace ?? undefined) as Tracer | undefined
+  return before as TraceFunction | undefined
 }
 
 /**
@@ -42,4 +43,4 @@ export const settrace = (trace: TraceFunction | null | undefined): TraceFunction
  * @category tracing
  * @since 0.1.0
  */
-export const gettrace = (): TraceFunction | undefined => currentThread().tracer
+export const gettrace = (): TraceFunction | undefined => currentThread().tracer as TraceFunction | undefined

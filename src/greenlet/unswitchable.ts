@@ -1,8 +1,8 @@
 /** A greenlet that fails to be switched to: to test what a program makes of an error that it cannot provoke otherwise. */
 import { Greenlet } from "./greenlet.ts"
 import { SystemError } from "./kernel/errors.ts"
-import type { Microthread } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
+import type { Microthread } from "./kernel/ports.ts"
 
 /**
  * A greenlet to which no switch succeeds while `forceSwitchError` is set: a switch or throw to it dies with

@@ -1,8 +1,8 @@
 /** A foreign Effect as a frame: it runs on the greenlet's fiber, and what it performs there it yields to the loop. */
 import type { Effect } from "effect"
 import type { Frame } from "../kernel/frame.ts"
-import type { Microthread } from "../kernel/microthread.ts"
 import { Operation, switchedOfAll } from "../kernel/operation.ts"
+import type { Microthread } from "../kernel/ports.ts"
 import { WAITING } from "../kernel/state.ts"
 import { GreenletFiber, type Outcome } from "./fiber.ts"
 
@@ -28,6 +28,7 @@ const pause = new Pause()
 export class EffectFrame implements Frame {
   private readonly side: GreenletFiber
   private effect: Effect.Effect<unknown, unknown, any> | undefined
+  declare readonly isEffect: true
 
   constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
     this.side = (greenlet._fiber ??= new GreenletFiber(greenlet)).free
@@ -67,5 +68,4 @@ export class EffectFrame implements Frame {
   }
 }
 
-/** @internal */
-export const isEffectFrame = (frame: unknown): boolean => frame instanceof EffectFrame
+Object.assign(EffectFrame.prototype, { isEffect: true })

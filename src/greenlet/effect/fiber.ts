@@ -8,61 +8,18 @@
  * The fiber of a greenlet is parked whenever the greenlet's frames run elsewhere. It is told what to run next through
  * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
  */
-import { Cause, Context, Effect, Effectable, Exit, Fiber, Scheduler } from "effect"
+import { Cause, Context, Effect, Effectable, Exit, type Fiber, Scheduler } from "effect"
+import { errorOf, failureOf } from "../kernel/border.ts"
 import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
-import type { Microthread } from "../kernel/microthread.ts"
-import type { Operation } from "../kernel/operation.ts"
-import { ports } from "../kernel/ports.ts"
+import { FiberGate } from "../kernel/hard.ts"
+import type { Microthread, Operation, Thread } from "../kernel/ports.ts"
 import { RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
-import { stepping } from "../kernel/step.ts"
-import { SLICE, Thread } from "../kernel/thread.ts"
+import { SLICE, stepping } from "../kernel/step.ts"
 import { evaluatorOf, type InterruptArguments, type NoteInterrupt, noteInterrupts } from "./beyond-public.ts"
 
 const { countedDone, DEEP, Ended, depth, Yielded } = stepping
-const currentFiber = Fiber.getCurrent
-
-// ---- errors across the border ---------------------------------------------------------------------------------------
-
-/**
- * The errors that were typed failures when they entered a body. One that a body lets pass, or throws again, is a typed
- * failure when it leaves; everything else that a body throws is a defect.
- */
-const failures = new WeakSet<object>()
-
-/** The same of strings, numbers and the like, which have no identity: the last few are remembered. */
-const plainFailures = new Set<unknown>()
-
-const rememberFailure = (error: unknown): void => {
-  if (isObject(error)) {
-    failures.add(error)
-    return
-  }
-  plainFailures.delete(error)
-  plainFailures.add(error)
-  if (plainFailures.size > 64) plainFailures.delete(plainFailures.values().next().value)
-}
-
-const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
-
-/** What the body of `g` sees of a cause: the failure, else the defect, itself; an interrupt is an exit of its kind. */
-export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown => {
-  for (const reason of cause.reasons) {
-    if (Cause.isFailReason(reason)) {
-      rememberFailure(reason.error)
-      return reason.error
-    }
-  }
-  for (const reason of cause.reasons) {
-    if (Cause.isDieReason(reason)) return reason.defect
-  }
-  return g._exit("interrupted")
-}
-
-/** What Effect sees of an error that a body threw. */
-export const failureOf = (error: unknown): Exit.Exit<never, any> =>
-  (isObject(error) ? failures.has(error) : plainFailures.has(error)) ? Exit.fail(error) : Exit.die(error)
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
@@ -130,7 +87,7 @@ export class GreenletFiber {
   constructor(greenlet: Microthread, below?: GreenletFiber) {
     this.greenlet = greenlet
     this.below = below
-    this.gate = below === undefined ? greenlet.thread.gateFor(greenlet.thread.contextOf(greenlet)) : below.gate
+    this.gate = below === undefined ? greenlet.thread.gateFor(greenlet.thread.contextOf(greenlet)) as Gate : below.gate
   }
 
   /** Where the innermost Effect is in progress. */
@@ -496,7 +453,7 @@ const noGreenlet =
 
 interface Proxy {
   /** None if it has been performed by the greenlet itself. */
-  readonly operation: Operation<any, any, any> | undefined
+  readonly operation: Operation | undefined
   readonly resume: (effect: Effect.Effect<any, any>) => void
   performed: boolean
 }
@@ -582,10 +539,7 @@ const sideOf = (scheduler: Scheduler.Scheduler): GreenletFiber => (scheduler as 
 // ---- the gate -------------------------------------------------------------------------------------------------------
 
 /** The scheduler of the fibers of a thread's greenlets. Their children are scheduled by `base`, as if it were not there. */
-export class Gate implements Scheduler.Scheduler {
-  readonly thread: Thread
-  readonly base: Scheduler.Scheduler
-  readonly executionMode: "sync" | "async"
+export class Gate extends FiberGate {
   /** The greenlet's side whose fiber the loop lets run. */
   open: GreenletFiber | undefined = undefined
   /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
@@ -602,9 +556,7 @@ export class Gate implements Scheduler.Scheduler {
   private lastGated: Context.Context<never> | undefined = undefined
 
   constructor(thread: Thread, base: Scheduler.Scheduler) {
-    this.thread = thread
-    this.base = base
-    this.executionMode = base.executionMode
+    super(thread, base)
     const inner = base.makeDispatcher()
     this.dispatcher = {
       scheduleTask: (task, priority) => {
@@ -661,6 +613,21 @@ export class Gate implements Scheduler.Scheduler {
     return this.dispatcher
   }
 
+  perform(operation: Operation, fiber: Fiber.Fiber<any, any>): Effect.Effect<any, any, any> {
+    const { open } = this
+    return open?.fiber === fiber
+      ? performHard(operation, open, fiber)
+      : operation.performOutside(this.thread, fiber)
+  }
+
+  performInPlace(operation: Operation, fiber: Fiber.Fiber<any, any>): IteratorResult<unknown, unknown> | undefined {
+    return performOnOwnFiber(operation, this, fiber)
+  }
+
+  performForChild(operation: Operation): Effect.Effect<any, any> {
+    return performByProxy(operation, this)
+  }
+
   /** The context for the fiber of a greenlet: its creator's, behind this gate. */
   contextFor(context: Context.Context<never>): Context.Context<never> {
     if (context === this.lastContext) return this.lastGated!
@@ -679,26 +646,14 @@ export class Gate implements Scheduler.Scheduler {
 // ---- operations as Effects ------------------------------------------------------------------------------------------
 
 /**
- * What an operation means to the fiber that evaluates it: a greenlet's own fiber performs it for its greenlet; a fiber
- * that is no greenlet does what the operation says of those (`performOutside`).
+ * What an operation means to a greenlet's own fiber, which evaluates it: it performs it for its greenlet.
  *
  * A child that a greenlet's fiber starts and waits for on the spot, as `Effect.timeout` and `Effect.race` do, performs
  * it for that greenlet too, as soon as the greenlet itself waits. Any other fiber forked by a greenlet is none, and may
  * not switch.
  */
-const performOnFiber = (
-  operation: Operation<any, any, any>,
-  fiber: Fiber.Fiber<any, any>
-): Effect.Effect<any, any, any> => {
-  const gate = fiber.cache.scheduler
-  if (!(gate instanceof Gate)) return operation.performOutside(fiber.getRef(Thread), fiber)
-  return gate.open?.fiber === fiber
-    ? performHard(operation, gate.open, fiber)
-    : operation.performOutside(gate.thread, fiber)
-}
-
 const performHard = (
-  operation: Operation<any, any, any>,
+  operation: Operation,
   side: GreenletFiber,
   fiber: Fiber.Fiber<any, any>
 ): Effect.Effect<any, any> => {
@@ -734,11 +689,10 @@ const performHard = (
  * has not been suspended. That makes 1.7 times as many switches of two that hand over to each other.
  */
 const performOnOwnFiber = (
-  operation: Operation<any, any, any>
+  operation: Operation,
+  gate: Gate,
+  fiber: Fiber.Fiber<any, any>
 ): IteratorResult<unknown, unknown> | undefined => {
-  const fiber = currentFiber()
-  const gate = fiber?.cache.scheduler
-  if (!(gate instanceof Gate)) return undefined
   const { open: side, thread } = gate
   if (side === undefined || side.fiber !== fiber || side.settled || side.proxy !== undefined) return undefined
   if (side.interrupt !== false || thread.watch !== undefined || thread.ending) return undefined
@@ -785,8 +739,8 @@ export const starterOf = (fiber: Fiber.Fiber<unknown, unknown>): Microthread | u
   return gate instanceof Gate && gate.open?.fiber !== fiber ? gate.open?.greenlet : undefined
 }
 
-/** For `Thread.standForMain`: a child of a greenlet's fiber wants to switch. */
-export const performByProxy = (operation: Operation<any, any, any>, gate: Gate): Effect.Effect<any, any> =>
+/** A child of a greenlet's fiber wants to switch. */
+const performByProxy = (operation: Operation, gate: Gate): Effect.Effect<any, any> =>
   Effect.callback((resume) => {
     const side = gate.open
     if (side === undefined || side.proxy !== undefined) return resume(Exit.die(new GreenletError(noGreenlet)))
@@ -797,5 +751,8 @@ export const performByProxy = (operation: Operation<any, any, any>, gate: Gate):
     })
   })
 
-ports.performOnFiber = performOnFiber
-ports.performOnOwnFiber = performOnOwnFiber
+type Self = GreenletFiber
+
+declare module "../kernel/ports.ts" {
+  interface GreenletFiber extends Self {}
+}

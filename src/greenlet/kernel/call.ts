@@ -6,10 +6,9 @@
  * keeps its frames on the heap.
  */
 import { Effect } from "effect"
-import { EffectFrame } from "../effect/effect-frame.ts"
-import { type Body, isFrame, type Microthread } from "./microthread.ts"
+import { type Body, isFrame, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
-import { requireResult } from "./thread.ts"
+import type { Microthread } from "./ports.ts"
 
 class Call extends Operation<unknown> {
   readonly body: Body
@@ -41,7 +40,7 @@ class CallWithOne extends Operation<unknown> {
 }
 
 const enter = (current: Microthread, made: unknown): Microthread => {
-  if (Effect.isEffect(made)) current._push(new EffectFrame(current, made))
+  if (Effect.isEffect(made)) current._push(current.thread.hard.frame(current, made))
   else if (isFrame(made)) current._push(made)
   else current.give(requireResult(made))
   return current

@@ -16,8 +16,8 @@ import {
   YIELDED
 } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
-import type { Microthread } from "./microthread.ts"
 import { Operation } from "./operation.ts"
+import type { Microthread } from "./ports.ts"
 import { stepping } from "./step.ts"
 
 const { Ended, Yielded } = stepping

@@ -10,15 +10,15 @@
  * TypeScript (`floatingEffect`) find most of these without running anything; this finds also what types do not show.
  */
 import { Utils } from "effect"
-import { EffectFrame } from "../effect/effect-frame.ts"
+import { runningThread, type Thread } from "./current.ts"
 import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"
-import type { Frame } from "./frame.ts"
+import { type Frame, isEffectFrame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
 import { Microthread, Start } from "./microthread.ts"
 import { iteratorOfAll as iterator, Operation, switchedOfAll } from "./operation.ts"
 import { UNSTARTED } from "./state.ts"
-import { currentThread, runningThread, type Thread } from "./thread.ts"
+import { ThreadState } from "./thread.ts"
 
 /**
  * What is told of an operation that was forgotten: an error whose stack says where it was made, and the operation. What
@@ -142,7 +142,7 @@ const enter = (report: ReportForgotten): () => void => {
   // ---- turns ------------------------------------------------------------------------------------------------------
 
   const effects = Utils.SingleShotGen.prototype
-  const thread = Object.getPrototypeOf(currentThread()) as Turns
+  const thread = ThreadState.prototype as unknown as Turns
   const undo = [
     ...[iterator, effects as Pick<Frame, "next">].map((steps) =>
       patch(steps, "next", (next) =>
@@ -161,7 +161,7 @@ const enter = (report: ReportForgotten): () => void => {
       }),
     patch(Microthread.prototype, "_push", (push) =>
       function(this: Microthread, frame) {
-        if (!(frame instanceof EffectFrame)) turn = this
+        if (!isEffectFrame(frame)) turn = this
         push.call(this, frame)
       }),
     patch(thread, "resume", (resume) =>
@@ -173,7 +173,7 @@ const enter = (report: ReportForgotten): () => void => {
       function(this: Thread, g, value) {
         turn = undefined
         // an operation may be given to an Effect first, and be performed after it, unless that was the body
-        if (!(g._code instanceof EffectFrame) || (g._stack?.length ?? 0) === 0) check(g)
+        if (!isEffectFrame(g._code) || (g._stack?.length ?? 0) === 0) check(g)
         return returned.call(this as unknown as Turns, g, value)
       }),
     patch(thread, "threw", (threw) =>
@@ -209,9 +209,9 @@ const define = (object: any, key: string, wrap: (method: Method) => Method): voi
 const calleeOf = (operation: Operation<any, any, any>): string | undefined =>
   "body" in operation && typeof operation.body === "function" ? operation.body.name || undefined : undefined
 
-/** The lines of a stack that are not this folder's. */
+/** The lines of a stack that are not this layer's. */
 const outsideLines = (error: Error): Array<string> => {
-  const here = new URL(".", import.meta.url).pathname
+  const here = new URL("..", import.meta.url).pathname
   return (error.stack ?? "").split("\n").map((line) => line.trim()).filter((line) =>
     line.startsWith("at ") && !line.includes(here) && !line.includes("/node_modules/effect/")
   )

@@ -1,4 +1,4 @@
-import type { DataFrame } from "./data-frame.ts"
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
 
 /**
  * What the kernel knows of a frame: it can be resumed with a value or with an error, and it can be closed.
@@ -7,6 +7,8 @@ import type { DataFrame } from "./data-frame.ts"
  * will be a third kind; nothing but this protocol may be asked of them.
  */
 export interface Frame {
+  /** Is it an Effect, which runs on the greenlet's fiber? */
+  readonly isEffect?: boolean
   /** The frame that this one stands in front of, as one that counts or traces does. */
   readonly inner?: Frame | DataFrame
   /** Resumes the frame: the operation it performs, or the value it ends with. */
@@ -23,3 +25,7 @@ export const generatorNext = Object.getPrototypeOf(function*() {}).prototype.nex
 
 /** Is it a generator object whose `next` is the language's own? */
 export const isGenerator = (frame: Frame | undefined): boolean => frame?.next === generatorNext
+
+/** Is it an Effect that runs as a frame? What is data has names of its own. */
+export const isEffectFrame = (frame: unknown): boolean =>
+  typeof frame === "object" && frame !== null && !isDataFrame(frame) && (frame as Partial<Frame>).isEffect === true

@@ -5,11 +5,10 @@
  * down. So a frame knows what is to be had for nothing; where in the source it stands it knows only in development mode
  * (development.ts), which does write it down.
  */
-import { EffectFrame } from "../effect/effect-frame.ts"
 import { type DataFrame, isDataFrame } from "./data-frame.ts"
-import type { Frame } from "./frame.ts"
-import type { Microthread } from "./microthread.ts"
+import { type Frame, isEffectFrame } from "./frame.ts"
 import type { Operation } from "./operation.ts"
+import type { Microthread } from "./ports.ts"
 import { OUTSIDE, OUTSIDE_RAISING, WAITING } from "./state.ts"
 
 /** What a frame does: what it performed last, and where in the source. */
@@ -62,7 +61,7 @@ export class GreenletFrame {
     }
     for (const frame of frames) {
       const site = sites.get(frame)
-      const name = frame instanceof EffectFrame
+      const name = isEffectFrame(frame)
         ? "Effect"
         : caller?.callee ?? (back === undefined ? body : "call")
       back = new GreenletFrame(name, waiting && frame === frames.at(-1), back, site)
@@ -103,6 +102,6 @@ export const depthOf = (microthread: Microthread): { readonly frames: number; re
   const frames = framesOf(microthread)
   return {
     frames: frames.length,
-    effects: frames.filter((frame, i) => i > 0 && frame instanceof EffectFrame).length
+    effects: frames.filter((frame, i) => i > 0 && isEffectFrame(frame)).length
   }
 }

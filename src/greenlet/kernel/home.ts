@@ -3,7 +3,7 @@
  * that the two take one field of each of them.
  */
 import type { Context } from "effect"
-import type { Thread } from "./thread.ts"
+import type { Thread } from "./ports.ts"
 
 export class Home {
   readonly thread: Thread

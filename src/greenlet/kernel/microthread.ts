@@ -6,14 +6,16 @@
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
  */
-import { type Context, Effect, Fiber } from "effect"
-import type { GreenletFiber } from "../effect/fiber.ts"
-import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { type Context, Fiber } from "effect"
+import { type Body, requireFunction } from "./body.ts"
+import { currentThread, type Thread } from "./current.ts"
+import type { DataFrame } from "./data-frame.ts"
 import { resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import type { Home } from "./home.ts"
+import type { GreenletFiber } from "./ports.ts"
 import {
   DATA,
   DEAD,
@@ -29,18 +31,6 @@ import {
   UNSTARTED,
   WAITING
 } from "./state.ts"
-import { currentThread, type Thread } from "./thread.ts"
-
-/**
- * What a microthread runs: a generator function (soft: it switches without a fiber), a function that returns an Effect
- * (hard: it runs on a fiber of its own), or a plain function that never switches.
- *
- * @category models
- * @since 0.1.0
- */
-export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
-  ...args: Args
-) => Generator<Effect.Effect<any, E, any>, A, any> | Effect.Effect<A, E, any> | A
 
 /**
  * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
@@ -499,32 +489,8 @@ export class Displaced {
  */
 const only = (value: unknown): unknown => value === undefined || Array.isArray(value) ? [value] : value
 
-/** @internal a generator object, or anything that walks like one; but no microthread, whatever methods it has */
-export const isFrame = (u: unknown): u is Frame | DataFrame =>
-  isDataFrame(u) || typeof u === "object" && u !== null &&
-    typeof (u as Partial<Frame>).next === "function" &&
-    typeof (u as Partial<Frame>).throw === "function" &&
-    !(Symbol.asyncIterator in u) &&
-    !(u instanceof Microthread)
+type Self = Microthread
 
-/** @internal calls a body with what the inbox holds at the start */
-export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {
-  const self = g._self(body)
-  return inbox === undefined ? body.call(self) : Array.isArray(inbox) ? body.apply(self, inbox) : body.call(self, inbox)
-}
-
-/** @internal */
-export const requireFunction = (u: unknown): void => {
-  if (typeof u === "function") return
-  throw new TypeError(`a body is a function: a generator function, or one that returns an Effect; got ${describe(u)}`)
-}
-
-/** @internal a value, named for an error message */
-export const describe = (u: unknown): string => {
-  if (u == null) return String(u)
-  if (Effect.isEffect(u)) return "an Effect"
-  if (typeof u === "function") return `a function ${u.name}`
-  if (typeof u !== "object") return `${typeof u} ${String(u)}`
-  if (isFrame(u)) return "a generator"
-  return "then" in u ? "a promise" : "an object"
+declare module "./ports.ts" {
+  interface Microthread extends Self {}
 }

@@ -7,15 +7,15 @@
  * is Reppy's Concurrent ML (Guile Fibers' `operations` is the model). It differs from both in that an operation names
  * its successor itself instead of leaving that to a run queue: greenlets have none.
  *
- * An operation is also an Effect. A greenlet's own loop performs it directly; in any other place Effect evaluates it,
- * and `performOnFiber` (fiber.ts) decides what it means there.
+ * An operation is also an Effect. A greenlet's own loop performs it directly; in any other place Effect evaluates it. The fibers
+ * of greenlets have a gate, which says what it means there (hard.ts); to any other fiber it means what `performOutside` says.
  */
-import { type Effect, Effectable, type Fiber } from "effect"
+import { type Effect, Effectable, Fiber } from "effect"
+import { Thread } from "./current.ts"
 import type { Frame } from "./frame.ts"
-import type { Microthread } from "./microthread.ts"
-import { ports } from "./ports.ts"
+import { FiberGate } from "./hard.ts"
+import type { Microthread } from "./ports.ts"
 import { stepping } from "./step.ts"
-import type { Thread } from "./thread.ts"
 
 const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   const Base = function() {}
@@ -23,7 +23,10 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
     Effectable.Prototype<Operation<unknown, unknown, unknown>>({
       label: "Operation",
       evaluate(fiber) {
-        return ports.performOnFiber(this, fiber)
+        const gate = fiber.cache.scheduler
+        return gate instanceof FiberGate
+          ? gate.perform(this, fiber)
+          : this.performOutside(fiber.getRef(Thread), fiber)
       }
     }),
     { done: false }
@@ -32,6 +35,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
 })()
 
 const { countedDone, Ended, endedWithNothing, step } = stepping
+const currentFiber = Fiber.getCurrent
 
 const iterator: Frame = {
   /**
@@ -45,7 +49,10 @@ const iterator: Frame = {
     if (operation !== undefined) {
       request.operation = undefined
       if (request.inPlace === true) return step.thread!.performInPlace(operation)
-      return ports.performOnOwnFiber(operation) ?? operation as unknown as IteratorResult<unknown, unknown>
+      const fiber = currentFiber()
+      const gate = fiber?.cache.scheduler
+      return gate instanceof FiberGate && gate.performInPlace(operation, fiber!) ||
+        operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
   },
@@ -117,6 +124,12 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
   get value(): this {
     return this
   }
+}
+
+type Any = Operation<any, any, any>
+
+declare module "./ports.ts" {
+  interface Operation extends Any {}
 }
 
 /**

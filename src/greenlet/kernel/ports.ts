@@ -1,20 +1,22 @@
 /**
- * What the kernel calls and does not have: the fibers of Effect below an operation, and the greenlet that is a thread's main.
- * Who has it gives it here when it is loaded, so that the kernel imports neither.
+ * Types alone: what the files of the kernel have to do with each other, named before it is there.
+ *
+ * An operation is performed for a microthread, which belongs to a thread, which performs operations. Each is a file of its
+ * own, and files import downward only. So each of these is declared here, empty, and the file that it is named after adds
+ * to it what it is.
  */
-import type { Effect, Fiber } from "effect"
-import type { Greenlet } from "../greenlet.ts"
-import type { Operation } from "./operation.ts"
-import type { Thread } from "./thread.ts"
 
-export const ports = {} as {
-  /** Makes the main greenlet of a thread. */
-  makeMain: (thread: Thread) => Greenlet
-  /** What an operation means to the fiber that evaluates it as an Effect. */
-  performOnFiber: (
-    operation: Operation<any, any, any>,
-    fiber: Fiber.Fiber<any, any>
-  ) => Effect.Effect<any, any, any>
-  /** The first step of `yield* operation` in a generator on a greenlet's own fiber; undefined in any other place. */
-  performOnOwnFiber: (operation: Operation<any, any, any>) => IteratorResult<unknown, unknown> | undefined
-}
+/** What runs: microthread.ts. */
+export interface Microthread {}
+
+/** The loop that runs them: thread.ts. */
+export interface Thread {}
+
+/** What they do: operation.ts. */
+export interface Operation {}
+
+/** The greenlet that stands for the program outside: ../greenlet.ts. */
+export interface MainGreenlet {}
+
+/** The fiber of Effect that a microthread may have: ../effect/fiber.ts. */
+export interface GreenletFiber {}

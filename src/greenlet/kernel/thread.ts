@@ -5,12 +5,10 @@
  * a reference in Effect's context, so that a program or a test can have its own. The main greenlet is the program
  * outside: a fiber that is no greenlet and performs a `switch` stands for it until that returns, and drives the loop.
  */
-import { Context, Effect, Exit, Fiber, Predicate, Scheduler, type Scope } from "effect"
-import { letErrorsInto } from "../effect/beyond-public.ts"
-import { EffectFrame } from "../effect/effect-frame.ts"
-import { errorOf, failureOf, Gate, performByProxy } from "../effect/fiber.ts"
-import type { Greenlet } from "../greenlet.ts"
-import type { TraceFunction } from "../trace.ts"
+import { Context, Effect, Exit, Fiber, Scheduler } from "effect"
+import { type Body, isFrame, notYieldable, requireResult, start } from "./body.ts"
+import { errorOf, failureOf } from "./border.ts"
+import { Thread } from "./current.ts"
 import {
   completion,
   type DataFrame,
@@ -26,10 +24,10 @@ import {
 import { iterationOf, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
+import { FiberGate, type Hard } from "./hard.ts"
 import { Home } from "./home.ts"
-import { type Body, isFrame, type Microthread, start } from "./microthread.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
-import { ports } from "./ports.ts"
+import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
   DATA,
   DEAD,
@@ -44,13 +42,7 @@ import {
   UNSTARTED,
   WAITING
 } from "./state.ts"
-import { forgetRequest, renewRequest, stepping } from "./step.ts"
-
-/**
- * How many operations the loop performs before it lets the JavaScript event loop have a turn, when the fiber that drives it
- * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
- */
-export const SLICE = 16_384
+import { forgetRequest, renewRequest, SLICE, stepping } from "./step.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
@@ -74,12 +66,12 @@ const PATIENCE = 100
 /** Not even a fiber: there operations are never performed in place. */
 const nowhere = Symbol("nowhere")
 
-/** The thread whose loop is on the JavaScript stack. */
-let running: ThreadState | undefined
+/** Told of each switch of a thread: see trace.ts. */
+export type Tracer = (event: "switch" | "throw", origin: Microthread, target: Microthread) => void
 
-class ThreadState {
+export class ThreadState {
   /** The main greenlet: the program outside. */
-  readonly main: Greenlet
+  readonly main: MainGreenlet
   /** The greenlet that runs. */
   current: Microthread
   /** Has it ended? Its greenlets cannot be switched to any more. */
@@ -97,7 +89,7 @@ class ThreadState {
   scheduler: unknown = undefined
   /** Where the last greenlet was made. */
   private lastHome = new Home(this, undefined)
-  private traceFunction: TraceFunction | undefined = undefined
+  private traceFunction: Tracer | undefined = undefined
   /** The fiber that stands for main. */
   private host: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** The greenlet to go on with, while the loop is off the stack in the middle of main's operation. */
@@ -121,14 +113,16 @@ class ThreadState {
   private patience = PATIENCE
   /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
   private readonly reclaiming: Array<Microthread> = []
-  private readonly gates = new WeakMap<Scheduler.Scheduler, Gate>()
+  private readonly gates = new WeakMap<Scheduler.Scheduler, FiberGate>()
+  /** @internal the fibers of Effect */
+  readonly hard: Hard
   /** The greenlets that have started and not ended: kept only by a thread that will end. */
   private readonly alive: Set<Microthread> | undefined
 
-  constructor(willEnd: boolean) {
-    letErrorsInto(Effect.void)
+  constructor(willEnd: boolean, hard: Hard, makeMain: (thread: Thread) => MainGreenlet) {
+    this.hard = hard
     this.alive = willEnd ? new Set() : undefined
-    this.main = this.current = ports.makeMain(this)
+    this.main = this.current = makeMain(this)
   }
 
   // ---- the loop ---------------------------------------------------------------------------------------------------
@@ -354,7 +348,7 @@ class ThreadState {
     this.alive?.add(g)
     step.request.inPlace = false
     const made = start(body, g, args)
-    if (Effect.isEffect(made)) g._code = new EffectFrame(g, made)
+    if (Effect.isEffect(made)) g._code = this.hard.frame(g, made)
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
     const frame = g._code as unknown as Frame | DataFrame
@@ -431,9 +425,9 @@ class ThreadState {
   private yielded(g: Microthread, value: unknown): Microthread {
     if (value instanceof Operation) return this.perform(g, value)
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
-    letErrorsInto(value)
+    this.hard.letErrorsInto(value)
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
-    g._push(new EffectFrame(g, value))
+    g._push(this.hard.frame(g, value))
     return g
   }
 
@@ -451,11 +445,11 @@ class ThreadState {
   }
 
   /** @internal see trace.ts */
-  get tracer(): TraceFunction | undefined {
+  get tracer(): Tracer | undefined {
     return this.traceFunction
   }
 
-  set tracer(tracer: TraceFunction | undefined) {
+  set tracer(tracer: Tracer | undefined) {
     this.traceFunction = tracer
     this.choosePerformingFiber()
   }
@@ -470,7 +464,7 @@ class ThreadState {
     const { _state: state } = target
     const event = state === RAISING || state === DOOMED || state === OUTSIDE_RAISING ? "throw" : "switch"
     try {
-      this.tracer!(event, origin as Greenlet, target as Greenlet)
+      this.tracer!(event, origin, target)
     } catch (error) {
       this.tracer = undefined
       target.raise(error)
@@ -478,9 +472,8 @@ class ThreadState {
   }
 
   private enter(g: Microthread): void {
-    const outer = running
     const { request: { inPlace }, thread } = step
-    running = step.thread = this
+    step.thread = this
     this.looping = true
     this.nested = false
     this.loopFiber = currentFiber()
@@ -488,7 +481,6 @@ class ThreadState {
     try {
       this.loop(g)
     } finally {
-      running = outer
       step.thread = thread
       forgetRequest(inPlace)
       this.looping = false
@@ -550,7 +542,7 @@ class ThreadState {
   /** May `fiber` stand for main now? No greenlet's fiber may, no child of one, and nobody while another one does. */
   mayStandForMain(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     const gate = fiber.cache.scheduler
-    if (gate instanceof Gate) return false
+    if (gate instanceof FiberGate) return false
     this.dropForsakenHost(gate)
     return this.host === undefined
   }
@@ -568,7 +560,7 @@ class ThreadState {
     otherwise: Effect.Effect<A, E, R> = anotherStandsForMain
   ): Effect.Effect<A, E, R> {
     const gate = fiber.cache.scheduler
-    if (gate instanceof Gate) return performByProxy(operation, gate)
+    if (gate instanceof FiberGate) return gate.performForChild(operation)
     return Effect.callback<A, E, R>((resume) => {
       if (this.ended) return resume(Effect.die(new GreenletError("the thread of this operation has ended")))
       if (!this.mayStandForMain(fiber)) return resume(otherwise)
@@ -654,7 +646,7 @@ class ThreadState {
   runsOn(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     if (fiber === this.host) return true
     const gate = fiber.cache.scheduler
-    return gate instanceof Gate && gate.thread === this
+    return gate instanceof FiberGate && gate.thread === this
   }
 
   /**
@@ -662,7 +654,7 @@ class ThreadState {
    * There is none in plain code outside of any Effect.
    */
   creatorContext(): Context.Context<never> | undefined {
-    return running === this ? this.current._ownContext : Fiber.getCurrent()?.context
+    return step.thread === this ? this.current._ownContext : Fiber.getCurrent()?.context
   }
 
   /** @internal the home of a greenlet that inherits `context` */
@@ -677,14 +669,14 @@ class ThreadState {
   }
 
   /** @internal the gate for the fibers of greenlets made in `context` */
-  gateFor(context: Context.Context<never>): Gate {
+  gateFor(context: Context.Context<never>): FiberGate {
     let base = Context.get(context, Scheduler.Scheduler)
-    if (base instanceof Gate) {
+    if (base instanceof FiberGate) {
       if (base.thread === this) return base
       base = base.base
     }
     let gate = this.gates.get(base)
-    if (gate === undefined) this.gates.set(base, gate = new Gate(this, base))
+    if (gate === undefined) this.gates.set(base, gate = this.hard.gate(this, base))
     return gate
   }
 
@@ -804,14 +796,6 @@ class End extends Operation<unknown> {
   }
 }
 
-/**
- * A thread of greenlets.
- *
- * @category models
- * @since 0.1.0
- */
-export type Thread = ThreadState
-
 const anotherStandsForMain = Effect.suspend(() =>
   Effect.die(
     new GreenletError(
@@ -820,51 +804,14 @@ const anotherStandsForMain = Effect.suspend(() =>
   )
 )
 
-let defaultThread: ThreadState | undefined
-
-/**
- * The thread that greenlets are made on and operations performed on: the realm's default one, unless the context has
- * another. Upstream's counterpart is the OS thread.
- *
- * @category references
- * @since 0.1.0
- */
-export const Thread: Context.Reference<Thread> = Context.Reference("effect-stackless/Thread", {
-  defaultValue: () => (defaultThread ??= new ThreadState(false))
-})
-
-/**
- * A thread that ends with its scope: its suspended greenlets end with `GreenletExit` and run their `finally` blocks. A
- * fiber that stands for its main greenlet is interrupted first.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeThread: Effect.Effect<Thread, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => new ThreadState(true)),
-  (thread) => Effect.andThen(thread.dismissHost, thread.end)
-)
-
-/**
- * Runs an Effect on a thread of its own, which ends with it. In a greenlet that waits for it as for any other Effect, and
- * the rest of the outer thread goes on; forked there, it is what `Thread(target=…).start()` is upstream.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  ungated(
-    Effect.scoped(Effect.flatMap(makeThread, (thread) => Effect.provideService(effect, Thread, thread)))
-  ) as Effect.Effect<A, E, R>
-
-/**
+/** @internal
  * On the fiber of a greenlet, or on one that was forked there, an Effect is part of what that greenlet's thread does. Runs
  * it in a child fiber that is not.
  */
-const ungated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const ungated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
     const gate = fiber.cache.scheduler
-    if (!(gate instanceof Gate)) return effect
+    if (!(gate instanceof FiberGate)) return effect
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         Effect.forkChild(Effect.provideService(restore(effect), Scheduler.Scheduler, gate.base), {
@@ -875,42 +822,9 @@ const ungated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
     )
   })
 
-/** The thread of whoever calls: the one whose loop runs, else that of the current fiber, else the default one. */
-export const currentThread = (): Thread => {
-  const fiber = Fiber.getCurrent()
-  if (running !== undefined && (fiber === undefined || running.runsOn(fiber))) return running
-  return fiber?.getRef(Thread) ?? (defaultThread ??= new ThreadState(false))
-}
-
 /** @internal */
 export const isThread = (u: unknown): u is Thread => u instanceof ThreadState
 
-/** @internal the thread whose loop is on the JavaScript stack */
-export const runningThread = (): Thread | undefined => running
-
-/** The result of a plain function as a body: anything but what nobody would wait for, a promise or its likes. */
-export const requireResult = (value: unknown): unknown => {
-  if (typeof value === "object" && value !== null && Symbol.asyncIterator in value && "throw" in value) {
-    throw new TypeError(
-      "an async generator cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
-    )
-  }
-  if (Predicate.isPromiseLike(value)) {
-    throw new TypeError(
-      "an async function cannot be a body: write a generator function, and yield* Effect.promise(() => …) in it"
-    )
-  }
-  return value
-}
-
-const notYieldable = (value: unknown): string => {
-  const rule = "a body yields operations and Effects"
-  if (Predicate.isPromiseLike(value)) {
-    return `${rule}; got a promise: write yield* Effect.promise(() => …)`
-  }
-  if (isFrame(value)) {
-    return `${rule}; got a generator: write yield* in front of its call, or yield* call(f, …)`
-  }
-  if (typeof value === "function") return `${rule}; got a function: call it, as in yield* ${value.name || "f"}(…)`
-  return `${rule}; got ${value === null ? "null" : typeof value}: a plain value needs no yield`
+declare module "./ports.ts" {
+  interface Thread extends ThreadState {}
 }

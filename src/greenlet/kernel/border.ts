@@ -1,0 +1,42 @@
+/** Errors across the border: what a body sees of a cause of Effect, and what Effect sees of an error that a body threw. */
+import { Cause, Exit } from "effect"
+import type { Microthread } from "./ports.ts"
+
+/**
+ * The errors that were typed failures when they entered a body. One that a body lets pass, or throws again, is a typed
+ * failure when it leaves; everything else that a body throws is a defect.
+ */
+const failures = new WeakSet<object>()
+
+/** The same of strings, numbers and the like, which have no identity: the last few are remembered. */
+const plainFailures = new Set<unknown>()
+
+const rememberFailure = (error: unknown): void => {
+  if (isObject(error)) {
+    failures.add(error)
+    return
+  }
+  plainFailures.delete(error)
+  plainFailures.add(error)
+  if (plainFailures.size > 64) plainFailures.delete(plainFailures.values().next().value)
+}
+
+const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
+
+/** What the body of `g` sees of a cause: the failure, else the defect, itself; an interrupt is an exit of its kind. */
+export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown => {
+  for (const reason of cause.reasons) {
+    if (Cause.isFailReason(reason)) {
+      rememberFailure(reason.error)
+      return reason.error
+    }
+  }
+  for (const reason of cause.reasons) {
+    if (Cause.isDieReason(reason)) return reason.defect
+  }
+  return g._exit("interrupted")
+}
+
+/** What Effect sees of an error that a body threw. */
+export const failureOf = (error: unknown): Exit.Exit<never, any> =>
+  (isObject(error) ? failures.has(error) : plainFailures.has(error)) ? Exit.fail(error) : Exit.die(error)

@@ -1,0 +1,50 @@
+/**
+ * The hard side, as the kernel knows it: Effects that run as frames, and the schedulers of the fibers that they run on.
+ *
+ * Both are in ../effect, which is above the kernel. A thread is given them when it is made.
+ */
+import type { Effect, Fiber, Scheduler } from "effect"
+import type { Frame } from "./frame.ts"
+import type { Microthread, Operation, Thread } from "./ports.ts"
+
+/** What a thread is given. */
+export interface Hard {
+  /** The frame of an Effect, which runs on the fiber of `greenlet`. */
+  frame(greenlet: Microthread, effect: Effect.Effect<any, any, any>): Frame
+  /** The gate for fibers that `base` would schedule. */
+  gate(thread: Thread, base: Scheduler.Scheduler): FiberGate
+  /** Lets an error be thrown into a body that waits in `yield* effect`. */
+  letErrorsInto(effect: Effect.Effect<any, any, any>): void
+}
+
+/** The scheduler of the fibers of a thread's greenlets. A fiber that has one is a greenlet's, or a child of one. */
+export abstract class FiberGate implements Scheduler.Scheduler {
+  readonly thread: Thread
+  /** The scheduler without it. */
+  readonly base: Scheduler.Scheduler
+  readonly executionMode: "sync" | "async"
+
+  constructor(thread: Thread, base: Scheduler.Scheduler) {
+    this.thread = thread
+    this.base = base
+    this.executionMode = base.executionMode
+  }
+
+  abstract shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean
+  abstract makeDispatcher(): Scheduler.SchedulerDispatcher
+
+  /** Runs what is scheduled, now. */
+  abstract flush(): void
+
+  /** What an operation means to one of its fibers, which evaluates it as an Effect. */
+  abstract perform(operation: Operation, fiber: Fiber.Fiber<any, any>): Effect.Effect<any, any, any>
+
+  /** The first step of `yield* operation` in a generator on a greenlet's own fiber; undefined in any other place. */
+  abstract performInPlace(
+    operation: Operation,
+    fiber: Fiber.Fiber<any, any>
+  ): IteratorResult<unknown, unknown> | undefined
+
+  /** A child of a greenlet's fiber wants to switch: the greenlet does it for it. */
+  abstract performForChild(operation: Operation): Effect.Effect<any, any>
+}
