@@ -1,0 +1,143 @@
+/** Source in, code and map out. */
+import { analyze } from "./analyze.ts"
+import type { Node } from "./ast.ts"
+import { functionText } from "./closure.ts"
+import { type Code, mapOf, print, type SourceMap } from "./code.ts"
+import { DIRECTIVE } from "./directive.ts"
+import { CompileError } from "./errors.ts"
+import { FORMAT } from "./format.ts"
+import { Module } from "./module.ts"
+import { moduleName } from "./names.ts"
+import { parse } from "./parse.ts"
+import { defineScope } from "./reference.ts"
+import { Rewriter } from "./rewrite.ts"
+
+/** What `compile` is told. */
+export interface CompileOptions {
+  /** The file that the source is of: errors, the source map and the names of functions say it, and its extension its language. */
+  readonly filename: string
+  /** Compile every generator function, whether the directive is there or not. */
+  readonly all?: boolean
+  /** Make a source map; by default, yes. */
+  readonly sourceMap?: boolean
+}
+
+export interface Compiled {
+  readonly code: string
+  readonly map: SourceMap
+}
+
+const OPTIONS = new Set(["filename", "all", "sourceMap"])
+
+/**
+ * Compiles the generator functions of a module into functions that make frames, which are plain data. Those that
+ * `"use stackless"` stands over are; with `all`, all of them. A module that has none comes back as it is.
+ *
+ * Throws a `CompileError` where something cannot be compiled.
+ *
+ * @example
+ * ```ts
+ * import { compile } from "effect-stackless/compiler"
+ *
+ * const { code } = compile(`"use stackless"; export function* f() { yield 1 }`, { filename: "f.js" })
+ * console.log(code.includes("function*")) // => false
+ * ```
+ *
+ * @category compiler
+ * @since 0.1.0
+ */
+export const compile = (code: string, options: CompileOptions): Compiled => {
+  const { all, filename, sourceMap } = checked(code, options)
+  if (!all && !code.includes(DIRECTIVE)) return unchanged(code, filename)
+  const parsed = parse(code, filename)
+  const analysis = analyze(parsed, all)
+  if (!analysis.any) return unchanged(code, filename)
+  const module = new Module(parsed, analysis)
+  module.functionText = (node, unit, _parent) => functionText(module, node, unit, _parent)
+  let index = 0
+  const taken = new Map<string, number>()
+  for (const unit of analysis.units) {
+    const { label, node, parent } = unit
+    const own = node["id"]?.name ?? (typeof node.naming === "string" ? node.naming : label ?? "")
+    const name = `${parent?.name ? `${parent.name}.` : ""}${own || "<anonymous>"}`
+    const count = taken.get(name) ?? 0
+    taken.set(name, count + 1)
+    // Functions of one name are told apart by their order.
+    unit.name = count === 0 ? name : `${name}~${count}`
+    if (unit.kind !== "initializer") unit.index = index++
+  }
+  for (const scopes of analysis.scopes.values()) {
+    for (const scope of scopes) if (scope.boxed) defineScope(module, scope)
+  }
+  const { program } = parsed
+  const at = afterDirectives(program, parsed.source)
+  const rewriter = new Rewriter(module, analysis.program)
+  const body = rewriter.piece(
+    at,
+    program.end,
+    () => rewriter.walkAll(program["body"].filter((node: Node) => node.start >= at))
+  )
+  const head = rewriter.piece(0, at, () => {})
+  const whole: Code = [head, at > 0 ? "\n" : "", prologue(module), body]
+  const printed = print(whole, parsed)
+  return { code: printed.code, map: mapOf(filename, code, sourceMap ? printed.mappings : "") }
+}
+
+const checked = (code: unknown, options: CompileOptions): { all: boolean; filename: string; sourceMap: boolean } => {
+  const filename = typeof options?.filename === "string" ? options.filename : ""
+  const fail = (reason: string): never => {
+    throw new CompileError(reason, filename || "(unknown)", typeof code === "string" ? code : "", 0)
+  }
+  if (typeof code !== "string") {
+    fail(`compile takes the source as a string; got ${code === null ? "null" : typeof code}`)
+  }
+  if (filename === "") fail("compile takes { filename }, the name of the file that the source is of")
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.has(name)) fail(`compile has no option "${name}"; there are ${[...OPTIONS].join(", ")}`)
+  }
+  for (const name of ["all", "sourceMap"] as const) {
+    const value: unknown = options[name]
+    if (value !== undefined && typeof value !== "boolean") {
+      fail(`the option "${name}" is true or false; got ${String(value)}`)
+    }
+  }
+  return { all: options.all ?? false, filename, sourceMap: options.sourceMap ?? true }
+}
+
+/** Each line comes from itself. */
+const unchanged = (code: string, filename: string): Compiled => {
+  let mappings = "AAAA"
+  for (let at = code.indexOf("\n"); at !== -1; at = code.indexOf("\n", at + 1)) mappings += ";AACA"
+  return { code, map: mapOf(filename, code, mappings) }
+}
+
+/** Where code of our own may begin: behind `#!` and the directives. */
+const afterDirectives = (program: Node, source: string): number => {
+  let at = 0
+  if (source.startsWith("#!")) at = source.indexOf("\n") + 1 || source.length
+  for (const statement of program["body"] as ReadonlyArray<Node>) {
+    if (statement["directive"] === undefined) break
+    at = statement.end
+  }
+  return at
+}
+
+const prologue = (module: Module): Code => {
+  const { parsed } = module
+  const register = module.runtime("register")
+  const names = moduleName(parsed.filename)
+  const code: Array<Code> = [
+    `const ${module.meta} = ${register}({ format: ${FORMAT}, package: ${JSON.stringify(names.package)}, `,
+    `module: ${JSON.stringify(names.module)}, functions: [`,
+    module.functions.map((one) => [one, ",\n"]),
+    `], scopes: [${module.scopes.join(", ")}] });\n`,
+    module.prologue
+  ]
+  const imports = [...module.imports].map(([name, local]) => `${name}${parsed.module ? " as" : ":"} ${local}`).join(
+    ", "
+  )
+  const imported = parsed.module
+    ? `import { ${imports} } from "effect-stackless/frames";\n`
+    : `const { ${imports} } = require("effect-stackless/frames");\n`
+  return [imported, module.definitions, code]
+}

@@ -1,0 +1,86 @@
+/** What is to be compiled, and what cannot be: the directive `"use stackless"`, its places, direct `eval`, `with`. */
+import type { Node } from "./ast.ts"
+import { CompileError } from "./errors.ts"
+import type { Parsed } from "./parse.ts"
+import type { Unit } from "./unit.ts"
+
+export const DIRECTIVE = "use stackless"
+
+export class Directives {
+  /** Is the whole module to be compiled? */
+  readonly module: boolean
+  private readonly parsed: Parsed
+  private readonly onTop: boolean
+  private readonly dynamic: Array<{ readonly node: Node; readonly unit: Unit; readonly reason: string }> = []
+  /** Functions that are being walked, and whether a generator function has been met in them. */
+  private readonly open: Array<{ generators: boolean }> = []
+
+  constructor(parsed: Parsed, all: boolean) {
+    this.parsed = parsed
+    this.onTop = directiveIn(parsed.program["body"]) !== undefined
+    this.module = all || this.onTop
+  }
+
+  has(node: Node): boolean {
+    const { body } = node["body"]
+    return Array.isArray(body) && directiveIn(body) !== undefined
+  }
+
+  enter(node: Node): void {
+    if (node["generator"] && !node["async"]) { for (const outer of this.open) outer.generators = true }
+    this.open.push({ generators: false })
+  }
+
+  leave(node: Node, _unit: Unit): void {
+    const { generators } = this.open.pop()!
+    const directive = this.has(node) ? directiveIn(node["body"].body)! : undefined
+    if (directive === undefined) return
+    if (node["async"]) {
+      this.fail(`"${DIRECTIVE}" stands in an async function: only generator functions are compiled`, directive)
+    }
+    if (!node["generator"] && !generators) {
+      this.fail(`"${DIRECTIVE}" stands in a function that is no generator function and has none in it`, directive)
+    }
+  }
+
+  /** A statement that would be the directive, in another place. */
+  statement(node: Node): void {
+    if (node["directive"] !== undefined || node["expression"].value !== DIRECTIVE) return
+    this.fail(`"${DIRECTIVE}" has to stand first, on top of the module or of a function`, node)
+  }
+
+  eval(node: Node, unit: Unit): void {
+    this.dynamic.push({
+      node,
+      unit,
+      reason:
+        "direct eval cannot be compiled: what it refers to is not known. Write (0, eval)(code) for one that sees globals only"
+    })
+  }
+
+  with(node: Node, unit: Unit): void {
+    this.dynamic.push({ node, unit, reason: "`with` cannot be compiled: what its names refer to is not known" })
+  }
+
+  /** Those that could see what the compiler moves are errors. */
+  finish(program: Unit): void {
+    for (const { node, reason, unit } of this.dynamic) {
+      const moved = unit === program
+        ? this.onTop || node.type === "WithStatement" && program.inner.some((inner) => within(inner.node, node))
+        : compiles(unit)
+      if (moved) this.fail(reason, node)
+    }
+  }
+
+  private fail(reason: string, node: Node): never {
+    const { filename, original, originalOffset } = this.parsed
+    throw new CompileError(reason, filename, original, originalOffset(node.start))
+  }
+}
+
+const directiveIn = (body: ReadonlyArray<Node>): Node | undefined =>
+  body.find((node) => node["directive"] === DIRECTIVE)
+
+const compiles = (unit: Unit): boolean => unit.region || unit.inner.some(compiles)
+
+const within = (inner: Node, outer: Node): boolean => outer.start <= inner.start && inner.end <= outer.end

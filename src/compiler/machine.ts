@@ -1,0 +1,270 @@
+/**
+ * The state machine that a generator's body becomes: labels, fields for operands, regions of `try`, and jumps through them.
+ *
+ * A body is a `switch` over `pc` in a loop. A case is a place to continue at; most statements just follow each other. What
+ * has no suspension in it stands there as it was.
+ */
+import type { Node } from "./ast.ts"
+import { type Code, Label } from "./code.ts"
+import type { Module, Point } from "./module.ts"
+import { type Jumps, Rewriter } from "./rewrite.ts"
+import type { Scope } from "./scope.ts"
+import type { Unit } from "./unit.ts"
+
+/** Where an error, a return or a jump does not just go through. */
+export interface Region {
+  readonly outer: Region | undefined
+  /** Where an error goes to. */
+  readonly handler: Label
+  /** For `finally`: where it begins, and where it finds what it is to go on with. */
+  readonly finalizer: Finalizer | undefined
+  /** For an iteration: the cursor, which is closed by who leaves. */
+  readonly cursor: Code | undefined
+}
+
+export interface Finalizer {
+  readonly entry: Label
+  readonly kind: Code
+  readonly value: Code
+  /** Jumps that go on behind it. */
+  readonly exits: Array<{ readonly label: Label; readonly region: Region | undefined }>
+  /** Does a return go through it? */
+  returns: boolean
+}
+
+/** What a `finally` is to go on with: nothing, an error, a return, or one of its exits. */
+const THROW = 1
+const RETURN = 2
+const EXITS = 3
+
+export abstract class Machine implements Jumps {
+  readonly module: Module
+  readonly unit: Unit
+  readonly rewriter: Rewriter
+  readonly points: Array<Point> = []
+  /** How many fields for operands there are. */
+  temporaries = 0
+  /** How many variables for results of branches. */
+  registers = 0
+  protected region: Region | undefined = undefined
+  protected scope: Scope
+  /** Is there any region? */
+  regions = false
+  /** Is there any jump? */
+  jumped = false
+  private readonly code: Array<Code> = []
+  private readonly labels: Array<Label> = []
+  private usedTemporaries = 0
+  private usedRegisters = 0
+  private endLabel: Label | undefined = undefined
+  /** Where the loops and statements that are labels go. */
+  protected readonly targets = new Map<Node, { readonly leave: Target; readonly next: Target | undefined }>()
+
+  constructor(module: Module, unit: Unit) {
+    this.module = module
+    this.unit = unit
+    this.scope = unit.scope
+    this.rewriter = new Rewriter(module, unit, this)
+  }
+
+  // --- emitting
+
+  protected emit(...code: ReadonlyArray<Code>): void {
+    this.code.push(...code, "\n")
+  }
+
+  protected place(label: Label): void {
+    this.labels.push(label)
+    this.code.push("case ", label, ":\n")
+  }
+
+  protected text(node: Node): Code {
+    return this.rewriter.text(node)
+  }
+
+  // --- operands that live across a suspension
+
+  protected get mark(): { readonly temporaries: number; readonly registers: number } {
+    return { temporaries: this.usedTemporaries, registers: this.usedRegisters }
+  }
+
+  protected release(mark: { readonly temporaries: number; readonly registers: number }): void {
+    this.usedTemporaries = mark.temporaries
+    this.usedRegisters = mark.registers
+  }
+
+  protected temporary(): string {
+    const index = this.usedTemporaries++
+    this.temporaries = Math.max(this.temporaries, this.usedTemporaries)
+    return `${this.module.frame}.t${index}`
+  }
+
+  /** A variable that holds a value up to the next suspension at most. */
+  protected register(): string {
+    const index = this.usedRegisters++
+    this.registers = Math.max(this.registers, this.usedRegisters)
+    return this.module.numberedName("$x", index)
+  }
+
+  // --- jumps
+
+  protected jump(target: Target): Code {
+    this.jumped = true
+    const { handler, loop, pc } = this.module
+    const crossed = target.region === this.region ? "" : [`${handler} = `, this.handlerOf(target.region), "; "]
+    return ["{ ", crossed, `${pc} = `, target.label, `; continue ${loop}; }`]
+  }
+
+  /** A jump out of regions: iterations are closed, `finally` blocks are gone through. */
+  protected exit(target: Target): Code {
+    const { handler } = this.module
+    const code: Array<Code> = ["{ "]
+    for (let at = this.region; at !== target.region; at = at!.outer) {
+      const { cursor, finalizer, outer } = at!
+      if (cursor !== undefined) code.push(`${handler} = `, this.handlerOf(outer), "; ", cursor, ".close(); ")
+      if (finalizer === undefined) continue
+      const { exits } = finalizer
+      let index = exits.findIndex(({ label, region }) => label === target.label && region === target.region)
+      if (index === -1) index = exits.push(target) - 1
+      code.push(finalizer.kind, ` = ${EXITS + index}; `, this.jump({ label: finalizer.entry, region: at }), " }")
+      return code
+    }
+    return [code, this.jump(target), " }"]
+  }
+
+  protected handlerOf(region: Region | undefined): Code {
+    return region === undefined ? "0" : region.handler
+  }
+
+  /** Ends the frame with the value in `$v`. */
+  protected returns(guarded = false): Code {
+    const { frame, handler, value } = this.module
+    const code: Array<Code> = []
+    for (let at = this.region; at !== undefined; at = at.outer) {
+      const { cursor, finalizer, outer } = at
+      if (cursor !== undefined) code.push(`${handler} = `, this.handlerOf(outer), "; ", cursor, ".close(); ")
+      if (finalizer === undefined) continue
+      finalizer.returns = true
+      code.push(finalizer.kind, ` = ${RETURN}; `, finalizer.value, ` = ${value}; `)
+      return [code, this.jump({ label: finalizer.entry, region: at })]
+    }
+    if (guarded) {
+      this.endLabel ??= new Label()
+      return [code, this.jump({ label: this.endLabel, region: undefined })]
+    }
+    return [code, `${frame}.pc = -1; return ${value};`]
+  }
+
+  leave(node: Node, argument: Code | undefined, guarded: boolean): Code | undefined {
+    if (node.type === "ReturnStatement") {
+      return ["{ ", node.start, `${this.module.value} = `, argument ?? "undefined", "; ", this.returns(guarded), " }"]
+    }
+    const target = this.targets.get(node.target!)
+    if (node.target!.suspends !== true || target === undefined) return undefined
+    return this.exit(node.type === "ContinueStatement" ? target.next! : target.leave)
+  }
+
+  // --- suspensions
+
+  /** Suspends with a value; the code that follows has in `$v` what it is resumed with. */
+  protected suspend(node: Node, value: Code, delegates: boolean): void {
+    const { frame, handler, mode, value: given } = this.module
+    const label = new Label()
+    this.points.push({
+      label,
+      delegates,
+      offset: node.start,
+      temporaries: Array.from({ length: this.usedTemporaries }, (_, i) => i),
+      scope: this.scope
+    })
+    // The operand is evaluated while the frame still counts as running.
+    if (value === "undefined") this.emit(node.start, `${frame}.pc = `, label, "; return;")
+    else this.emit(node.start, `${given} = `, value, `; ${frame}.pc = `, label, `; return ${given};`)
+    this.place(label)
+    if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
+    if (this.region === undefined || !this.returnsAreSeen()) {
+      this.emit(`if (${mode} !== 0) return ${this.module.runtime("leave")}(${frame}, ${mode}, ${given});`)
+    } else this.emit(`if (${mode} !== 0) { if (${mode} === 1) throw ${given}; `, this.returns(), " }")
+  }
+
+  private returnsAreSeen(): boolean {
+    for (let at = this.region; at !== undefined; at = at.outer) {
+      if (at.finalizer !== undefined || at.cursor !== undefined) return true
+    }
+    return false
+  }
+
+  /** Behind a `finally`: goes on with what it was entered with. */
+  protected complete(finalizer: Finalizer): void {
+    const { kind, value } = finalizer
+    this.emit("if (", kind, ` === ${THROW}) throw `, value, ";")
+    if (finalizer.returns) {
+      this.emit("if (", kind, ` === ${RETURN}) { ${this.module.value} = `, value, "; ", this.returns(), " }")
+    }
+    for (const [index, target] of finalizer.exits.entries()) {
+      this.emit("if (", kind, ` === ${EXITS + index}) `, this.exit(target))
+    }
+  }
+
+  // --- the whole
+
+  /** Gives every label its number: even ones to `yield*`, odd ones to `yield`, the rest to what is no suspension. */
+  private number(): void {
+    const taken = new Set<number>([0])
+    let even = 2
+    let odd = 1
+    for (const { delegates, label } of this.points) {
+      if (delegates) {
+        label.pc = even
+        even += 2
+      } else {
+        label.pc = odd
+        odd += 2
+      }
+      taken.add(label.pc)
+    }
+    let next = 1
+    for (const label of this.labels) {
+      if (label.pc !== -1) continue
+      while (taken.has(next)) next++
+      label.pc = next
+      taken.add(next)
+    }
+  }
+
+  protected abstract body(): void
+
+  /** The function that resumes the frame. */
+  resume(): Code {
+    const { error, frame, handler, loop, mode, pc, value } = this.module
+    this.body()
+    if (this.endLabel !== undefined) {
+      this.place(this.endLabel)
+      this.emit(`${frame}.pc = -1; return ${value};`)
+    }
+    this.number()
+    const locals: Array<string> = [`${pc} = ${frame}.pc`]
+    if (this.regions) locals.push(`${handler} = 0`)
+    for (let i = 0; i < this.registers; i++) locals.push(this.module.numberedName("$x", i))
+    const head = [
+      `function (${mode}, ${value}) {`,
+      this.unit.strict && !this.module.analysis.program.strict ? ` "use strict";` : "",
+      ` const ${frame} = this; let ${locals.join(", ")}; ${frame}.pc = -2;\n`
+    ]
+    const dispatch: Code = [`switch (${pc}) { case 0:\n`, this.code, "}"]
+    if (this.regions) {
+      return [
+        head,
+        `${loop}: for (;;) try { `,
+        dispatch,
+        ` } catch (${error}) { if (${handler} === 0) throw ${error}; ${value} = ${error}; ${pc} = ${handler}; }\n}`
+      ]
+    }
+    return [head, this.jumped ? `${loop}: for (;;) ` : "", dispatch, "\n}"]
+  }
+}
+
+export interface Target {
+  readonly label: Label
+  readonly region: Region | undefined
+}

@@ -1,0 +1,112 @@
+/** What all functions of a module share: names of our own, the runtime's exports that are used, what stands on top. */
+import type { Analysis } from "./analyze.ts"
+import type { Node } from "./ast.ts"
+import type { Code, Label } from "./code.ts"
+import { CompileError } from "./errors.ts"
+import type { Parsed } from "./parse.ts"
+import type { Scope } from "./scope.ts"
+import type { Unit } from "./unit.ts"
+
+/** A place where a frame is suspended. */
+export interface Point {
+  readonly label: Label
+  /** Is it a `yield*`? */
+  readonly delegates: boolean
+  readonly offset: number
+  /** The fields for operands that are live there. */
+  readonly temporaries: ReadonlyArray<number>
+  readonly scope: Scope
+}
+
+export class Module {
+  readonly parsed: Parsed
+  readonly analysis: Analysis
+  /** Definitions that stand on top of the module: they are there before any of its code runs. */
+  readonly definitions: Array<Code> = []
+  /** What runs before the module's own code. */
+  readonly prologue: Array<Code> = []
+  /** What the runtime is told about each function, in the order of their indices. */
+  readonly functions: Array<Code> = []
+  /** Names and fields of each scope object's class. */
+  readonly scopes: Array<Code> = []
+  /** The text of a function where its expression stands. Given by who knows all kinds of functions. */
+  functionText!: (node: Node, unit: Unit, parent: Unit) => Code
+  /** Functions whose definition has been written. */
+  readonly defined = new Set<Unit>()
+  /** The generators' frames: their fields, and where they can be suspended. */
+  readonly machines = new Map<
+    Unit,
+    { readonly machine: { readonly points: ReadonlyArray<Point> }; readonly fields: ReadonlyArray<string> }
+  >()
+  /** The generator whose parameters are being written: what they see is not in the frame yet. */
+  wrapping: Unit | undefined = undefined
+  private readonly imported = new Map<string, string>()
+  private readonly taken: Set<string>
+  readonly meta: string
+  readonly frame: string
+  readonly pc: string
+  readonly mode: string
+  readonly value: string
+  readonly handler: string
+  readonly error: string
+  readonly loop: string
+  readonly self: string
+
+  constructor(parsed: Parsed, analysis: Analysis) {
+    this.parsed = parsed
+    this.analysis = analysis
+    this.taken = new Set(analysis.names)
+    this.meta = this.fresh("$r")
+    this.frame = this.fresh("$f")
+    this.pc = this.fresh("$p")
+    this.mode = this.fresh("$m")
+    this.value = this.fresh("$v")
+    this.handler = this.fresh("$h")
+    this.error = this.fresh("$e")
+    this.loop = this.fresh("$l")
+    this.self = this.fresh("$g")
+  }
+
+  /** A name that the program does not use. */
+  fresh(base: string): string {
+    let name = base
+    while (this.taken.has(name)) name += "_"
+    this.taken.add(name)
+    return name
+  }
+
+  private readonly numbered = new Map<string, string>()
+
+  /** The name of the thing of this kind and number. */
+  numberedName(kind: string, number: number): string {
+    const key = kind + number
+    let name = this.numbered.get(key)
+    if (name === undefined) this.numbered.set(key, name = this.fresh(key))
+    return name
+  }
+
+  /** The local name of a scope object. */
+  scopeName(scope: Scope): string {
+    return this.numberedName("$s", scope.id)
+  }
+
+  scopeClass(scope: Scope): string {
+    return this.numberedName("$S", scope.id)
+  }
+
+  /** The local name of an export of the runtime. */
+  runtime(name: string): string {
+    let local = this.imported.get(name)
+    if (local === undefined) this.imported.set(name, local = this.fresh(`$${name}`))
+    return local
+  }
+
+  get imports(): ReadonlyMap<string, string> {
+    return this.imported
+  }
+
+  fail(reason: string, node: Node): never {
+    const { filename, original, originalOffset } = this.parsed
+    throw new CompileError(reason, filename, original, originalOffset(node.start))
+  }
+}

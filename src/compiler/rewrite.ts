@@ -1,0 +1,1109 @@
+/**
+ * Code in which nothing suspends: the text of the source, with what has to change in it replaced. Variables that have been
+ * moved become fields, inner functions are made by their factories, and jumps that leave it are the machine's.
+ */
+import { visitorKeys } from "oxc-parser"
+import { isFunction, type Node } from "./ast.ts"
+import { type Code, Slice } from "./code.ts"
+import type { Module } from "./module.ts"
+import { GIVEN, makeScope, placeCode, readCode, scopeCode } from "./reference.ts"
+import type { Scope, Variable } from "./scope.ts"
+import type { Unit } from "./unit.ts"
+
+/** What becomes of a jump or a return that leaves code in which nothing suspends. `guarded`: something native wants to know. */
+export interface Jumps {
+  leave(node: Node, argument: Code | undefined, guarded: boolean): Code | undefined
+}
+
+export class Rewriter {
+  protected readonly module: Module
+  readonly unit: Unit
+  private readonly jumps: Jumps | undefined
+  private out: Array<Code> = []
+  private position = 0
+  private guards = 0
+  /** The function whose parameters are being written: they are its own, whatever becomes of them. */
+  private parameters: Unit | undefined = undefined
+
+  constructor(module: Module, unit: Unit, jumps?: Jumps) {
+    this.module = module
+    this.unit = unit
+    this.jumps = jumps
+  }
+
+  /** The code of a node as it stands. */
+  text(node: Node): Code {
+    return this.piece(node.start, node.end, () => this.walk(node))
+  }
+
+  /** The code of a node's inside: what `walk` does not replace is copied. */
+  piece(start: number, end: number, walk: () => void): Code {
+    const { out, position } = this
+    this.out = []
+    this.position = start
+    walk()
+    this.copy(end)
+    const code = this.out
+    this.out = out
+    this.position = position
+    return code
+  }
+
+  /** The code of a pattern that assigns to what it declares. */
+  declaring(pattern: Node): Code {
+    return this.piece(pattern.start, pattern.end, () => this.target(pattern))
+  }
+
+  private copy(to: number): void {
+    if (to > this.position) this.out.push(new Slice(this.position, to))
+    this.position = Math.max(to, this.position)
+  }
+
+  private replace(node: Node, code: Code): void {
+    this.copy(node.start)
+    this.out.push(node.start, code)
+    this.position = node.end
+  }
+
+  private insert(at: number, code: Code): void {
+    this.copy(at)
+    this.out.push(code)
+  }
+
+  /** Statements that are replaced or that follow one that begins with a parenthesis need their semicolons. */
+  private endStatement(node: Node): void {
+    if (this.module.parsed.source.charCodeAt(node.end - 1) !== 59 /* ; */) this.insert(node.end, ";")
+  }
+
+  walkAll(nodes: ReadonlyArray<Node | null>): void {
+    for (const node of nodes) if (node !== null) this.walk(node)
+  }
+
+  private children(node: Node): void {
+    for (const key of visitorKeys[node.type as keyof typeof visitorKeys] ?? []) {
+      const child = node[key]
+      if (child === null || child === undefined) continue
+      if (Array.isArray(child)) this.walkAll(child)
+      else this.walk(child)
+    }
+  }
+
+  walk(node: Node): void {
+    const { module, unit } = this
+    switch (node.type) {
+      case "Identifier":
+        this.copy(node.start)
+        if (this.moved(node)) this.replace(node, this.read(node))
+        else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
+        return
+      case "ThisExpression":
+        if (this.moved(node)) this.replace(node, placeCode(module, unit, node.variable!))
+        return
+      case "MetaProperty":
+        if (node["meta"].name !== "new") return
+        if (unit.generator) this.replace(node, "undefined")
+        else if (this.moved(node)) this.replace(node, placeCode(module, unit, node.variable!))
+        return
+      case "Literal":
+      case "TemplateElement":
+        return
+      case "FunctionDeclaration":
+        if (node.unit !== undefined && !node.unit.inPlace) {
+          this.replace(node, this.declared(node))
+          return
+        }
+        this.replace(node, module.functionText(node, node.unit!, unit))
+        return
+      case "FunctionExpression":
+      case "ArrowFunctionExpression":
+        this.replace(node, module.functionText(node, node.unit!, unit))
+        return
+      case "ClassDeclaration":
+      case "ClassExpression":
+        this.class(node)
+        return
+      case "ObjectExpression":
+        this.object(node)
+        return
+      case "MemberExpression":
+        this.member(node)
+        return
+      case "CallExpression":
+        this.call(node)
+        return
+      case "TaggedTemplateExpression": {
+        const tag: Node = node["tag"]
+        if (tag.type === "Identifier" && this.moved(tag)) this.replace(tag, ["(0, ", this.read(tag), ")"])
+        else this.walk(tag)
+        this.walk(node["quasi"])
+        return
+      }
+      case "BinaryExpression":
+        if (node["left"].type === "PrivateIdentifier") {
+          const variable: Variable = node["left"].privateName
+          if (variable?.storage === "boxed" && !this.within(variable)) {
+            this.replace(node, [`${placeCode(module, unit, variable)}_has(`, this.text(node["right"]), ")"])
+          } else this.walk(node["right"])
+          return
+        }
+        this.children(node)
+        return
+      case "UnaryExpression":
+        if (node["operator"] === "delete") {
+          const argument: Node = node["argument"]
+          if (argument.type === "Identifier" && this.moved(argument)) {
+            this.replace(node, "false")
+            return
+          }
+        }
+        this.children(node)
+        return
+      case "AssignmentExpression":
+        this.assignment(node)
+        return
+      case "UpdateExpression":
+        this.update(node)
+        return
+      case "ObjectPattern":
+      case "ArrayPattern":
+      case "AssignmentPattern":
+      case "RestElement":
+        this.target(node)
+        return
+      case "VariableDeclaration":
+        this.declaration(node)
+        return
+      case "Program":
+        this.walkAll(node["body"])
+        return
+      case "BlockStatement":
+        this.block(node)
+        return
+      case "CatchClause":
+        this.catch(node)
+        return
+      case "SwitchStatement":
+        this.switch(node)
+        return
+      case "ForStatement":
+        this.for(node)
+        return
+      case "ForInStatement":
+      case "ForOfStatement":
+        this.forEach(node)
+        return
+      case "WhileStatement":
+        this.walk(node["test"])
+        this.body(node["body"])
+        return
+      case "DoWhileStatement":
+        this.body(node["body"])
+        this.walk(node["test"])
+        this.endStatement(node)
+        return
+      case "IfStatement":
+        this.walk(node["test"])
+        this.body(node["consequent"])
+        if (node["alternate"] !== null) this.body(node["alternate"])
+        return
+      case "TryStatement": {
+        const { block, finalizer, handler } = node as
+          & { block: Node; finalizer: Node | null; handler: Node | null }
+          & Node
+        if (finalizer !== null) this.guards++
+        this.walk(block)
+        if (handler !== null) this.walk(handler)
+        if (finalizer !== null) {
+          this.guards--
+          this.walk(finalizer)
+        }
+        return
+      }
+      case "LabeledStatement":
+        this.body(node["body"])
+        return
+      case "BreakStatement":
+      case "ContinueStatement": {
+        const code = this.jumps?.leave(node, undefined, this.guards > 0)
+        if (code !== undefined) this.replace(node, code)
+        else this.endStatement(node)
+        return
+      }
+      case "ReturnStatement": {
+        const argument: Node | null = node["argument"]
+        if (this.jumps === undefined) {
+          if (argument !== null) this.walk(argument)
+          this.endStatement(node)
+          return
+        }
+        const value = argument === null ? undefined : this.text(argument)
+        this.replace(node, this.jumps.leave(node, value, this.guards > 0)!)
+        return
+      }
+      case "ExpressionStatement":
+        this.copy(node.start)
+        this.walk(node["expression"])
+        this.endStatement(node)
+        return
+      case "ThrowStatement":
+        this.copy(node.start)
+        this.children(node)
+        this.endStatement(node)
+        return
+      case "ExportNamedDeclaration":
+        if (node["declaration"] !== null) this.walk(node["declaration"])
+        else this.endStatement(node)
+        return
+      case "ImportDeclaration":
+      case "ExportAllDeclaration":
+        this.endStatement(node)
+        return
+      case "ExportDefaultDeclaration": {
+        const { declaration } = node as { declaration: Node } & Node
+        this.walk(declaration)
+        if (!isFunction(declaration) && declaration.type !== "ClassDeclaration") this.endStatement(node)
+        return
+      }
+      default:
+        this.children(node)
+    }
+  }
+
+  // --- variables
+
+  private read(node: Node): Code {
+    return readCode(this.module, this.unit, node)
+  }
+
+  /** The value of a name that is not native is assigned; an error where that is one. */
+  assign(node: Node, value: Code): Code {
+    const { module, unit } = this
+    const variable = node.variable
+    if (variable === undefined || !this.moved(node)) return [node.start, variable?.rename ?? node["name"], " = ", value]
+    const place = placeCode(module, unit, variable)
+    const { name } = variable
+    if (variable.kind === "self") {
+      // Sloppy code assigns to a function's own name without effect.
+      return unit.strict ? [`${module.runtime("constant")}("${name}", `, value, ")"] : ["(", value, ")"]
+    }
+    if (variable.constant) {
+      const check = node.checked ? `, ${place}` : ""
+      return [node.start, `${module.runtime("constant")}("${name}", `, value, `${check})`]
+    }
+    if (node.checked) {
+      return [node.start, `${place} = ${module.runtime("assigned")}("${name}", `, value, `, ${place})`]
+    }
+    return [node.start, `${place} = `, value]
+  }
+
+  private assignment(node: Node): void {
+    const { left, operator, right } = node as { left: Node; operator: string; right: Node } & Node
+    const { module } = this
+    if (left.type === "MemberExpression" && this.unusual(left)) {
+      this.replace(node, this.assignUnusual(left, operator, this.text(right)))
+      return
+    }
+    if (left.type !== "Identifier" || !this.moved(left)) {
+      if (left.type === "Identifier" || left.type === "MemberExpression") this.walk(left)
+      else this.target(left)
+      this.walk(right)
+      return
+    }
+    const variable = left.variable!
+    const value = this.text(right)
+    if (operator === "=") {
+      this.replace(node, this.assign(left, value))
+      return
+    }
+    const read = this.read(left)
+    const logical = operator === "&&=" || operator === "||=" || operator === "??="
+    if (variable.constant || variable.kind === "self") {
+      const plain = operator.slice(0, -1)
+      this.replace(
+        node,
+        logical
+          ? ["(", read, ` ${plain} `, this.assign(left, ["(", value, ")"]), ")"]
+          : this.assign(left, [read, ` ${plain} (`, value, ")"])
+      )
+      return
+    }
+    const place = placeCode(module, this.unit, variable)
+    this.replace(
+      node,
+      left.checked
+        ? ["(", read, `, ${place} ${operator} `, value, ")"]
+        : [`${place} ${operator} `, value]
+    )
+  }
+
+  private update(node: Node): void {
+    const { argument, operator, prefix } = node as { argument: Node; operator: string; prefix: boolean } & Node
+    if (argument.type === "MemberExpression" && this.unusual(argument)) {
+      this.replace(node, this.updateUnusual(argument, operator, prefix))
+      return
+    }
+    if (argument.type !== "Identifier" || !this.moved(argument)) {
+      this.walk(argument)
+      return
+    }
+    const variable = argument.variable!
+    const read = this.read(argument)
+    if (variable.constant || variable.kind === "self") {
+      this.replace(
+        node,
+        prefix || variable.constant || this.unit.strict
+          ? ["(", this.assign(argument, ["+", read, ` ${operator[0]} 1`]), ")"]
+          : ["(+", read, ")"]
+      )
+      return
+    }
+    const place = placeCode(this.module, this.unit, variable)
+    const plain = prefix ? `${operator}${place}` : `${place}${operator}`
+    this.replace(node, argument.checked ? ["(", read, `, ${plain})`] : plain)
+  }
+
+  /** A pattern or name that is assigned to or declared. */
+  target(node: Node): void {
+    switch (node.type) {
+      case "Identifier":
+        this.copy(node.start)
+        if (this.moved(node)) this.replace(node, this.targetPlace(node))
+        else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
+        return
+      case "MemberExpression":
+        if (this.unusual(node)) this.replace(node, this.placeOfUnusual(node))
+        else this.walk(node)
+        return
+      case "ObjectPattern":
+        for (const property of node["properties"] as ReadonlyArray<Node>) {
+          if (property.type === "RestElement") {
+            this.target(property["argument"])
+            continue
+          }
+          const { computed, key, shorthand, value } = property as {
+            computed: boolean
+            key: Node
+            shorthand: boolean
+            value: Node
+          } & Node
+          if (computed) this.walk(key)
+          const name = value.type === "AssignmentPattern" ? value["left"] : value
+          if (shorthand && (this.moved(name) || name.variable?.rename !== undefined)) {
+            this.insert(value.start, `${key["name"]}: `)
+          }
+          this.target(value)
+        }
+        return
+      case "ArrayPattern":
+        for (const element of node["elements"]) if (element !== null) this.target(element)
+        return
+      case "AssignmentPattern":
+        this.target(node["left"])
+        this.walk(node["right"])
+        return
+      case "RestElement":
+        this.target(node["argument"])
+        return
+      default:
+        this.walk(node)
+    }
+  }
+
+  private targetPlace(node: Node): Code {
+    const { module, unit } = this
+    const variable = node.variable!
+    const place = placeCode(module, unit, variable)
+    if (node["written"] !== true) return [node.start, place]
+    if (variable.constant || variable.kind === "self" && unit.strict) {
+      return [node.start, `${module.runtime("readonly")}("${variable.name}").value`]
+    }
+    if (variable.kind === "self") return `({}).value`
+    if (!node.checked) return [node.start, place]
+    const dot = place.lastIndexOf(".")
+    return [
+      node.start,
+      `(${module.runtime("checked")}(${place}, "${variable.name}"), ${place.slice(0, dot)})${place.slice(dot)}`
+    ]
+  }
+
+  // --- members, calls, objects
+
+  /** Does it need help: `super.x` in a frame's code, or a private name from outside of its class? */
+  unusual(node: Node): boolean {
+    const { object, property } = node as { object: Node; property: Node } & Node
+    if (object.type === "Super") return object.variable !== undefined
+    if (property.type !== "PrivateIdentifier") return false
+    const variable: Variable | undefined = node["privateName"]
+    return variable?.storage === "boxed" && !this.within(variable)
+  }
+
+  /** Does this code stand within the class of a private name? */
+  private within(variable: Variable): boolean {
+    for (let at: Unit | undefined = this.unit; at !== undefined && at !== variable.scope.unit; at = at.parent) {
+      if (at.generator || !at.inPlace) return false
+    }
+    return true
+  }
+
+  private member(node: Node): void {
+    if (this.unusual(node)) {
+      const object: Node = node["object"]
+      const code = object.type === "Super"
+        ? this.superMember(node, this.keyOf(node))
+        : this.privateMember(node, this.text(object))
+      // `a?.#x`
+      this.replace(node, node["optional"] ? this.optional(object, code) : code)
+      return
+    }
+    this.walk(node["object"])
+    if (node["computed"]) this.walk(node["property"])
+    else this.copy(node["property"].start)
+  }
+
+  private optional(object: Node, _code: Code): Code {
+    this.module.fail("an optional chain to a private name is not supported in a generator function yet", object)
+  }
+
+  /** The key of a member, as an expression. */
+  keyOf(node: Node): Code {
+    return node["computed"] ? this.text(node["property"]) : JSON.stringify(node["property"].name)
+  }
+
+  superMember(node: Node, key: Code): Code {
+    return [
+      node.start,
+      `${this.module.runtime("superGet")}(${this.home(node["object"])}, `,
+      key,
+      `, ${this.self(node["object"])})`
+    ]
+  }
+
+  privateMember(node: Node, object: Code): Code {
+    return [node.start, `${placeCode(this.module, this.unit, node["privateName"])}_get(`, object, ")"]
+  }
+
+  home(node: Node): string {
+    return placeCode(this.module, this.unit, node.variable!) + (node["isStatic"] ? "" : ".prototype")
+  }
+
+  self(node: Node): string {
+    return placeCode(this.module, this.unit, node["self"])
+  }
+
+  assignUnusual(node: Node, operator: string, value: Code): Code {
+    const { module } = this
+    const { object } = node as { object: Node } & Node
+    const plain = operator.slice(0, -1)
+    const update = operator === "=" ? "undefined" : operator === "&&=" || operator === "||=" || operator === "??="
+      ? [`"${plain}"`]
+      : [`(a, b) => a ${plain} b`]
+    if (object.type === "Super") {
+      const where: Code = [this.home(object), ", ", this.keyOf(node), `, ${this.self(object)}`]
+      if (operator === "=") return [`${module.runtime("superSet")}(`, where, ", ", value, ")"]
+      return [`${module.runtime("superUpdate")}(`, where, ", ", update, ", () => ", parens(value), ")"]
+    }
+    const place = placeCode(module, this.unit, node["privateName"])
+    if (operator === "=") return [`${place}_set(`, this.text(object), ", ", value, ")"]
+    return [
+      `${module.runtime("privateUpdate")}(`,
+      this.text(object),
+      `, ${place}_get, ${place}_set, `,
+      update,
+      ", () => ",
+      parens(value),
+      ")"
+    ]
+  }
+
+  updateUnusual(node: Node, operator: string, prefix: boolean): Code {
+    const { module } = this
+    const { object } = node as { object: Node } & Node
+    const by = operator === "++" ? "1" : "-1"
+    if (object.type === "Super") {
+      return [
+        `${module.runtime("superCount")}(${this.home(object)}, `,
+        this.keyOf(node),
+        `, ${this.self(object)}, ${by}, ${prefix})`
+      ]
+    }
+    const place = placeCode(module, this.unit, node["privateName"])
+    return [`${module.runtime("privateCount")}(`, this.text(object), `, ${place}_get, ${place}_set, ${by}, ${prefix})`]
+  }
+
+  /** A place that a pattern assigns to. */
+  private placeOfUnusual(node: Node): Code {
+    const { module } = this
+    const { object } = node as { object: Node } & Node
+    if (object.type === "Super") {
+      return [
+        `${module.runtime("superPlace")}(${this.home(object)}, `,
+        this.keyOf(node),
+        `, ${this.self(object)}).value`
+      ]
+    }
+    return [
+      `${module.runtime("privatePlace")}(`,
+      this.text(object),
+      `, ${placeCode(module, this.unit, node["privateName"])}_set).value`
+    ]
+  }
+
+  private call(node: Node): void {
+    const { arguments: args, callee } = node as { arguments: ReadonlyArray<Node>; callee: Node } & Node
+    if (callee.type === "Identifier" && this.moved(callee)) this.replace(callee, ["(0, ", this.read(callee), ")"])
+    else if (callee.type === "MemberExpression" && this.unusual(callee)) {
+      const { object } = callee as { object: Node } & Node
+      const { module } = this
+      const rest: Code = args.length === 0 ? ")" : [", ", this.list(args), ")"]
+      this.replace(
+        node,
+        object.type === "Super"
+          ? [`${module.runtime("call")}(`, this.superMember(callee, this.keyOf(callee)), `, ${this.self(object)}`, rest]
+          : [`${placeCode(module, this.unit, callee["privateName"])}_call(`, this.text(object), rest]
+      )
+      callee["privateName"]?.accesses.add("call")
+      return
+    } else this.walk(callee)
+    this.walkAll(args)
+  }
+
+  /** Arguments, with commas. */
+  list(nodes: ReadonlyArray<Node>): Code {
+    return nodes.map((node, i) => i === 0 ? this.text(node) : [", ", this.text(node)])
+  }
+
+  private object(node: Node): void {
+    const wrapped = this.open(node)
+    for (const property of node["properties"] as ReadonlyArray<Node>) {
+      if (property.type !== "Property") {
+        this.walk(property)
+        continue
+      }
+      this.property(property)
+    }
+    if (wrapped !== undefined) this.insert(node.end, wrapped)
+  }
+
+  private property(property: Node): void {
+    const { computed, key, kind, method, shorthand, value } = property as {
+      computed: boolean
+      key: Node
+      kind: string
+      method: boolean
+      shorthand: boolean
+      value: Node
+    } & Node
+    if (shorthand) {
+      if (this.moved(value) || value.variable?.rename !== undefined) {
+        this.insert(property.start, `${key["name"]}: `)
+        this.walk(value)
+      }
+      return
+    }
+    if (kind !== "init" || method && value.unit!.inPlace && !value.unit!.generator) {
+      if (computed) this.walk(key)
+      this.replace(value, this.module.functionText(value, value.unit!, this.unit))
+      return
+    }
+    const named = isFunction(value) && typeof value.naming === "object"
+    if (named) {
+      this.replace(property, [
+        `...${this.module.runtime("computed")}(`,
+        this.text(key),
+        ", ",
+        this.module.functionText(value, value.unit!, this.unit),
+        ")"
+      ])
+      return
+    }
+    if (method) {
+      this.replace(property, [
+        this.keyText(key),
+        ": ",
+        this.module.functionText(value, value.unit!, this.unit)
+      ])
+      return
+    }
+    if (computed) this.walk(key)
+    this.walk(value)
+  }
+
+  /** The key of a property as it stands; `__proto__: f` is no method of that name. */
+  private keyText(key: Node): Code {
+    const name = key.type === "Identifier" ? key["name"] : key["value"]
+    return name === "__proto__" ? `["__proto__"]` : new Slice(key.start, key.end)
+  }
+
+  /** Starts a class or object with a scope of its own, or whose code in place needs the scope objects of a frame. */
+  private open(node: Node): string | undefined {
+    const code = this.wrapper(node)
+    if (code === undefined) return undefined
+    this.insert(node.start, code[0])
+    return code[1]
+  }
+
+  /** What stands before and after such a class or object. */
+  wrapper(node: Node): readonly [string, string] | undefined {
+    const { module, unit } = this
+    const scope = node.scope!
+    if (scope.boxed) {
+      const name = module.scopeName(scope)
+      const home = scope.kind === "object" && scope.variables.has("home") ? `${name}.home = ` : ""
+      return [`((${name}) => ${home === "" ? "(" : `(${home}`}`, `))(${this.makeScope(scope)})`]
+    }
+    if (!unit.generator) return undefined
+    const outer = this.outerOfMembers(node)
+    return outer === undefined
+      ? undefined
+      : [`((${module.scopeName(outer)}) => (`, `))(${scopeCode(module, unit, outer)})`]
+  }
+
+  /** The scope object that what stays in place within a class or object needs. */
+  outerOfMembers(node: Node): Scope | undefined {
+    for (const inner of this.unit.inner) {
+      if (inner.inPlace && inner.outer !== undefined && inner.node.start >= node.start && inner.node.end <= node.end) {
+        return inner.outer
+      }
+    }
+    return undefined
+  }
+
+  private class(node: Node): void {
+    const { module } = this
+    const declaration = node.type === "ClassDeclaration"
+    const before = this.wrapper(node)
+    const id: Node | null = node["id"]
+    const variable = declaration ? id?.variable : undefined
+    const name = this.classNaming(node, before !== undefined || node.naming !== undefined && declaration)
+    if (declaration) {
+      if (variable !== undefined && this.moved(id!)) {
+        this.insert(node.start, `${placeCode(module, this.unit, variable)} = `)
+      } else if (before !== undefined && id !== null) this.insert(node.start, `let ${id["name"]} = `)
+    }
+    if (before !== undefined) this.insert(node.start, before[0])
+    if (name !== undefined) this.insert(node.start, name[0])
+    this.classText(node)
+    if (name !== undefined) this.insert(node.end, name[1])
+    if (before !== undefined) this.insert(node.end, before[1])
+    if (declaration && (before !== undefined || variable !== undefined && this.moved(id!))) this.insert(node.end, ";")
+  }
+
+  /** An anonymous class that is not right behind its name any more. */
+  private classNaming(node: Node, wrapped: boolean): readonly [string, string] | undefined {
+    const { naming } = node
+    if (naming === undefined || typeof naming !== "string" || node["id"]) return undefined
+    if (!wrapped && this.module.parsed.module && this.unit.parent === undefined) return undefined
+    return [
+      `({ ${JSON.stringify(naming) === `"__proto__"` ? `["__proto__"]` : JSON.stringify(naming)}: `,
+      ` })[${JSON.stringify(naming)}]`
+    ]
+  }
+
+  /** The class itself. Keys and heritage may have been evaluated before: then they are given. */
+  classText(node: Node, given?: { readonly heritage?: Code; readonly keys: ReadonlyMap<Node, Code> }): void {
+    const { body, superClass } = node as { body: Node; superClass: Node | null } & Node
+    if (node["decorators"] !== undefined) this.walkAll(node["decorators"])
+    this.copy(node.start)
+    if (superClass !== null) {
+      if (given?.heritage !== undefined) this.replace(superClass, given.heritage)
+      else this.walk(superClass)
+    }
+    const start = this.classStart(node) + this.generatorMembers(body["body"])
+    if (start !== "") this.insert(body.start + 1, start)
+    for (const element of body["body"] as ReadonlyArray<Node>) {
+      const { computed, key, value } = element as { computed: boolean; key: Node; value: Node | null } & Node
+      if (element["decorators"] !== undefined) this.walkAll(element["decorators"])
+      if (computed) {
+        const code = given?.keys.get(key)
+        if (code === undefined) this.walk(key)
+        else this.replace(key, code)
+      }
+      const inner = element.type === "MethodDefinition"
+        ? undefined
+        : new Rewriter(this.module, element.unit ?? this.unit)
+      if (element.type === "MethodDefinition") {
+        const text = this.module.functionText(value!, value!.unit!, this.unit)
+        if (value!.unit!.generator) {
+          // Without the star.
+          const star = this.module.parsed.source.indexOf("*", element.start)
+          this.copy(star)
+          this.position = star + 1
+        }
+        this.replace(value!, text)
+      } else if (element.type === "StaticBlock") {
+        this.replace(
+          element,
+          inner!.piece(element.start, element.end, () => {
+            inner!.insert(bodyStart(this.module, element), inner!.entry(element.unit!.scope))
+            inner!.walkAll(element["body"])
+          })
+        )
+      } else {
+        if (value !== null) {
+          const entry = inner!.entry(element.unit!.scope)
+          const text = inner!.text(value)
+          this.replace(value, isEmpty(entry) ? text : ["(() => {", entry, "return ", text, "})()"])
+        }
+        this.endStatement(element)
+      }
+    }
+  }
+
+  /** A class's generator methods get what marks such functions. */
+  private generatorMembers(elements: ReadonlyArray<Node>): string {
+    let code = ""
+    for (
+      const { computed, key, static: isStatic, type, value } of elements as ReadonlyArray<Node & Record<string, any>>
+    ) {
+      if (type !== "MethodDefinition" || !value.unit.generator || computed || key.type === "PrivateIdentifier") continue
+      const name = key.type === "Identifier"
+        ? JSON.stringify(key.name)
+        : this.module.parsed.source.slice(key.start, key.end)
+      const holder = isStatic ? "this" : "this.prototype"
+      code += ` ${this.module.runtime("generator")}(${holder}[${name}], ${this.module.meta}[${value.unit.index}]);`
+    }
+    return code === "" ? "" : ` static {${code} }`
+  }
+
+  /** What a class notes of itself before anything of it is evaluated. */
+  private classStart(node: Node): string {
+    const scope = node.scope!
+    if (!scope.boxed) return ""
+    const name = this.module.scopeName(scope)
+    let code = ""
+    for (const variable of scope.boxes) {
+      switch (variable.kind) {
+        case "class name":
+        case "home":
+          code += ` ${name}.${variable.field} = this;`
+          break
+        case "private": {
+          const at = `${name}.${variable.field}`
+          const field = variable.name
+          code += ` ${at}_get = (o) => o.${field};`
+          code += ` ${at}_set = (o, v) => o.${field} = v;`
+          code += ` ${at}_has = (o) => ${field} in o;`
+          code += ` ${at}_call = (o, ...a) => o.${field}(...a);`
+          break
+        }
+      }
+    }
+    return ` static {${code} }`
+  }
+
+  // --- scopes
+
+  makeScope(scope: Scope): string {
+    return makeScope(this.module, this.unit, scope, (variable) => this.initialOf(variable))
+  }
+
+  private initialOf(variable: Variable): string {
+    switch (variable.kind) {
+      case "parameter":
+      case "self":
+      case "this":
+      case "arguments":
+      case "new.target":
+        return variable.name
+      default:
+        return variable.checked && variable.lexical ? this.module.runtime("UNINITIALIZED") : "undefined"
+    }
+  }
+
+  /** What is done when a scope is entered: its object is made, and its functions. */
+  entry(scope: Scope | undefined): Code {
+    if (scope === undefined) return ""
+    const made = scope.boxed && !(scope === this.unit.scope && this.unit.generator)
+      ? ` const ${this.module.scopeName(scope)} = ${this.makeScope(scope)};`
+      : ""
+    return [made, this.functions(scope)]
+  }
+
+  /** Makes the functions that a scope declares. */
+  functions(scope: Scope): Code {
+    const code: Array<Code> = []
+    const { module, unit } = this
+    const last = new Map<string, Node>()
+    for (const node of scope.functions) last.set(node["id"].name, node)
+    for (const node of last.values()) {
+      if (node.unit!.inPlace) continue
+      const id: Node = node["id"]
+      const made = module.functionText(node, node.unit!, unit)
+      if (this.moved(id)) code.push(` ${placeCode(module, unit, id.variable!)} = `, made, ";")
+      else {
+        if (node["hoisted"] !== undefined) id.variable!.rename ??= module.fresh(id["name"])
+        code.push(` ${scope === unit.scope ? "var" : "let"} ${id.variable!.rename ?? id["name"]} = `, made, ";")
+      }
+    }
+    return code
+  }
+
+  /** What is left where a function was declared: in sloppy code, one in a block is assigned to the function's `var`. */
+  declared(node: Node): Code {
+    const hoisted: Variable | undefined = node["hoisted"]
+    if (hoisted === undefined) return ";"
+    const id: Node = node["id"]
+    const { module, unit } = this
+    const from = this.moved(id) ? placeCode(module, unit, id.variable!) : id.variable!.rename ?? id["name"]
+    const to = hoisted.storage === "native" ? hoisted.name : placeCode(module, unit, hoisted)
+    return `${to} = ${from};`
+  }
+
+  /** The targets that a function's arguments are assigned to, and the one of the rest. */
+  parameterTargets(params: ReadonlyArray<Node>): { readonly targets: Array<Code>; readonly rest: Code | undefined } {
+    const last = params.at(-1)
+    const rest = last?.type === "RestElement" ? this.declaring(last["argument"]) : undefined
+    return { targets: (rest === undefined ? params : params.slice(0, -1)).map((param) => this.declaring(param)), rest }
+  }
+
+  /** The body of a function that is copied. */
+  functionBodyInPlace(body: Node): void {
+    const entry = this.entry(this.unit.scope)
+    if (!isEmpty(entry)) this.insert(bodyStart(this.module, body), entry)
+    this.walkAll(body["body"])
+  }
+
+  /** The body of a function, from its brace on. */
+  functionBody(body: Node, before: Code): Code {
+    const start = bodyStart(this.module, body)
+    return this.piece(body.start, body.end, () => {
+      this.insert(start, [before, before === "" ? this.entry(this.unit.scope) : this.functions(this.unit.scope)])
+      this.walkAll(body["body"])
+    })
+  }
+
+  private block(node: Node): void {
+    const entry = this.entry(node.scope)
+    if (!isEmpty(entry)) this.insert(node.start + 1, entry)
+    this.walkAll(node["body"])
+  }
+
+  /** A statement that is a body. */
+  private body(node: Node): void {
+    const scope: Scope | undefined = node["blockScope"]
+    if (scope === undefined) return this.walk(node)
+    const entry = this.entry(scope)
+    this.insert(node.start, ["{", entry])
+    this.walk(node)
+    this.insert(node.end, "}")
+  }
+
+  private catch(node: Node): void {
+    const { body, param } = node as { body: Node; param: Node | null } & Node
+    const scope = node.scope!
+    const entry = this.entry(scope)
+    if (param !== null && scope.boxed && this.bindsMoved(param)) {
+      const { error } = this.module
+      const bind = this.declaring(param)
+      this.replace(param, error)
+      this.insert(body.start + 1, [entry, " (", bind, ` = ${error});`])
+    } else {
+      if (param !== null) this.target(param)
+      if (!isEmpty(entry)) this.insert(body.start + 1, entry)
+    }
+    this.walkAll(body["body"])
+  }
+
+  private switch(node: Node): void {
+    const entry = this.entry(node.scope)
+    if (isEmpty(entry)) {
+      this.children(node)
+      return
+    }
+    const discriminant = this.text(node["discriminant"])
+    this.insert(node.start, ["{", entry])
+    this.replace(node["discriminant"], discriminant)
+    for (const branch of node["cases"]) this.walk(branch)
+    this.insert(node.end, "}")
+  }
+
+  /** Declarations: what has been moved is assigned. */
+  private declaration(node: Node, asExpression = false): void {
+    const { declarations, kind } = node as { declarations: ReadonlyArray<Node>; kind: string } & Node
+    if (!declarations.some(({ id }) => this.bindsMoved(id as Node))) {
+      for (const { id, init } of declarations as ReadonlyArray<{ id: Node; init: Node | null } & Node>) {
+        this.target(id)
+        if (init !== null) this.walk(init)
+      }
+      if (!asExpression) this.endStatement(node)
+      return
+    }
+    const code: Array<Code> = []
+    const separator = asExpression ? ", " : "; "
+    for (const declarator of declarations) {
+      const { id, init } = declarator as { id: Node; init: Node | null } & Node
+      if (!this.bindsMoved(id)) {
+        if (asExpression && init === null) continue
+        code.push(code.length === 0 ? "" : separator, asExpression ? "" : `${kind} `, this.text(declarator))
+      } else {
+        const one = this.declarator(kind, id, init)
+        if (one !== "") code.push(code.length === 0 ? "" : separator, one)
+      }
+    }
+    if (asExpression && code.length === 0) code.push("undefined")
+    this.replace(node, asExpression ? code : [code, ";"])
+  }
+
+  private declarator(kind: string, id: Node, init: Node | null): Code {
+    if (init === null) {
+      if (kind === "var") return ""
+      return [this.declaring(id), " = undefined"]
+    }
+    const code: Code = [this.declaring(id), " = ", this.text(init)]
+    return id.type === "ObjectPattern" ? ["(", code, ")"] : code
+  }
+
+  private for(node: Node): void {
+    const { body, init, test, update } = node as {
+      body: Node
+      init: Node | null
+      test: Node | null
+      update: Node | null
+    } & Node
+    const scope = node.scope!
+    const { module } = this
+    if (!scope.boxed) {
+      if (init !== null) {
+        if (init.type === "VariableDeclaration") {
+          if (init["declarations"].some(({ id }: Node) => this.bindsMoved(id))) {
+            this.copy(init.start)
+            const code = this.piece(init.start, init.end, () => this.declaration(init, true))
+            this.replace(init, code)
+          } else this.declaration(init, true)
+        } else this.walk(init)
+      }
+      if (test !== null) this.walk(test)
+      if (update !== null) this.walk(update)
+      this.body(body)
+      return
+    }
+    // Each iteration has variables of its own, which begin as copies of the last one's.
+    const name = module.scopeName(scope)
+    const copied = `${name} = ${this.copyOf(scope)}`
+    const head = this.piece(init!.start, init!.end, () => this.declaration(init!, true))
+    const closures = this.unit.inner.some(({ node: inner }) => inner.start >= init!.start && inner.end <= init!.end)
+    this.replace(init!, [
+      `let ${name} = ${this.makeScope(scope)}, ${module.numberedName("$i", scope.id)} = (`,
+      head,
+      closures ? `, ${copied})` : ")"
+    ])
+    if (test !== null) this.walk(test)
+    const { source } = module.parsed
+    if (update === null) {
+      // Behind the second semicolon.
+      let at = test === null ? source.indexOf(";", init!.end) + 1 : test.end
+      at = source.indexOf(";", at) + 1
+      this.insert(at, ` ${copied}`)
+    } else {
+      this.insert(update.start, `${copied}, `)
+      this.walk(update)
+    }
+    this.body(body)
+  }
+
+  /** A copy of a loop's scope object, for the next iteration. */
+  copyOf(scope: Scope): string {
+    const { module, unit } = this
+    const object = scopeCode(module, unit, scope)
+    return makeScope(module, unit, scope, (variable) => `${object}.${variable.field}`)
+  }
+
+  private forEach(node: Node): void {
+    const { body, left, right } = node as { body: Node; left: Node; right: Node } & Node
+    const scope = node.scope!
+    const { module } = this
+    const declared: Node | undefined = left.type === "VariableDeclaration" ? left["declarations"][0] : undefined
+    if (node.type === "ForOfStatement") this.guards++
+    if (declared === undefined) {
+      this.target(left)
+      this.walk(right)
+      this.body(body)
+    } else if (!this.bindsMoved(declared["id"])) {
+      this.target(declared["id"])
+      if (declared["init"] !== null) this.walk(declared["init"])
+      this.walk(right)
+      this.body(body)
+    } else if (!scope.boxed) {
+      // A `var`, or a variable of the frame.
+      if (declared["init"] !== null) this.insert(node.start, ["{ ", this.text(declared), "; "])
+      this.replace(left, this.declaring(declared["id"]))
+      this.walk(right)
+      this.body(body)
+      if (declared["init"] !== null) this.insert(node.end, " }")
+    } else {
+      const item = module.numberedName("$i", scope.id)
+      const closures = this.unit.inner.some(({ node: inner }) => inner.start >= right.start && inner.end <= right.end)
+      if (closures) this.insert(node.start, ["{", this.entry(scope)])
+      const id: Node = declared["id"]
+      const bind = this.declaring(id)
+      this.replace(left, `const ${item}`)
+      this.walk(right)
+      this.insert(body.start, ["{", this.entry(scope), id.type === "ObjectPattern" ? " (" : " ", bind, ` = ${item}`])
+      this.insert(body.start, id.type === "ObjectPattern" ? "); " : "; ")
+      this.body(body)
+      this.insert(body.end, closures ? "}}" : "}")
+    }
+    if (node.type === "ForOfStatement") this.guards--
+  }
+
+  /** Does a name stand for something that is not a variable of the emitted code? */
+  moved(node: Node): boolean {
+    const { variable } = node
+    return variable !== undefined && variable.storage !== "native" &&
+      (this.parameters === undefined || variable.scope.unit !== this.parameters || !GIVEN.has(variable.kind))
+  }
+
+  private bindsMoved(pattern: Node): boolean {
+    switch (pattern.type) {
+      case "Identifier":
+        return this.moved(pattern)
+      case "ObjectPattern":
+        return pattern["properties"].some((property: Node) =>
+          this.bindsMoved(property.type === "RestElement" ? property["argument"] : property["value"])
+        )
+      case "ArrayPattern":
+        return pattern["elements"].some((element: Node | null) => element !== null && this.bindsMoved(element))
+      case "AssignmentPattern":
+        return this.bindsMoved(pattern["left"])
+      case "RestElement":
+        return this.bindsMoved(pattern["argument"])
+      default:
+        return false
+    }
+  }
+
+  /** A function's parameters, as they are. */
+  parametersText(params: ReadonlyArray<Node>): Code {
+    if (params.length === 0) return ""
+    this.parameters = this.unit
+    const code = this.piece(params[0]!.start, params.at(-1)!.end, () => {
+      for (const param of params) this.target(param)
+    })
+    this.parameters = undefined
+    return code
+  }
+
+  /** A scope object, as code of this unit refers to it. */
+  scope(scope: Scope): string {
+    return scopeCode(this.module, this.unit, scope)
+  }
+
+  /** Assigns to a member. */
+  assignMember(node: Node, value: Code): Code {
+    return this.unusual(node) ? this.assignUnusual(node, "=", value) : [this.text(node), " = ", value]
+  }
+}
+
+export const parens = (code: Code): Code => ["(", code, ")"]
+
+const isEmpty = (code: Code): boolean => code === "" || Array.isArray(code) && code.every(isEmpty)
+
+/** Where the statements of a body begin: behind its brace and its directives. */
+const bodyStart = (module: Module, body: Node): number => {
+  let at = body.type === "StaticBlock" ? module.parsed.source.indexOf("{", body.start) + 1 : body.start + 1
+  for (const statement of body["body"] as ReadonlyArray<Node>) {
+    if (statement["directive"] === undefined) break
+    at = statement.end
+  }
+  return at
+}

@@ -1,0 +1,348 @@
+/** Statements in which something suspends. */
+import type { Node } from "./ast.ts"
+import { type Code, Label } from "./code.ts"
+import type { Finalizer, Region, Target } from "./machine.ts"
+import { Patterns } from "./pattern.ts"
+import type { Scope } from "./scope.ts"
+
+export class Statements extends Patterns {
+  protected body(): void {
+    const body: Node = this.unit.node["body"]
+    this.enter(this.unit.scope)
+    this.statements(body["body"])
+    this.emit(`${this.module.frame}.pc = -1; return undefined;`)
+  }
+
+  private statements(nodes: ReadonlyArray<Node>): void {
+    for (const node of nodes) this.statement(node)
+  }
+
+  private statement(node: Node): void {
+    if (node["directive"] !== undefined) return
+    const { mark } = this
+    if (node.suspends === true) this.suspending(node)
+    else if (node.type !== "EmptyStatement") this.emit(this.text(node))
+    this.release(mark)
+  }
+
+  private suspending(node: Node): void {
+    switch (node.type) {
+      case "ExpressionStatement":
+        this.effect(node["expression"])
+        return
+      case "VariableDeclaration":
+        this.declaration(node)
+        return
+      case "BlockStatement":
+        this.within(node.scope!, () => this.statements(node["body"]))
+        return
+      case "IfStatement":
+        this.if(node)
+        return
+      case "WhileStatement":
+      case "DoWhileStatement":
+      case "ForStatement":
+        this.loop(node)
+        return
+      case "ForOfStatement":
+      case "ForInStatement":
+        this.forEach(node)
+        return
+      case "SwitchStatement":
+        this.switch(node)
+        return
+      case "LabeledStatement":
+        this.labeled(node)
+        return
+      case "ReturnStatement": {
+        const value = this.expression(node["argument"])
+        this.emit(
+          node.start,
+          value === this.module.value ? "" : [`${this.module.value} = `, value, "; "],
+          this.returns()
+        )
+        return
+      }
+      case "ThrowStatement":
+        this.emit(node.start, "throw ", this.expression(node["argument"]), ";")
+        return
+      case "TryStatement":
+        this.try(node)
+        return
+      case "ClassDeclaration":
+        this.bind(node["id"], this.class(node), true)
+        return
+      default:
+        this.module.fail(`${node.type} with a suspension in it is not supported`, node)
+    }
+  }
+
+  // --- scopes
+
+  private within(scope: Scope, body: () => void): void {
+    const outer = this.scope
+    this.scope = scope
+    this.enter(scope)
+    body()
+    this.scope = outer
+  }
+
+  /** Makes a scope's object and functions; its variables become uninitialized where that can be seen. */
+  private enter(scope: Scope): void {
+    const { frame } = this.module
+    const whole = scope === this.unit.scope
+    for (const variable of scope.variables.values()) {
+      if (variable.storage === "field" && variable.checked && variable.lexical && !whole) {
+        this.emit(`${frame}.${variable.field} = ${this.module.runtime("UNINITIALIZED")};`)
+      }
+    }
+    if (scope.boxed && !whole) this.emit(`${frame}.s${scope.id} = ${this.rewriter.makeScope(scope)};`)
+    this.emit(this.rewriter.functions(scope))
+  }
+
+  private declaration(node: Node): void {
+    const { declarations, kind } = node as { declarations: ReadonlyArray<Node>; kind: string } & Node
+    for (const declarator of declarations) {
+      const { id, init } = declarator as { id: Node; init: Node | null } & Node
+      const { mark } = this
+      if (init !== null) this.bind(id, this.expression(init), true)
+      else if (kind !== "var") this.bind(id, "undefined", true)
+      this.release(mark)
+    }
+  }
+
+  // --- branches and loops
+
+  private if(node: Node): void {
+    const { alternate, consequent, test } = node as { alternate: Node | null; consequent: Node; test: Node } & Node
+    const { mark } = this
+    const condition = this.expression(test)
+    this.release(mark)
+    const otherwise = new Label()
+    this.emit("if (!", condition, ") ", this.jump({ label: otherwise, region: this.region }))
+    this.bodyOf(consequent)
+    if (alternate === null) {
+      this.place(otherwise)
+      return
+    }
+    const end = new Label()
+    this.emit(this.jump({ label: end, region: this.region }))
+    this.place(otherwise)
+    this.bodyOf(alternate)
+    this.place(end)
+  }
+
+  /** A statement that is a body: a function there has a scope of its own. */
+  private bodyOf(node: Node): void {
+    const scope: Scope | undefined = node["blockScope"]
+    if (scope === undefined) this.statement(node)
+    else this.emit("{", this.rewriter.entry(scope), this.text(node), "}")
+  }
+
+  private target(label: Label): Target {
+    return { label, region: this.region }
+  }
+
+  private loop(node: Node): void {
+    const next = new Label()
+    const end = new Label()
+    const start = new Label()
+    this.targets.set(node, { leave: this.target(end), next: this.target(next) })
+    if (node.type === "ForStatement") {
+      this.within(node.scope!, () => this.for(node, start, next, end))
+      return
+    }
+    const whileFirst = node.type === "WhileStatement"
+    this.place(whileFirst ? next : start)
+    const test = (): void => {
+      const { mark } = this
+      const condition = this.expression(node["test"])
+      this.release(mark)
+      if (whileFirst) this.emit("if (!", condition, ") ", this.jump(this.target(end)))
+      else this.emit("if (", condition, ") ", this.jump(this.target(start)))
+    }
+    if (whileFirst) test()
+    this.bodyOf(node["body"])
+    if (whileFirst) this.emit(this.jump(this.target(next)))
+    else {
+      this.place(next)
+      test()
+    }
+    this.place(end)
+  }
+
+  private for(node: Node, start: Label, next: Label, end: Label): void {
+    const { body, init, test, update } = node as {
+      body: Node
+      init: Node | null
+      test: Node | null
+      update: Node | null
+    } & Node
+    const scope = node.scope!
+    const copy = (): void => {
+      if (scope.boxed) this.emit(`${this.module.frame}.s${scope.id} = ${this.rewriter.copyOf(scope)};`)
+    }
+    if (init !== null) {
+      if (init.type !== "VariableDeclaration") this.effect(init)
+      else if (init.suspends) this.declaration(init)
+      else this.emit(this.text(init))
+      if (this.unit.inner.some(({ node: inner }) => inner.start >= init.start && inner.end <= init.end)) copy()
+    }
+    this.place(start)
+    if (test !== null) {
+      const { mark } = this
+      const condition = this.expression(test)
+      this.release(mark)
+      this.emit("if (!", condition, ") ", this.jump(this.target(end)))
+    }
+    this.bodyOf(body)
+    this.place(next)
+    copy()
+    if (update !== null) this.effect(update)
+    this.emit(this.jump(this.target(start)))
+    this.place(end)
+  }
+
+  private forEach(node: Node): void {
+    const { body, left, right } = node as { body: Node; left: Node; right: Node } & Node
+    const { module } = this
+    const scope = node.scope!
+    const declared: Node | undefined = left.type === "VariableDeclaration" ? left["declarations"][0] : undefined
+    if (declared !== undefined && declared["init"] !== null) {
+      const { mark } = this
+      this.bind(declared["id"], this.expression(declared["init"]), true)
+      this.release(mark)
+    }
+    const next = new Label()
+    const end = new Label()
+    // What is iterated is evaluated where the variables are there and uninitialized.
+    const outerScope = this.scope
+    this.scope = scope
+    this.enter(scope)
+    const { mark } = this
+    const iterable = this.expression(right)
+    const helper = node.type === "ForOfStatement" ? "cursor" : "enumerate"
+    const cursor = this.keep([right.start, `${module.runtime(helper)}(`, iterable, ")"], mark)
+    const leave = this.target(end)
+    const iteration = node.type === "ForOfStatement" ? this.openIteration(cursor) : undefined
+    this.targets.set(node, { leave, next: this.target(next) })
+    this.place(next)
+    const inner = this.mark
+    const item = this.register()
+    this.emit(`${item} = ${cursor}.next();`)
+    this.emit(`if (${item} === ${module.runtime("END")}) `, this.jump(leave))
+    this.enter(scope)
+    const target: Node = declared === undefined ? left : declared["id"]
+    if (declared === undefined && target.type === "MemberExpression") {
+      const kept = target.suspends ? this.keep(item, inner) : item
+      const place = this.memberPlace(target, false)
+      this.emit(this.setPlace(target, place, kept), ";")
+    } else this.bind(target, item, declared !== undefined)
+    this.release(inner)
+    this.bodyOf(body)
+    this.emit(this.jump(this.target(next)))
+    if (iteration !== undefined) this.closeIteration(iteration, cursor, false)
+    this.place(end)
+    this.release(mark)
+    this.scope = outerScope
+  }
+
+  private switch(node: Node): void {
+    const { cases, discriminant } = node as { cases: ReadonlyArray<Node>; discriminant: Node } & Node
+    const end = new Label()
+    this.targets.set(node, { leave: this.target(end), next: undefined })
+    const { mark } = this
+    const code = this.expression(discriminant)
+    if (node.scope!.node.suspends !== true) return
+    const value = this.keep(code, mark)
+    this.within(node.scope!, () => {
+      const labels = cases.map(() => new Label())
+      let otherwise = end
+      cases.forEach(({ test }, i) => {
+        if (test === null) {
+          otherwise = labels[i]!
+          return
+        }
+        const before = this.mark
+        const tested = this.expression(test)
+        this.release(before)
+        this.emit(`if (${value} === `, tested, ") ", this.jump(this.target(labels[i]!)))
+      })
+      this.emit(this.jump(this.target(otherwise)))
+      cases.forEach(({ consequent }, i) => {
+        this.place(labels[i]!)
+        this.statements(consequent)
+      })
+    })
+    this.place(end)
+  }
+
+  private labeled(node: Node): void {
+    const end = new Label()
+    this.targets.set(node, { leave: this.target(end), next: undefined })
+    this.statement(node["body"])
+    this.place(end)
+  }
+
+  // --- try
+
+  private try(node: Node): void {
+    const { block, finalizer, handler } = node as { block: Node; finalizer: Node | null; handler: Node | null } & Node
+    const { module } = this
+    const outer = this.region
+    this.regions = true
+    const after = new Label()
+    let region: Region | undefined = outer
+    let final: Finalizer | undefined
+    const failed = new Label()
+    if (finalizer !== null) {
+      const suspends = finalizer.suspends === true
+      final = {
+        entry: new Label(),
+        kind: suspends ? this.temporary() : this.register(),
+        value: suspends ? this.temporary() : this.register(),
+        exits: [],
+        returns: false
+      }
+      region = { outer, handler: failed, finalizer: final, cursor: undefined }
+    }
+    const caught = new Label()
+    this.region = handler === null
+      ? region
+      : { outer: region, handler: caught, finalizer: undefined, cursor: undefined }
+    this.emit(`${module.handler} = `, this.handlerOf(this.region), ";")
+    this.statement(block)
+    const done: Code = final === undefined
+      ? this.jump({ label: after, region: outer })
+      : [final.kind, " = 0; ", this.jump({ label: final.entry, region })]
+    this.emit(done)
+    if (handler !== null) {
+      this.place(caught)
+      this.region = region
+      this.emit(`${module.handler} = `, this.handlerOf(region), ";")
+      const { body, param } = handler as { body: Node; param: Node | null } & Node
+      if (handler.suspends) {
+        this.within(handler.scope!, () => {
+          if (param !== null) this.bind(param, module.value, true)
+          this.statements(body["body"])
+        })
+      } else this.emit(`try { throw ${module.value}; } `, this.text(handler))
+      this.emit(
+        final === undefined
+          ? this.jump({ label: after, region: outer })
+          : [final.kind, " = 0; ", this.jump({ label: final.entry, region })]
+      )
+    }
+    if (final !== undefined) {
+      this.place(failed)
+      this.emit(final.kind, " = 1; ", final.value, ` = ${module.value};`)
+      this.place(final.entry)
+      this.region = outer
+      this.emit(`${module.handler} = `, this.handlerOf(outer), ";")
+      this.statement(finalizer!)
+      this.complete(final)
+    }
+    this.region = outer
+    this.place(after)
+  }
+}

@@ -1,0 +1,51 @@
+/** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
+export { closeQuietly, cursor, END, enumerate } from "./cursor.ts"
+export { type CompiledFrame, RESUME } from "./frame.ts"
+export {
+  assigned,
+  call,
+  checked,
+  computed,
+  constant,
+  define,
+  destructured,
+  key,
+  leave,
+  members,
+  numeric,
+  privateCount,
+  privatePlace,
+  privateUpdate,
+  readonly,
+  rest,
+  restOf,
+  setProto,
+  spread,
+  strings,
+  superCount,
+  superGet,
+  superPlace,
+  superSet,
+  superUpdate,
+  UNINITIALIZED
+} from "./language.ts"
+export {
+  adopt,
+  closure,
+  constructed,
+  FORMAT,
+  frame,
+  type FrameInfo,
+  frameInfo,
+  functionInfo,
+  type FunctionMeta,
+  generator,
+  idOf,
+  lookup,
+  type ModuleMeta,
+  register,
+  type Registration,
+  type ResumePoint,
+  scopeInfo,
+  type ScopeMeta
+} from "./registry.ts"

@@ -1,0 +1,110 @@
+/** The language in generator functions: each program gives compiled what it gives natively. */
+import { describe, expect, test } from "vitest"
+import { both } from "./program.ts"
+
+/** Steps a generator with given values until it ends, and collects what it says. */
+const steps = `
+  const steps = (it, ...values) => {
+    const said = []
+    for (let i = 0; i < 50; i++) {
+      let step = values[i]
+      if (typeof step !== "object" || step === null || !("return" in step || "throw" in step)) step = { next: step }
+      const [method, value] = Object.entries(step)[0]
+      try {
+        const result = it[method](value)
+        said.push([result.value, result.done])
+        if (result.done) break
+      } catch (error) {
+        said.push(String(error))
+        break
+      }
+    }
+    return said
+  };
+`
+
+const programs: Record<string, string> = {
+  "a loop with a binding for each iteration": `
+    function* f() { const fs = []; for (let i = 0; i < 3; i++) { fs.push(() => i++); yield i } return fs.map((f) => f() + f()) }
+    steps(f())`,
+  "closures in the head of a loop": `
+    function* f() { const fs = []; for (let i = 0, g = () => i; i < 2; i++) { fs.push(g, () => i); yield } return fs.map((f) => f()) }
+    steps(f())`,
+  "finally that yields, and overrides a return": `
+    function* f() { try { return yield 1 } finally { if (yield "finally") return "over" } }
+    [steps(f(), 0, { return: 5 }, 0), steps(f(), 0, { return: 5 }, 1), steps(f(), 0, { throw: 6 }, 0), steps(f(), 0, 3, 0)]`,
+  "finally that is left by a break to a label": `
+    function* f() { out: for (let i = 0; i < 3; i++) { try { if (i === 1) throw 1; yield i } finally { if (yield "f") break out; continue } } return "end" }
+    [steps(f(), 0, 0, 1), steps(f(), 0, 0, 0, 0, 0, 0), steps(f(), 0, { return: 1 }, 0, 0, { throw: 2 }, 0)]`,
+  "jumps through several finally blocks and iterations": `
+    const log = []
+    const it = (name) => ({ i: 0, [Symbol.iterator]() { return this }, next() { return { value: this.i++, done: this.i > 3 } }, return() { log.push("closed " + name); return {} } })
+    function* f() { a: for (const x of it("x")) { try { for (const y of it("y")) { try { if (y === 1) continue a; if (x === 2) break a; yield [x, y] } finally { log.push(yield "f") } } } finally { log.push("g") } } return log }
+    steps(f(), 0, 1, 2, 3, 4, 5, 6)`,
+  "operands around suspensions": `
+    let n = 0
+    const o = { get a() { n++; return { b: (...xs) => xs.join() } } }
+    function* f(x) { return [x + (yield 1) * x++, o.a.b(x, yield 2, n), \`\${n}-\${yield 3}-\${n++}\`, [x, ...(yield 4), x], { x, [yield 5]: n, ...(yield 6) }, n] }
+    steps(f(3), 0, 7, "b", "c", [8, 9], "k", { z: 1 })`,
+  "optional chains": `
+    function* f(o) { return [o?.a?.[yield 1]?.(yield 2), o.f?.(yield 3), o?.a.k(yield 4), delete o?.a[yield 5], o.q?.[yield 6].x] }
+    steps(f({ a: { k: (x) => "k" + x } }), 0, "k", "z", "y", "w")`,
+  "short circuits and conditions": `
+    function* f() { let a = null; a ??= yield 1; a &&= yield 2; a ||= yield 3; return [(yield 4) && (yield 5), (yield 6) || (yield 7), (yield 8) ?? (yield 9), (yield 10) ? yield 11 : yield 12, a] }
+    [steps(f(), 0, 1, 0, 2, 1, 2, 0, 3, null, 4, 1, 5), steps(f(), 0, 0, 0, 2, 0, 1, 1, 0, 6)]`,
+  "assignments to members": `
+    const log = []
+    const o = new Proxy({}, { get: (_, k) => (log.push("get " + String(k)), 1), set: (_, k, v) => (log.push("set " + String(k) + " " + v), true) })
+    function* f() { o.a = yield 1; o[yield 2] = yield 3; o.b += yield 4; o[yield 5] ??= yield 6; o[yield 7]++; [o.c, o[yield 8]] = yield 9; return log }
+    steps(f(), 0, 1, "k", 3, 4, "l", "m", "n", [1, 2])`,
+  "patterns": `
+    function* f() { const { a = yield 1, [yield 2]: c, ...r } = yield 0; const [x, , y = yield 3, ...z] = [1, 2, undefined, 4, 5]; let q; ({ q = yield 4 } = {}); for (const { k = yield 5 } of [{}, { k: 2 }]) r[k] = 1; return { a, c, r, x, y, z, q } }
+    steps(f(), 0, { k: 7, q: 8, w: 9 }, "A", "k", "Y", "Q", "K")`,
+  "patterns close their iterators": `
+    const log = []
+    const it = () => ({ [Symbol.iterator]() { return this }, next() { log.push("next"); return { done: false } }, return() { log.push("return"); return {} } })
+    function* f() { const [a = yield 1, b] = it(); return a }
+    [steps(f(), 0, 5), steps(f(), 0, { return: 3 }), steps(f(), 0, { throw: 4 }), log]`,
+  "switch": `
+    function* f() { switch (yield "d") { case yield 1: yield "one"; case 2: let q = yield "two"; return q; default: yield "default" } }
+    [steps(f(), 0, 7, 7, 0, 8), steps(f(), 0, 2, 0, 9), steps(f(), 0, 5)]`,
+  "classes": `
+    function* f() { class A extends (yield 1) { [yield 2]() { return [super.m(), A.s, this.#p] } static s = 5; #p = 3; *g(x) { this.#p += yield x; this.#p++; return [this.#p, super.m()] } } return [new A().k(), [...new A().g(4)], steps(new A().g(0), 0, 10)] }
+    steps(f(), 0, class { m() { return "m" } }, "k")`,
+  "super, this and arguments": `
+    class A { m(...xs) { return [this.n, ...xs] } }
+    class B extends A { n = 1; *g(a) { const f = () => super.m(a, arguments.length, this.n); yield f(); return super.m(yield 2) } static *s() { return typeof super.m } }
+    const o = { __proto__: { h() { return "h" + this.z } }, z: 9, *g() { return super.h() + (yield this.z) } };
+    [steps(new B().g(5, 6), 0, 0, 7), steps(B.s()), steps(o.g(), 0, 1)]`,
+  "uninitialized variables": `
+    function* f() { const seen = []; for (let i = 0; i < 2; i++) { try { x } catch (e) { seen.push(e.message) } let x = yield i; seen.push((() => x)()) } try { y = 1 } catch (e) { seen.push(e.message) } const y = yield; try { y = 2 } catch (e) { seen.push(e.message) } return seen }
+    steps(f(), 0, 5, 6, 7)`,
+  "delegation": `
+    function* g() { try { return yield* [1, yield 2] } catch (e) { return "caught " + e } finally { yield "f" } }
+    function* f() { return [yield* g(), yield* "ab", yield* { [Symbol.iterator]: () => ({ next: (v) => ({ value: v, done: v === 3 }) }) }] }
+    [steps(f(), 0, 1, 2, 3, 4, 5, 6, 3), steps(f(), 0, 1, { throw: 7 }, 0), steps(f(), { return: 1 }), steps(f(), 0, { return: 1 }, 0)]`,
+  "recursion through itself": `
+    const f = function* fact(n) { return n <= 1 ? 1 : n * (yield* fact(n - 1)) };
+    [f.name, f.length, steps(f(10))]`,
+  "default parameters that capture": `
+    function* f(a, b = () => a++, { c = a } = {}, ...d) { a += 10; yield b(); return [a, c, d, f.length] }
+    [steps(f(1)), steps(f(1, undefined, {}, 4, 5)), f.length]`,
+  "functions in blocks, of sloppy code": `
+    function* f() { const a = typeof g; { function g() { return 1 } yield g() } return [a, g(), delete a, typeof h] }
+    steps(f())`,
+  "for...in": `
+    function* f(o) { const seen = []; for (const k in o) { seen.push(k, yield k); delete o.c } for (var v in { z: 1 }) yield v; return [seen, v] }
+    steps(f({ a: 1, b: 2, c: 3 }), 0, 1, 2)`,
+  "tagged templates": `
+    const tag = (s, ...v) => [s.raw.join(), s.length, Object.isFrozen(s), ...v], seen = new Set()
+    function* f() { for (let i = 0; i < 2; i++) seen.add(((s) => s)\`a\${yield tag\`x\${yield i}y\\n\`}b\`); return seen.size }
+    steps(f(), 0, 1, 2, 3, 4)`
+}
+
+describe("a generator function does compiled what it does natively", () => {
+  test.each(Object.entries(programs))("%s", (_, source) => {
+    const { compiled, native } = both(steps + source)
+    expect(native).not.toMatch(/^threw/)
+    expect(compiled).toBe(native)
+  })
+})
