@@ -40,12 +40,19 @@ const nobody = [
 
 test("greenlet imports effect and its own files", () => {
   const others = ["../stackless/index.ts", "../index.ts", "node:fs"]
-  expect(refused("src/greenlet/file.ts", [...everyone, ...nobody, ...others])).toEqual([...nobody, ...others])
-  const own = ["../kernel/operation.ts", "../effect/fiber.ts"]
-  expect(refused("src/greenlet/kernel/file.ts", [...everyone, ...own, ...nobody, ...others])).toEqual([
-    ...nobody,
-    ...others
-  ])
+  const allowed = [...everyone, "./kernel/operation.ts", "./effect/fiber.ts"]
+  expect(refused("src/greenlet/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("the kernel imports effect and its own files alone", () => {
+  const others = ["../effect/fiber.ts", "../greenlet.ts", "../../stackless/index.ts", "node:fs"]
+  expect(refused("src/greenlet/kernel/file.ts", [...everyone, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("the fibers import effect, the kernel and their own files", () => {
+  const allowed = [...everyone, "../kernel/operation.ts"]
+  const others = ["../greenlet.ts", "../../stackless/index.ts", "node:fs"]
+  expect(refused("src/greenlet/effect/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
 test("stackless imports effect, the index of greenlet and its own files", () => {

@@ -804,8 +804,8 @@ const anotherStandsForMain = Effect.suspend(() =>
   )
 )
 
-/** @internal
- * On the fiber of a greenlet, or on one that was forked there, an Effect is part of what that greenlet's thread does. Runs
+/**
+ * @internal On the fiber of a greenlet, or on one that was forked there, an Effect is part of what that greenlet's thread does. Runs
  * it in a child fiber that is not.
  */
 export const ungated = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
