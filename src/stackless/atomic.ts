@@ -1,7 +1,7 @@
 /** Sections that the watchdog leaves alone. Carries the context manager `stackless.atomic`. */
 import type { Effect } from "effect"
 import { call, currentThread, type Operation } from "../greenlet/index.ts"
-import { schedulerOf } from "./scheduler.ts"
+import { schedulerOf } from "./tasklet.ts"
 
 /**
  * Runs a body in the current tasklet while that is atomic, so that the watchdog does not interrupt it; the flag is put

@@ -8,8 +8,8 @@
  */
 import { Channel, serve, TAKES_IN, withhold } from "./channel.ts"
 import { ValueError } from "./errors.ts"
-import { OutsideWaiter } from "./outside-waiter.ts"
-import type { Waiter } from "./tasklet.ts"
+import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import { bound } from "./tasklet.ts"
 
 export class BufferedChannel<in out T = any> extends Channel<T> {
   private readonly limit: number
@@ -81,8 +81,10 @@ export interface ChannelOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const channel = <T = any>({ capacity, name }: ChannelOptions = {}): Channel<T> => {
-  const made = capacity === undefined || capacity === 0 ? new Channel<T>() : new BufferedChannel<T>(capacity)
-  if (name !== undefined) made.name = name
-  return made
-}
+export const channel: <T = any>(options?: ChannelOptions) => Channel<T> = bound(
+  <T>({ capacity, name }: ChannelOptions = {}): Channel<T> => {
+    const made = capacity === undefined || capacity === 0 ? new Channel<T>() : new BufferedChannel<T>(capacity)
+    if (name !== undefined) made.name = name
+    return made
+  }
+)

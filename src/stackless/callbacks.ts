@@ -1,6 +1,5 @@
 /** Who wants to be told of switches and of what happens on channels. One callback of each kind, for all threads. */
-import type { ChannelCallback } from "./channel.ts"
-import { callbacks, type ErrorHandler, type ScheduleCallback } from "./scheduler.ts"
+import { callbacks, type ChannelCallback, type ErrorHandler, type ScheduleCallback } from "./scheduler.ts"
 import { eachScheduler } from "./threads.ts"
 
 /**

@@ -21,9 +21,11 @@ import {
 } from "./errors.ts"
 import { hardened } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
-import { OutsideWaiter } from "./outside-waiter.ts"
-import { callbacks, type Scheduler, schedulerOf } from "./scheduler.ts"
-import { type Link, Tasklet, type Waiter } from "./tasklet.ts"
+import { type Link, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import type { Tasklet } from "./ports.ts"
+import { callbacks, type Scheduler } from "./scheduler.ts"
+import { schedulerOf } from "./schedulers.ts"
+import { TaskletState } from "./tasklet-state.ts"
 
 // what is set of a channel
 const PREFERS_SENDER = 1
@@ -36,20 +38,6 @@ export const TAKES_IN = 16
 
 /** Which way an action goes: 1 sends, -1 receives. */
 export type Direction = 1 | -1
-
-/**
- * Told of every action on a channel, before it happens: who acts, whether it sends, and whether it will block. It must
- * not act on channels itself: that throws `RuntimeError`. An error that it throws is thrown in whoever acts.
- *
- * @category models
- * @since 0.1.0
- */
-export type ChannelCallback = (
-  channel: Channel<any>,
-  tasklet: Tasklet,
-  sending: boolean,
-  willblock: boolean
-) => void
 
 /**
  * A channel of `T`. Mirrors `stackless.channel`.
@@ -211,7 +199,7 @@ export class Channel<in out T = any> {
   get queue(): Tasklet | undefined {
     let link: Link = this.right
     while (link instanceof OutsideWaiter) link = link._right
-    return link instanceof Tasklet ? link : undefined
+    return link instanceof TaskletState ? link : undefined
   }
 
   /** How many values it holds that nobody has received, while their senders go on: none, unless it was made with more. */
@@ -297,6 +285,12 @@ export class Channel<in out T = any> {
 }
 
 Object.defineProperty(Channel.prototype, "name", nameProperty)
+
+type Self = Channel
+
+declare module "./ports.ts" {
+  interface Channel extends Self {}
+}
 
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
@@ -515,7 +509,7 @@ const exchangeFully = (
   const meets = meetsOn(channel, direction)
   const takesIn = !meets && direction > 0 && channel.room
   const target = meets ? channel.right as Waiter : undefined
-  const foreign = target !== undefined && !(target instanceof Tasklet && target.thread === performer.thread)
+  const foreign = target !== undefined && !(target instanceof TaskletState && target.thread === performer.thread)
   // upstream tells late of what crosses threads
   const late = foreign && choosing(target, performer.thread) === undefined
   carry(source, value, raising)
@@ -699,7 +693,7 @@ export const withhold = (channel: Channel<any>, party: OutsideWaiter): true => {
 
 /** Gives a waiter what it waited for, and lets it go on: a tasklet when its turn comes. */
 export const serve = (waiter: Waiter, value: unknown, raising: boolean): void => {
-  if (waiter instanceof Tasklet) {
+  if (waiter instanceof TaskletState) {
     carry(waiter, value, raising)
     schedulerOf(waiter.thread).insert(waiter)
   } else {

@@ -1,8 +1,7 @@
 /** The errors of the Stackless layer: upstream's names, a message that says what to do, and the data to see why. */
 import { nameIs } from "../greenlet/index.ts"
-import type { Channel } from "./channel.ts"
 import { named } from "./names.ts"
-import type { Tasklet } from "./tasklet.ts"
+import type { Channel, Tasklet } from "./ports.ts"
 
 export { ValueError } from "../greenlet/index.ts"
 
@@ -25,7 +24,7 @@ export class RuntimeError extends Error {
  */
 export interface Waiting {
   readonly tasklet: Tasklet
-  readonly channel: Channel<any>
+  readonly channel: Channel
   readonly direction: "send" | "receive"
 }
 

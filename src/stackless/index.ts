@@ -14,7 +14,7 @@ export {
   setErrorHandler,
   setScheduleCallback
 } from "./callbacks.ts"
-export { Channel, type ChannelCallback } from "./channel.ts"
+export { Channel } from "./channels.ts"
 export {
   DeadlockError,
   type ErrorValue,
@@ -29,7 +29,7 @@ export { enableSoftswitch } from "./hard-body.ts"
 export { metrics } from "./metrics.ts"
 export { stackless } from "./module.ts"
 export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
-export type { ErrorHandler, ScheduleCallback } from "./scheduler.ts"
+export type { ChannelCallback, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
 export { type Cases, select, type Selected } from "./select.ts"
 export { fromQueue, fromStream, toQueue, toStream } from "./stream.ts"
 export { Tasklet, tasklet, type ThrowOptions } from "./tasklet.ts"

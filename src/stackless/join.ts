@@ -9,13 +9,14 @@ import { failureOf, GreenletExit, type Microthread, Operation, type Thread } fro
 import { Channel, serve } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
-import type { Tasklet, Waiter } from "./tasklet.ts"
+import type { Waiter } from "./outside-waiter.ts"
+import type { Tasklet } from "./ports.ts"
 
 const ends = new WeakMap<Tasklet, Channel>()
 
 export class Join<A, E> extends Operation<A, E> {
-  readonly tasklet: Tasklet<A, E>
-  constructor(tasklet: Tasklet<A, E>) {
+  readonly tasklet: Tasklet
+  constructor(tasklet: Tasklet) {
     super()
     this.tasklet = tasklet
   }

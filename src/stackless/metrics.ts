@@ -7,27 +7,9 @@
  */
 import { Context, Effect, Metric, type Scope } from "effect"
 import { currentThread } from "../greenlet/index.ts"
-import { schedulerOf } from "./scheduler.ts"
-import type { Tasklet } from "./tasklet.ts"
+import { Meter } from "./meter.ts"
+import { schedulerOf } from "./tasklet.ts"
 import { threadIdOf } from "./threads.ts"
-
-/** Counts switches, and remembers who left to block. */
-export class Meter {
-  switches = 0
-  private readonly suspects = new Set<Tasklet>()
-  private limit = 1024
-
-  count(prev: Tasklet): void {
-    this.switches++
-    if (prev.blocked) this.suspects.add(prev)
-    if (this.suspects.size > this.limit) this.limit = Math.max(1024, 2 * this.blocked)
-  }
-
-  get blocked(): number {
-    for (const tasklet of this.suspects) if (!tasklet.blocked) this.suspects.delete(tasklet)
-    return this.suspects.size
-  }
-}
 
 const runcount = Metric.gauge("stackless_runcount", {
   description: "Tasklets that are runnable, the current one counted"

@@ -5,13 +5,18 @@
  */
 import type { Effect } from "effect"
 import type { Microthread } from "../greenlet/index.ts"
-import type { Channel } from "./channel.ts"
-import type { Link, Tasklet } from "./tasklet.ts"
+import type { Channel, Tasklet } from "./ports.ts"
+
+/** Who can stand in a channel's queue. */
+export type Waiter = Tasklet | OutsideWaiter
+
+/** What a waiter's links hold: its neighbours in the ring or in a queue, null at the ends of a queue; nothing if in neither. */
+export type Link = Waiter | null | undefined
 
 export class OutsideWaiter {
   _right: Link = undefined
   _left: Link = undefined
-  _channel: Channel<any> | undefined = undefined
+  _channel: Channel | undefined = undefined
   /** What a sender brings: a value, or an error if `raising`. */
   readonly _inbox: unknown
   readonly raising: boolean

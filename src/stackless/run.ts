@@ -1,8 +1,8 @@
 /** Running the scheduler: `run`, `schedule`, and what else the module `stackless` offers. Carries `stacklessmodule.c`. */
 import { type Duration, Effect } from "effect"
 import { call, currentThread, type Microthread, Operation } from "../greenlet/index.ts"
-import { type Scheduler, schedulerOf } from "./scheduler.ts"
-import type { Tasklet } from "./tasklet.ts"
+import type { Scheduler } from "./scheduler.ts"
+import { schedulerOf, type Tasklet } from "./tasklet.ts"
 import { type RunOptions, Watch } from "./watch.ts"
 
 /**

@@ -8,10 +8,11 @@
  */
 import { Effect, Exit } from "effect"
 import { type Displaced, GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import type { ChannelCallback } from "./channel.ts"
 import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
-import type { Meter } from "./metrics.ts"
-import { Tasklet } from "./tasklet.ts"
+import type { Meter } from "./meter.ts"
+import type { Channel, Tasklet } from "./ports.ts"
+import { schedulerOf } from "./schedulers.ts"
+import { TaskletState } from "./tasklet-state.ts"
 import { register } from "./threads.ts"
 import type { Watch } from "./watch.ts"
 
@@ -53,10 +54,10 @@ export class Scheduler {
    */
   watched = false
 
-  constructor(thread: Thread) {
+  constructor(thread: Thread, main: Tasklet) {
     this.thread = thread
     register(thread)
-    this.main = mainTasklet(thread)
+    this.main = main
     this.idle = new Idle(this)
     this.insert(this.main)
     this.attend()
@@ -195,7 +196,7 @@ export class Scheduler {
   /** The tasklet that runs, as everybody may see; none while idle. */
   get running(): Tasklet | undefined {
     const { current, ending } = this.thread
-    if (ending && current instanceof Tasklet) return current
+    if (ending && current instanceof TaskletState) return current._tasklet
     return this.leaving ?? this.head
   }
 
@@ -204,7 +205,7 @@ export class Scheduler {
     const { head } = this
     if (head === performer) return head as Tasklet
     if (head !== undefined && head === this.main && performer === this.thread.main) return head
-    if (this.thread.ending && performer instanceof Tasklet) {
+    if (this.thread.ending && performer instanceof TaskletState) {
       throw new RuntimeError("the thread of this tasklet is ending: it cannot switch any more")
     }
     throw new RuntimeError(
@@ -435,18 +436,10 @@ export class Scheduler {
   }
 }
 
-/**
- * The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. It is alive as
- * long as it has its frame, which nothing resumes. A class of its own would be asked for wherever a tasklet is.
- */
-const mainTasklet = (thread: Thread): Tasklet => {
-  const main = new Tasklet(undefined, undefined, thread)
-  main._push({ next: unreachable, throw: unreachable })
-  return main
-}
+type Self = Scheduler
 
-const unreachable = (): never => {
-  throw new RuntimeError("the main tasklet has no frame")
+declare module "./ports.ts" {
+  interface Scheduler extends Self {}
 }
 
 // ---- idling ---------------------------------------------------------------------------------------------------------
@@ -481,8 +474,8 @@ class Idle extends Microthread {
     resume?.()
   }
 
-  ends(): Microthread {
-    return unreachable()
+  ends(): never {
+    throw new RuntimeError("what idles does not end")
   }
 
   dies(error: unknown): Microthread {
@@ -505,16 +498,7 @@ class GoOn extends Operation<void> {
   }
 }
 
-// ---- one a thread ---------------------------------------------------------------------------------------------------
-
-/** The scheduler of a thread. */
-export const schedulerOf = (thread: Thread): Scheduler => (thread.scheduler as Scheduler | undefined) ?? made(thread)
-
-const made = (thread: Thread): Scheduler => {
-  const scheduler = new Scheduler(thread)
-  thread.scheduler = scheduler
-  return scheduler
-}
+// ---- what others are told of ----------------------------------------------------------------------------------------
 
 /**
  * Told of an error that a tasklet did not catch, and of the tasklet, which is the current one still.
@@ -523,6 +507,20 @@ const made = (thread: Thread): Scheduler => {
  * @since 0.1.0
  */
 export type ErrorHandler = (error: unknown, tasklet: Tasklet) => void
+
+/**
+ * Told of every action on a channel, before it happens: who acts, whether it sends, and whether it will block. It must
+ * not act on channels itself: that throws `RuntimeError`. An error that it throws is thrown in whoever acts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChannelCallback = (
+  channel: Channel,
+  tasklet: Tasklet,
+  sending: boolean,
+  willblock: boolean
+) => void
 
 /** Who is told: one of each kind for all threads, as upstream has one an interpreter. */
 export const callbacks: {

@@ -28,9 +28,10 @@ import {
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
-import { OutsideWaiter } from "./outside-waiter.ts"
-import { callbacks, schedulerOf } from "./scheduler.ts"
-import type { Tasklet, Waiter } from "./tasklet.ts"
+import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import type { Tasklet } from "./ports.ts"
+import { callbacks } from "./scheduler.ts"
+import { schedulerOf } from "./schedulers.ts"
 
 /**
  * The cases of a selection: operations of channels, by names of one's own.

@@ -9,48 +9,24 @@ import { Context, Effect, type Fiber, Scheduler as EffectScheduler } from "effec
 import {
   type Body,
   currentThread,
-  type DataFrame,
   depthOf,
   exitOf,
-  type Frame,
   frameOf,
   GreenletError,
   type GreenletFrame,
-  Microthread,
+  type Microthread,
   Operation,
   type Thread
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
-import type { Channel } from "./channel.ts"
 import { type ErrorValue, type NoClass, requireClass, RuntimeError, TaskletExit, thrownBy } from "./errors.ts"
-import { hardened, softswitch } from "./hard-body.ts"
+import { hardened } from "./hard-body.ts"
 import { Join, tellJoined } from "./join.ts"
-import { nameProperty } from "./names.ts"
-import { OutsideWaiter } from "./outside-waiter.ts"
-import { type Scheduler, schedulerOf } from "./scheduler.ts"
+import { Scheduler } from "./scheduler.ts"
+import * as schedulers from "./schedulers.ts"
+import { BOUND, FAILED, JOINED, PENDING_IRQ, TaskletState, TRACED } from "./tasklet-state.ts"
 import { threadIdOf, threadOf } from "./threads.ts"
-import { isObserved, observed, profileOf, setTrace, type TaskletTrace, traceOf } from "./tracing.ts"
-
-/** Who can stand in a channel's queue. */
-export type Waiter = Tasklet | OutsideWaiter
-
-/** What a waiter's links hold: its neighbours in the ring or in a queue, null at the ends of a queue; nothing if in neither. */
-export type Link = Waiter | null | undefined
-
-// the flags
-const BOUND = 1
-const BLOCK_TRAP = 2
-const ATOMIC = 4
-const IGNORE_NESTING = 8
-const WAITS_OUTSIDE = 16
-/** The watchdog wants to interrupt it, and could not yet. */
-const PENDING_IRQ = 32
-/** It died of the error in its inbox. */
-const FAILED = 64
-/** Somebody waits for its end. */
-const JOINED = 128
-/** It has a trace or a profile function. */
-const TRACED = 256
+import { profileOf, setTrace, type TaskletTrace, traceOf } from "./tracing.ts"
 
 /**
  * What can be said when throwing into a tasklet.
@@ -72,20 +48,7 @@ export interface ThrowOptions {
  * @category models
  * @since 0.1.0
  */
-export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends Microthread {
-  /** @internal the neighbour after it */
-  _right: Link = undefined
-  /** @internal the neighbour before it */
-  _left: Link = undefined
-  /** @internal the channel that it is blocked on */
-  _channel: Channel<any> | undefined = undefined
-  private _flags = 0
-  /**
-   * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
-   * its own by that name.
-   */
-  declare name: string | undefined
-
+export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends TaskletState {
   /**
    * @param f what it runs
    * @param args its arguments, with which it is alive but not runnable yet
@@ -99,10 +62,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   ) {
     super(f, thread)
     if (args != null) this.bind(undefined, args)
-  }
-
-  private get _scheduler(): Scheduler {
-    return schedulerOf(this.thread)
   }
 
   // ---- what it runs -----------------------------------------------------------------------------------------------
@@ -238,98 +197,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return new Throw(this, exitOf(TaskletExit), options?.pending === true, true)
   }
 
-  // ---- flags ------------------------------------------------------------------------------------------------------
-
-  /** Has it something to run that has not ended? */
-  get alive(): boolean {
-    return this.active || ((this._flags & BOUND) !== 0 && !this.thread.ended)
-  }
-
-  /** Is it in the ring, or in the queue of a channel? */
-  get scheduled(): boolean {
-    return this._right !== undefined
-  }
-
-  /** Does it wait, on a channel or for a foreign Effect? */
-  get blocked(): boolean {
-    return this._channel !== undefined || (this._flags & WAITS_OUTSIDE) !== 0
-  }
-
-  /** Is it alive, but neither in the ring nor in a channel's queue? */
-  get paused(): boolean {
-    return this.alive && this._right === undefined
-  }
-
-  /** Is it the tasklet that runs on its thread? */
-  get isCurrent(): boolean {
-    return this._scheduler.running === this
-  }
-
-  /** Is it the main tasklet of its thread? */
-  get isMain(): boolean {
-    return this._scheduler.main === this
-  }
-
-  /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
-  get blockTrap(): boolean {
-    return (this._flags & BLOCK_TRAP) !== 0
-  }
-
-  set blockTrap(on: boolean) {
-    this._flag(BLOCK_TRAP, on)
-  }
-
-  /** Is it spared by the watchdog of `run`? */
-  get atomic(): boolean {
-    return (this._flags & ATOMIC) !== 0
-  }
-
-  /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
-  setAtomic(on: boolean): boolean {
-    const before = this.atomic
-    this._flag(ATOMIC, on)
-    if (this._pendingIrq) this._scheduler.watch?.retry(this)
-    return before
-  }
-
-  /** May the watchdog of `run` interrupt it while it is nested? */
-  get ignoreNesting(): boolean {
-    return (this._flags & IGNORE_NESTING) !== 0
-  }
-
-  /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
-  setIgnoreNesting(on: boolean): boolean {
-    const before = this.ignoreNesting
-    this._flag(IGNORE_NESTING, on)
-    if (this._pendingIrq) this._scheduler.watch?.retry(this)
-    return before
-  }
-
-  /** @internal has the watchdog tried to interrupt it in vain? */
-  get _pendingIrq(): boolean {
-    return (this._flags & PENDING_IRQ) !== 0
-  }
-
-  set _pendingIrq(on: boolean) {
-    this._flag(PENDING_IRQ, on)
-  }
-
-  // ---- where it is ------------------------------------------------------------------------------------------------
-
-  /** The tasklet after it, in the ring or in the queue that it stands in. */
-  get next(): Tasklet | undefined {
-    let link = this._right
-    while (link instanceof OutsideWaiter) link = link._right
-    return link instanceof Tasklet ? link : undefined
-  }
-
-  /** The tasklet before it. */
-  get prev(): Tasklet | undefined {
-    let link = this._left
-    while (link instanceof OutsideWaiter) link = link._left
-    return link instanceof Tasklet ? link : undefined
-  }
-
   /** The id of its thread, -1 if that has ended. Mirrors `tasklet.thread_id`. */
   get threadId(): number {
     return threadIdOf(this.thread)
@@ -411,15 +278,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return Math.max(1, depthOf(this.isMain ? this.thread.main : this).frames)
   }
 
-  /**
-   * How many Effects it is in the middle of, a body that is one not counted. While it is not 0, the watchdog does not
-   * interrupt the tasklet unless it is told to ignore it. Mirrors `tasklet.nesting_level`, which counts interpreters
-   * that have C code between them.
-   */
-  get nestingLevel(): number {
-    return this.active ? depthOf(this).effects : 0
-  }
-
   /** Is all it needs to go on in its frames, none of it in a fiber? Mirrors `tasklet.restorable`. */
   get restorable(): boolean {
     return this._fiber === undefined
@@ -461,21 +319,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (trace != null && !this.alive) throw new RuntimeError("tasklet is not alive")
     this._flag(TRACED, setTrace(this, kind, trace ?? undefined))
     if (this._traced) this._observe()
-  }
-
-  /** @internal has it a trace or profile function? */
-  get _traced(): boolean {
-    return (this._flags & TRACED) !== 0
-  }
-
-  /** @internal puts the frames that it has behind frames that count and trace */
-  _observe(): void {
-    if (!this.active || this.isMain) return
-    const { _code: code, _stack: stack } = this
-    if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
-      this._replaceTop(observed(this, code as Frame | DataFrame))
-    }
-    if (stack !== undefined) this._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this, frame))
   }
 
   // ---- its context ------------------------------------------------------------------------------------------------
@@ -537,35 +380,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return new Join<A, E>(this)
   }
 
-  /** @internal somebody waits in `join` */
-  _joined(): void {
-    this._flags |= JOINED
-  }
-
-  /** @internal has it arguments for its start? */
-  get _bound(): boolean {
-    return (this._flags & BOUND) !== 0
-  }
-
-  /** @internal what it ended with */
-  get _failed(): boolean {
-    return (this._flags & FAILED) !== 0
-  }
-
-  /** @internal does it wait for a foreign Effect? */
-  get _waitsOutside(): boolean {
-    return (this._flags & WAITS_OUTSIDE) !== 0
-  }
-
-  set _waitsOutside(on: boolean) {
-    this._flag(WAITS_OUTSIDE, on)
-  }
-
-  private _flag(flag: number, on: boolean): void {
-    if (on) this._flags |= flag
-    else this._flags &= ~flag
-  }
-
   private _requireThread(): void {
     if (this.thread.ended) throw noThread()
   }
@@ -575,21 +389,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   }
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
-
-  override _body(): Body {
-    const body = super._body()
-    return softswitch ? body : hardened(body)
-  }
-
-  /** @internal a hardened body has to know whose it is, and does not pass it on */
-  override _self(): unknown {
-    return softswitch ? undefined : this
-  }
-
-  /** @internal */
-  override _push(frame: Frame | DataFrame): void {
-    super._push(this._traced || this.thread.watch !== undefined ? observed(this, frame) : frame)
-  }
 
   override ends(value: unknown): Microthread {
     this._flags &= ~BOUND
@@ -612,10 +411,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return tellJoined(this)
   }
 
-  override preempted(): Microthread {
-    return this._scheduler.watch?.interrupt(this) ?? this
-  }
-
   override orphaned(): unknown {
     this._unblock()
     if (this._right !== undefined) this._scheduler.remove(this)
@@ -623,35 +418,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     const error = this._exit("the thread of this tasklet has ended")
     this.raise(error)
     if ((this._flags & JOINED) !== 0) this._tellJoined()
-    return error
-  }
-
-  override reclaims(): void {
-    if (this._right !== undefined && !this.blocked) return
-    this._unblock()
-    this._scheduler.insert(this)
-  }
-
-  override waits(): Microthread {
-    return this._scheduler.waits(this)
-  }
-
-  override expects(something: boolean): void {
-    this._scheduler.outside += something ? 1 : -1
-  }
-
-  override waited(): void {
-    this._scheduler.ready(this)
-  }
-
-  override _exit(message: string): Error {
-    return exitOf(TaskletExit, message)
-  }
-
-  override interrupted(): unknown {
-    const error = this._exit("the fiber of this tasklet was interrupted")
-    this.raise(error)
-    this.reclaims()
     return error
   }
 
@@ -668,38 +434,35 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
       this._flag(TRACED, setTrace(this, "profile", undefined))
     }
   }
-
-  /** @internal takes it out of whatever it waits for */
-  _unblock(): void {
-    if (this._channel !== undefined) this._channel.take(this)
-    else if (this._waitsOutside) {
-      this._waitsOutside = false
-      this._scheduler.outside--
-    }
-  }
-
-  /** The tasklet by its name. */
-  override toString(): string {
-    const name = this.isMain ? " main" : this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
-    const state = this.isCurrent
-      ? "current"
-      : this.blocked
-      ? "blocked"
-      : this.scheduled
-      ? "scheduled"
-      : this.alive
-      ? "paused"
-      : "dead"
-    return `<tasklet${name}, ${state}>`
-  }
-
-  /** What Node prints. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString()
-  }
 }
 
-Object.defineProperty(Tasklet.prototype, "name", nameProperty)
+type Self = Tasklet
+
+declare module "./ports.ts" {
+  interface Tasklet extends Self {}
+}
+
+/**
+ * The program outside: `thread.main` is what the loop resumes, this is what the ring and the channels hold. It is alive as
+ * long as it has its frame, which nothing resumes. A class of its own would be asked for wherever a tasklet is.
+ */
+const mainTasklet = (thread: Thread): Tasklet => {
+  const main = new Tasklet(undefined, undefined, thread)
+  main._push({ next: unreachable, throw: unreachable })
+  return main
+}
+
+const unreachable = (): never => {
+  throw new RuntimeError("the main tasklet has no frame")
+}
+
+schedulers.setMaker((thread) => new Scheduler(thread, mainTasklet(thread)))
+
+/** @internal The same. What goes through here is kept together with how a scheduler is made, which a bundler might leave out. */
+export const bound = <T>(it: T): T => it
+
+/** @internal the scheduler of a thread */
+export const schedulerOf = bound(schedulers.schedulerOf)
 
 /**
  * Binds a function; calling what comes back with its arguments makes a tasklet that is runnable. `tasklet()` makes one

@@ -4,8 +4,8 @@
  */
 import { currentThread, isThread, type Thread, ValueError } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
-import { type Scheduler, schedulerOf } from "./scheduler.ts"
-import type { Tasklet } from "./tasklet.ts"
+import type { Scheduler, Tasklet } from "./ports.ts"
+import { schedulerOf } from "./schedulers.ts"
 
 const ids = new WeakMap<Thread, number>()
 const threadsById = new Map<number, WeakRef<Thread>>()

@@ -16,8 +16,8 @@ import {
   resumeFrame,
   throwIntoFrame
 } from "../greenlet/index.ts"
-import { schedulerOf } from "./scheduler.ts"
-import type { Tasklet } from "./tasklet.ts"
+import type { Tasklet } from "./ports.ts"
+import { schedulerOf } from "./schedulers.ts"
 
 /**
  * Told of what the frames of a tasklet do. `event` is `"resume"`, `"throw"`, `"yield"`, `"return"` or `"exception"` of a

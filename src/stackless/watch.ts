@@ -9,8 +9,8 @@
  * when that `run` is over. While there is none, nothing counts.
  */
 import type { Microthread } from "../greenlet/index.ts"
-import type { Scheduler } from "./scheduler.ts"
-import { Tasklet } from "./tasklet.ts"
+import type { Scheduler, Tasklet } from "./ports.ts"
+import { TaskletState } from "./tasklet-state.ts"
 
 /**
  * What `run` is told.
@@ -54,7 +54,8 @@ export class Watch {
     this.soft = options.soft === true
     this.total = options.totaltimeout === true
     this.ignoreNesting = options.ignoreNesting === true
-    scheduler.thread.watch = (microthread: Microthread) => microthread instanceof Tasklet && this.due(microthread)
+    scheduler.thread.watch = (microthread: Microthread) =>
+      microthread instanceof TaskletState && this.due(microthread._tasklet)
   }
 
   /** It is not needed any more. */

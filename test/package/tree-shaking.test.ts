@@ -48,6 +48,11 @@ test.each([
     `import { Thread } from ${greenlet}; run(Effect.map(Effect.service(Thread), (t) => t.ended ? "" : "done"))`
   ],
   [
+    "channels",
+    `import { channel } from ${stackless}; import { call } from ${greenlet}
+    run(call(function*() { try { yield* channel().receive() } catch (error) { return "done" } }))`
+  ],
+  [
     "tasklets",
     `import { run as running, tasklet } from ${stackless}; let said; tasklet(() => { said = "done" })()
     run(Effect.map(running(), () => said))`

@@ -1,0 +1,284 @@
+/**
+ * What a tasklet is in: the ring, the queue of a channel, a wait outside, or nothing. The scheduler, the channels and the
+ * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
+ */
+import { type Body, type DataFrame, depthOf, exitOf, type Frame, Microthread } from "../greenlet/index.ts"
+import { TaskletExit } from "./errors.ts"
+import { hardened, softswitch } from "./hard-body.ts"
+import { nameProperty } from "./names.ts"
+import { type Link, OutsideWaiter } from "./outside-waiter.ts"
+import type { Channel, Scheduler, Tasklet } from "./ports.ts"
+import { schedulerOf } from "./schedulers.ts"
+import { isObserved, observed } from "./tracing.ts"
+
+// the flags
+export const BOUND = 1
+export const BLOCK_TRAP = 2
+export const ATOMIC = 4
+export const IGNORE_NESTING = 8
+export const WAITS_OUTSIDE = 16
+/** The watchdog wants to interrupt it, and could not yet. */
+export const PENDING_IRQ = 32
+/** It died of the error in its inbox. */
+export const FAILED = 64
+/** Somebody waits for its end. */
+export const JOINED = 128
+/** It has a trace or a profile function. */
+export const TRACED = 256
+
+export abstract class TaskletState extends Microthread {
+  /** @internal the neighbour after it */
+  _right: Link = undefined
+  /** @internal the neighbour before it */
+  _left: Link = undefined
+  /** @internal the channel that it is blocked on */
+  _channel: Channel | undefined = undefined
+  /** @internal see above */
+  _flags = 0
+  /**
+   * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
+   * its own by that name.
+   */
+  declare name: string | undefined
+
+  /** @internal the scheduler of its thread */
+  get _scheduler(): Scheduler {
+    return schedulerOf(this.thread)
+  }
+
+  /** @internal The same, as everybody knows it: there are no others. */
+  get _tasklet(): Tasklet {
+    return this as unknown as Tasklet
+  }
+
+  // ---- flags ------------------------------------------------------------------------------------------------------
+
+  /** Has it something to run that has not ended? */
+  get alive(): boolean {
+    return this.active || ((this._flags & BOUND) !== 0 && !this.thread.ended)
+  }
+
+  /** Is it in the ring, or in the queue of a channel? */
+  get scheduled(): boolean {
+    return this._right !== undefined
+  }
+
+  /** Does it wait, on a channel or for a foreign Effect? */
+  get blocked(): boolean {
+    return this._channel !== undefined || (this._flags & WAITS_OUTSIDE) !== 0
+  }
+
+  /** Is it alive, but neither in the ring nor in a channel's queue? */
+  get paused(): boolean {
+    return this.alive && this._right === undefined
+  }
+
+  /** Is it the tasklet that runs on its thread? */
+  get isCurrent(): boolean {
+    return this._scheduler.running === this._tasklet
+  }
+
+  /** Is it the main tasklet of its thread? */
+  get isMain(): boolean {
+    return this._scheduler.main === this._tasklet
+  }
+
+  /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
+  get blockTrap(): boolean {
+    return (this._flags & BLOCK_TRAP) !== 0
+  }
+
+  set blockTrap(on: boolean) {
+    this._flag(BLOCK_TRAP, on)
+  }
+
+  /** Is it spared by the watchdog of `run`? */
+  get atomic(): boolean {
+    return (this._flags & ATOMIC) !== 0
+  }
+
+  /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
+  setAtomic(on: boolean): boolean {
+    const before = this.atomic
+    this._flag(ATOMIC, on)
+    if (this._pendingIrq) this._scheduler.watch?.retry(this._tasklet)
+    return before
+  }
+
+  /** May the watchdog of `run` interrupt it while it is nested? */
+  get ignoreNesting(): boolean {
+    return (this._flags & IGNORE_NESTING) !== 0
+  }
+
+  /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
+  setIgnoreNesting(on: boolean): boolean {
+    const before = this.ignoreNesting
+    this._flag(IGNORE_NESTING, on)
+    if (this._pendingIrq) this._scheduler.watch?.retry(this._tasklet)
+    return before
+  }
+
+  /** @internal has the watchdog tried to interrupt it in vain? */
+  get _pendingIrq(): boolean {
+    return (this._flags & PENDING_IRQ) !== 0
+  }
+
+  set _pendingIrq(on: boolean) {
+    this._flag(PENDING_IRQ, on)
+  }
+
+  // ---- where it is ------------------------------------------------------------------------------------------------
+
+  /** The tasklet after it, in the ring or in the queue that it stands in. */
+  get next(): Tasklet | undefined {
+    let link = this._right
+    while (link instanceof OutsideWaiter) link = link._right
+    return link instanceof TaskletState ? link as Tasklet : undefined
+  }
+
+  /** The tasklet before it. */
+  get prev(): Tasklet | undefined {
+    let link = this._left
+    while (link instanceof OutsideWaiter) link = link._left
+    return link instanceof TaskletState ? link as Tasklet : undefined
+  }
+
+  /**
+   * How many Effects it is in the middle of, a body that is one not counted. While it is not 0, the watchdog does not
+   * interrupt the tasklet unless it is told to ignore it. Mirrors `tasklet.nesting_level`, which counts interpreters
+   * that have C code between them.
+   */
+  get nestingLevel(): number {
+    return this.active ? depthOf(this).effects : 0
+  }
+
+  // ---- what is noted of it ------------------------------------------------------------------------------------------
+
+  /** @internal has it a trace or profile function? */
+  get _traced(): boolean {
+    return (this._flags & TRACED) !== 0
+  }
+
+  /** @internal puts the frames that it has behind frames that count and trace */
+  _observe(): void {
+    if (!this.active || this.isMain) return
+    const { _code: code, _stack: stack } = this
+    if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
+      this._replaceTop(observed(this._tasklet, code as Frame | DataFrame))
+    }
+    if (stack !== undefined) {
+      this._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this._tasklet, frame))
+    }
+  }
+
+  /** @internal somebody waits in `join` */
+  _joined(): void {
+    this._flags |= JOINED
+  }
+
+  /** @internal has it arguments for its start? */
+  get _bound(): boolean {
+    return (this._flags & BOUND) !== 0
+  }
+
+  /** @internal what it ended with */
+  get _failed(): boolean {
+    return (this._flags & FAILED) !== 0
+  }
+
+  /** @internal does it wait for a foreign Effect? */
+  get _waitsOutside(): boolean {
+    return (this._flags & WAITS_OUTSIDE) !== 0
+  }
+
+  set _waitsOutside(on: boolean) {
+    this._flag(WAITS_OUTSIDE, on)
+  }
+
+  /** @internal */
+  _flag(flag: number, on: boolean): void {
+    if (on) this._flags |= flag
+    else this._flags &= ~flag
+  }
+
+  // ---- what the loop asks -----------------------------------------------------------------------------------------
+
+  override _body(): Body {
+    const body = super._body()
+    return softswitch ? body : hardened(body)
+  }
+
+  /** @internal a hardened body has to know whose it is, and does not pass it on */
+  override _self(): unknown {
+    return softswitch ? undefined : this
+  }
+
+  /** @internal */
+  override _push(frame: Frame | DataFrame): void {
+    super._push(this._traced || this.thread.watch !== undefined ? observed(this._tasklet, frame) : frame)
+  }
+
+  override preempted(): Microthread {
+    return this._scheduler.watch?.interrupt(this._tasklet) ?? this
+  }
+
+  override reclaims(): void {
+    if (this._right !== undefined && !this.blocked) return
+    this._unblock()
+    this._scheduler.insert(this._tasklet)
+  }
+
+  override waits(): Microthread {
+    return this._scheduler.waits(this._tasklet)
+  }
+
+  override expects(something: boolean): void {
+    this._scheduler.outside += something ? 1 : -1
+  }
+
+  override waited(): void {
+    this._scheduler.ready(this._tasklet)
+  }
+
+  override _exit(message: string): Error {
+    return exitOf(TaskletExit, message)
+  }
+
+  override interrupted(): unknown {
+    const error = this._exit("the fiber of this tasklet was interrupted")
+    this.raise(error)
+    this.reclaims()
+    return error
+  }
+
+  /** @internal takes it out of whatever it waits for */
+  _unblock(): void {
+    if (this._channel !== undefined) this._channel.take(this._tasklet)
+    else if (this._waitsOutside) {
+      this._waitsOutside = false
+      this._scheduler.outside--
+    }
+  }
+
+  /** The tasklet by its name. */
+  override toString(): string {
+    const name = this.isMain ? " main" : this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
+    const state = this.isCurrent
+      ? "current"
+      : this.blocked
+      ? "blocked"
+      : this.scheduled
+      ? "scheduled"
+      : this.alive
+      ? "paused"
+      : "dead"
+    return `<tasklet${name}, ${state}>`
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
+
+Object.defineProperty(TaskletState.prototype, "name", nameProperty)
