@@ -6,12 +6,14 @@ import { spawn as spawnProcess, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { WebSocket } from "ws"
 import { clients, Room } from "../../examples/gevent/chat.ts"
 import { download } from "../../examples/gevent/concurrentDownload.ts"
 import { echo } from "../../examples/gevent/echoserver.ts"
 import { PortForwarder } from "../../examples/gevent/portforwarder.ts"
 import { compute } from "../../examples/gevent/threadpool.ts"
 import { proxy } from "../../examples/gevent/webproxy.ts"
+import { echo as echoMessages } from "../../examples/gevent/websocket.ts"
 import type { Steps } from "./program.ts"
 
 const local = ["127.0.0.1", 0] as const
@@ -94,6 +96,37 @@ describe("beside a web server", () => {
       expect((yield* get("/127.0.0.1:1/x"))[0]).toBe(502)
       yield* server.stop()
     })
+  })
+})
+
+test("the web server speaks with a WebSocket client, and others are told what is wanted", async () => {
+  await run(function*() {
+    const server = new gevent.WSGIServer(local, echoMessages)
+    yield* server.start()
+    const at = `127.0.0.1:${server.serverPort}`
+    const messages = ["short", "", "ä".repeat(300), "x".repeat(70_000), Buffer.from([0, 255])]
+    const heard = yield* Effect.promise(async () => {
+      const client = new WebSocket(`ws://${at}/chat`, { perMessageDeflate: false })
+      await once(client, "open")
+      const heard: Array<unknown> = []
+      for (const message of messages) {
+        client.send(message)
+        const [data, isBinary] = await once(client, "message") as [Buffer, boolean]
+        heard.push(isBinary ? data : String(data))
+      }
+      // in two frames, with a ping in between
+      client.send("half", { fin: false })
+      client.ping("alive")
+      client.send(" and half", { fin: true })
+      const [[pong], [whole]] = await Promise.all([once(client, "pong"), once(client, "message")])
+      client.close(1000, "done")
+      const [code, reason] = await once(client, "close") as [number, Buffer]
+      return [...heard, String(pong), String(whole), code, String(reason)]
+    })
+    expect(heard).toEqual([...messages, "alive", "half and half", 1000, "done"])
+    const response = yield* Effect.promise(() => fetch(`http://${at}/`))
+    expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"])
+    yield* server.stop()
   })
 })
 

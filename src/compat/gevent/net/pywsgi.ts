@@ -2,29 +2,25 @@
  * A web server whose applications are WSGI's: called in a greenlet with the environment of a request and `startResponse`,
  * they return the parts of the body.
  *
- * Carries `gevent.pywsgi` over Node's `http`. Where it differs: parts of the body are strings or bytes; a generator
- * function is the application's own, as it may wait, so it returns its parts instead of yielding them, or sends them with
- * `write`; there is a greenlet for each request instead of each connection; a connection that is idle is closed after
- * Node's 5 seconds; and requests are logged only if somebody asks for it.
+ * Carries `gevent.pywsgi` over Node's `http`. Where it differs: parts of the body are strings or bytes; what a generator
+ * yields are parts, and Effects that it waits for; there is a greenlet for each request instead of each connection; a
+ * connection that is idle is closed after Node's 5 seconds, and one that does not finish its request after a time; and
+ * requests are logged only if somebody asks for it.
  */
 import type { Effect } from "effect"
-import {
-  createServer,
-  type IncomingMessage,
-  type ServerResponse,
-  validateHeaderName,
-  validateHeaderValue
-} from "node:http"
+import { createServer, type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
+import type { Socket as NodeSocket } from "node:net"
+import type { Readable } from "node:stream"
 import type { TlsOptions } from "node:tls"
 import { call, GreenletExit, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { AssertionError } from "../core/exceptions.ts"
-import { gethub, type Hub, Steps } from "../core/hub.ts"
+import { gethub, type Hub, isGenerator, Steps } from "../core/hub.ts"
 import type { Listener } from "./listen.ts"
 import { nothing, ReadableFile } from "./makefile.ts"
 import { NodeEvent } from "./node-event.ts"
-import { ListeningServer, type ServerOptions } from "./server.ts"
-import type { Data } from "./socket.ts"
+import { ListeningServer, type ListeningServerOptions } from "./server.ts"
+import type { Data, Socket } from "./socket.ts"
 import { failing, SocketError, socketError } from "./socketerror.ts"
 
 /** What takes lines of text, such as `process.stderr`. */
@@ -54,7 +50,7 @@ export interface Environ {
   readonly "wsgi.url_scheme": "http" | "https"
   /** The body of the request. */
   readonly "wsgi.input": Input
-  /** Always true: the body has an end. */
+  /** Has the body an end? Not if the client asks for another protocol. */
   readonly "wsgi.input_terminated": boolean
   /** Where an application writes what went wrong. */
   readonly "wsgi.errors": Log
@@ -70,8 +66,15 @@ export interface Environ {
  * the body, waiting while the client is slow.
  *
  * It can be called again, with other headers, until the first part of the body is sent. After that, one that is given an
- * error as `excInfo` throws that, and one that is not throws `AssertionError`. Throws `ValueError` for a status that does
- * not begin with a number, and `TypeError` for headers that HTTP does not allow.
+ * error as `excInfo` throws that, and one that is not throws `AssertionError`, as does a `Content-Length` where there is no
+ * body. Throws `ValueError` for a status that does not begin with a number or is not a final one, and for headers that leave
+ * open where the body ends; `TypeError` for headers that HTTP does not allow.
+ *
+ * The body is as long as its `Content-Length` says: what is more is not sent, and `write` dies with `AssertionError`; if it is
+ * less, the connection is closed.
+ *
+ * After `101`, which only a client can be told that asks for another protocol, all that is written is sent as it is, and
+ * `wsgi.input` brings what the client sends.
  */
 export type StartResponse = (
   status: string,
@@ -79,21 +82,27 @@ export type StartResponse = (
   excInfo?: unknown
 ) => (part: Data) => Operation<void, SocketError>
 
-/** A whole body, or its parts. */
+/** A whole body, or its parts. The `close` of what has one is called when it was sent, or cannot be. */
 export type Parts = Data | Iterable<Data>
 
-/** An application: a generator function, one that returns an Effect, or a plain one. It returns the parts of the body. */
-export type Application = (
-  environ: Environ,
-  startResponse: StartResponse
-) =>
-  | Generator<Effect.Effect<any, any, any>, Parts | void, any>
+/** What an application makes: it returns the parts of the body, or yields them. */
+export type Answer =
+  | Generator<Effect.Effect<any, any, any> | Data, Parts | void, any>
   | Effect.Effect<Parts | void, any, any>
   | Parts
   | void
 
+/** An application: a generator function, one that returns an Effect, or a plain one. */
+export type Application = (environ: Environ, startResponse: StartResponse) => Answer
+
 /** How to serve HTTP. */
-export interface WSGIServerOptions extends ServerOptions {
+export interface WSGIServerOptions extends ListeningServerOptions {
+  /** How many connections there may be: 10,000, if it is left out. */
+  readonly maxConnections?: number | undefined
+  /** How long a client may take until its request begins and its headers are there, in seconds: 60. 0 is for ever. */
+  readonly headersTimeout?: number | undefined
+  /** How long it may take for all of a request, in seconds: 300. 0 is for ever. */
+  readonly requestTimeout?: number | undefined
   /** Key, certificate and the like: serves HTTPS. */
   readonly tls?: TlsOptions | undefined
   /** What every request has in its environment besides, or instead. Mirrors `environ`. */
@@ -104,28 +113,49 @@ export interface WSGIServerOptions extends ServerOptions {
   readonly errorLog?: Log | undefined
 }
 
+/** What is known of a request besides Node's objects. */
+interface Exchange {
+  /** Does the client wait to be told to send the body? */
+  readonly expects: boolean
+  /** What came after a request for another protocol; `undefined` for any other. */
+  readonly head: Buffer | undefined
+  /** The connection, as the server knows it. */
+  readonly connection: unknown
+  /** The connection after `101`. */
+  raw: NodeSocket | undefined
+  /** Has the application done all that it has to do with that? */
+  done: boolean
+}
+
 /**
  * An HTTP server that calls an application for each request, in a greenlet. An application that throws is reported to the
- * hub, and answered with 500 if it has not begun to answer. Mirrors `gevent.pywsgi.WSGIServer`.
+ * hub, and answered with 500 if it has not begun to answer. When it is stopped, it closes every connection whose request is
+ * not there completely, and the others after their answers. Mirrors `gevent.pywsgi.WSGIServer`.
  *
  * @category models
  * @since 0.1.0
  */
-export class WSGIServer
-  extends ListeningServer<[request: IncomingMessage, response: ServerResponse, expects: boolean]>
-{
-  private readonly application: Application
+export class WSGIServer extends ListeningServer<[request: IncomingMessage, response: ServerResponse, Exchange]> {
   private readonly tls: TlsOptions | undefined
   private readonly log: Log | undefined
   private readonly base: Readonly<Record<string, unknown>>
+  private readonly timeouts: Timeouts
+  private readonly connections = new Set<NodeSocket>()
+  /** How many requests of a connection are answered. */
+  private readonly busy = new Map<unknown, number>()
+  protected override readonly defaultMaxConnections = 10_000
 
-  /** Throws `TypeError` if `application` is no function. */
-  constructor(listener: Listener, application: Application, options: WSGIServerOptions = {}) {
-    if (typeof application !== "function") {
-      throw new TypeError(`an application is a function; got ${String(application)}`)
+  /**
+   * @param application is called for each request; a subclass can have a method of that name instead. Throws `TypeError` if
+   * there is neither; `ValueError` for a timeout that is negative
+   */
+  constructor(listener: Listener | Socket, application?: Application | null, options: WSGIServerOptions = {}) {
+    super(listener, (request, response, exchange) => this.responding(request, response, exchange), options)
+    if (application != null) this.application = application
+    if (typeof this.application !== "function") {
+      throw new TypeError(`an application is a function; got ${String(this.application)}`)
     }
-    super(listener, (request, response, expects) => this.responding(request, response, expects), options)
-    this.application = application
+    this.timeouts = timeoutsOf(options)
     this.tls = options.tls
     this.log = options.log
     this.base = {
@@ -135,7 +165,6 @@ export class WSGIServer
       "wsgi.version": [1, 0],
       "wsgi.url_scheme": this.tls === undefined ? "http" : "https",
       "wsgi.errors": options.errorLog ?? process.stderr,
-      "wsgi.input_terminated": true,
       "wsgi.multithread": false,
       "wsgi.multiprocess": false,
       "wsgi.run_once": false,
@@ -143,33 +172,91 @@ export class WSGIServer
     }
   }
 
+  /** Answers a request. A subclass can have it as a method. Mirrors `WSGIServer.application`. */
+  application?(environ: Environ, startResponse: StartResponse): Answer
+
   protected makes() {
+    const { timeouts, tls } = this
+    const node = tls === undefined
+      ? createServer(timeouts)
+      : createHttpsServer({ handshakeTimeout: timeouts.headersTimeout || 120_000, ...tls, ...timeouts })
     const comes = (expects: boolean) => (request: IncomingMessage, response: ServerResponse) =>
-      this.hub.arrives(() => this.comes(request, response, expects))
-    // a body may take its time, as its application does
-    const options = { requestTimeout: 0 }
-    const node = this.tls === undefined ? createServer(options) : createHttpsServer({ ...this.tls, ...options })
-    return node.on("request", comes(false)).on("checkContinue", comes(true))
+      this.requested(request, response, expects, undefined)
+    return node
+      .on("connection", (connection: NodeSocket) => {
+        this.connections.add(connection)
+        connection.once("close", () => this.connections.delete(connection))
+      })
+      .on("request", comes(false))
+      .on("checkContinue", comes(true))
+      .on("upgrade", (request, socket, head) => this.upgrades(request, socket as NodeSocket, head))
+  }
+
+  /** What a connection is known by. Node does not tell which one TLS lies upon, but they have the same peer. */
+  private keyOf(connection: NodeSocket): unknown {
+    return this.tls === undefined ? connection : `${connection.remoteAddress} ${connection.remotePort}`
+  }
+
+  private requested(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expects: boolean,
+    head: Buffer | undefined
+  ): void {
+    const connection = this.keyOf(request.socket)
+    this.busy.set(connection, (this.busy.get(connection) ?? 0) + 1)
+    const exchange: Exchange = { expects, head, connection, raw: undefined, done: false }
+    this.hub.arrives(() => this.comes(request, response, exchange))
+  }
+
+  /**
+   * A client asks for another protocol, and Node has let go of the connection. What need not be asked for is answered as if
+   * it were not: a body would be lost otherwise, and `h2c` is for Node alone to speak.
+   */
+  private upgrades(request: IncomingMessage, socket: NodeSocket, head: Buffer): void {
+    socket.on("error", () => {})
+    const { headers } = request
+    if (
+      headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0 || isH2c(headers.upgrade)
+    ) {
+      socket.unshift(Buffer.concat([withoutUpgrade(request), head]))
+      this.node!.emit(this.tls === undefined ? "connection" : "secureConnection", socket)
+      return
+    }
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    socket.on("drain", () => response.emit("drain"))
+    this.requested(request, response, false, head)
   }
 
   protected override closes(): void {
-    super.closes() // a connection that serves nobody would keep the server open
-    ;(this.node as ReturnType<typeof createServer> | undefined)?.closeIdleConnections()
+    super.closes()
+    const { node } = this
+    // until then Node goes on to look after its timeouts
+    this.front!.once("close", () => node!.close())
+    for (const connection of this.connections) if (!this.busy.has(this.keyOf(connection))) connection.destroy()
   }
 
   private *responding(
     request: IncomingMessage,
     response: ServerResponse,
-    expects: boolean
+    exchange: Exchange
   ): Generator<Effect.Effect<any, any>, void, any> {
+    const { expects } = exchange
     const began = performance.now()
-    const input = new Input(request, expects ? () => response.writeContinue() : undefined)
-    const environ = environOf(request, { ...this.base, ...this.names(), "wsgi.input": input })
-    const reply = new Reply(this, response, input)
+    const input = new Input(request, expects, () => expects ? response.writeContinue() : reply.answersBefore())
+    const reply = new Reply(this, response, input, exchange)
+    const environ = environOf(request, {
+      ...this.base,
+      ...this.names(),
+      "wsgi.input": input,
+      "wsgi.input_terminated": !reply.canSwitch
+    })
     try {
-      yield* reply.running(() => this.application(environ, reply.startResponse))
+      yield* reply.running(() => this.application!(environ, reply.startResponse))
     } finally {
-      this.log?.write(logLine(request, response, reply, performance.now() - began))
+      this.log?.write(logLine(request, reply, performance.now() - began))
     }
   }
 
@@ -181,9 +268,41 @@ export class WSGIServer
   }
 
   /** One that was stopped before it could answer leaves its client alone. */
-  protected finished(_request: IncomingMessage, response: ServerResponse): void {
-    if (!response.writableEnded) response.destroy()
+  protected finished(request: IncomingMessage, response: ServerResponse, exchange: Exchange): void {
+    const { connection, done, head, raw } = exchange
+    const others = this.busy.get(connection)! - 1
+    if (others > 0) this.busy.set(connection, others)
+    else this.busy.delete(connection)
+    if (raw !== undefined) {
+      if (done) raw.resume().destroySoon()
+      else raw.destroy()
+    } else if (!response.writableEnded) response.destroy()
+    // Node sees to the rest, unless it has let go of the connection, or does not know that this was the last request
+    else if (head !== undefined || (others === 0 && !this.started)) request.socket.destroySoon()
   }
+}
+
+// ---- timeouts -------------------------------------------------------------------------------------------------------
+
+/** Node's, in milliseconds. */
+interface Timeouts {
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+  readonly connectionsCheckingInterval: number
+}
+
+const timeoutsOf = (options: WSGIServerOptions): Timeouts => {
+  const request = millisecondsOf("requestTimeout", options.requestTimeout ?? 300)
+  const given = millisecondsOf("headersTimeout", options.headersTimeout ?? 60)
+  // Node wants the headers' to be the shorter one
+  const headers = request > 0 && (given === 0 || given > request) ? request : given
+  const shortest = Math.min(...[30_000, headers / 2, request / 2].filter((time) => time > 0))
+  return { headersTimeout: headers, requestTimeout: request, connectionsCheckingInterval: Math.ceil(shortest) }
+}
+
+const millisecondsOf = (name: string, seconds: number): number => {
+  if (!(seconds >= 0)) throw new ValueError(`${name} is a number of seconds, 0 or more; got ${seconds}`)
+  return seconds === Infinity ? 0 : Math.ceil(seconds * 1000)
 }
 
 // ---- the request ----------------------------------------------------------------------------------------------------
@@ -198,31 +317,37 @@ export class WSGIServer
 export class Input extends ReadableFile {
   private readonly hub: Hub = gethub()
   private readonly request: IncomingMessage
+  /** Where the body comes from: after `101`, the connection. */
+  private source: Readable
   /** Tells a client that waits for it to send the body. */
   private asks: (() => void) | undefined
+  private readonly expects: boolean
+  private listens = false
   private arrival: NodeEvent | undefined = undefined
   private position = 0
 
-  constructor(/** @internal */ request: IncomingMessage, /** @internal */ asks: (() => void) | undefined) {
+  /** @internal @param expects does the client wait to be told to send the body? @param asks is called before it is first read */
+  constructor(request: IncomingMessage, expects: boolean, asks: () => void) {
     super()
-    this.request = request
+    this.request = this.source = request
+    this.expects = expects
     this.asks = asks
   }
 
   protected *more(): Generator<Effect.Effect<any, any>, Buffer, any> {
-    const { request } = this
     this.asks?.()
     this.asks = undefined
+    const { source } = this
     for (;;) {
-      const data: Buffer | null = request.read()
+      const data: Buffer | null = source.read()
       if (data !== null) {
         this.position += data.byteLength
         return data
       }
       if (this.over) return nothing
-      if (request.destroyed) {
+      if (source.destroyed) {
         const where = `unexpected end of file while reading request at position ${this.position}`
-        yield* failing(new SocketError("ECONNRESET", where, request.errored ?? undefined))
+        yield* failing(new SocketError("ECONNRESET", where, source.errored ?? undefined))
       }
       yield* this.comes()
     }
@@ -230,28 +355,35 @@ export class Input extends ReadableFile {
 
   /** Has all of it been read? */
   private get over(): boolean {
-    const { request } = this
-    return request.readableEnded || (request.complete && request.readableLength === 0)
+    const { request, source } = this
+    return source.readableEnded || (source === request && request.complete && request.readableLength === 0)
   }
 
   private *comes(): Generator<Effect.Effect<any>, void, any> {
-    const { request } = this
-    if (this.arrival === undefined) {
+    if (!this.listens) {
+      this.listens = true
       const comes = () => this.arrival?.comes()
-      for (const event of ["readable", "end", "error", "close"]) request.on(event, comes)
+      for (const event of ["readable", "end", "error", "close"]) this.source.on(event, comes)
     }
     this.arrival = new NodeEvent(this, this.hub)
     yield* this.arrival.wait()
   }
 
+  /** @internal what the client sends is no request any more */
+  switches(connection: NodeSocket, head: Buffer | undefined): void {
+    this.source = connection
+    this.listens = false
+    if (head !== undefined && head.byteLength > 0) connection.unshift(head)
+  }
+
   /** @internal has the client been told to send the body, if it waits for that? */
   get asked(): boolean {
-    return this.asks === undefined
+    return !this.expects || this.asks === undefined
   }
 
   /** @internal reads what nobody has read, so that the next request can come */
   *discarding(): Generator<Effect.Effect<any, any>, void, any> {
-    if (!this.asked) return
+    if (!this.asked || this.source !== this.request) return
     try {
       while (!this.over) yield* this.more()
     } catch (error) {
@@ -289,6 +421,21 @@ const environOf = (request: IncomingMessage, base: Readonly<Record<string, unkno
   return environ as unknown as Environ
 }
 
+const isH2c = (upgrade: string | undefined): boolean => /(^|,)\s*h2c\b/i.test(upgrade ?? "")
+
+/** The head of a request, but for what asks for another protocol. */
+const withoutUpgrade = ({ httpVersion, method, rawHeaders, url }: IncomingMessage): Buffer => {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    const value = name === "connection"
+      ? rawHeaders[i + 1]!.split(",").filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token)).join(",")
+      : rawHeaders[i + 1]!
+    if (name !== "upgrade" && (name !== "connection" || value !== "")) text += `${rawHeaders[i]}: ${value}\r\n`
+  }
+  return Buffer.from(`${text}\r\n`, "latin1")
+}
+
 /** A path that is badly encoded is left as it is. */
 const decoded = (path: string): string => {
   try {
@@ -304,6 +451,8 @@ const decoded = (path: string): string => {
 interface Head {
   readonly code: number
   readonly reason: string
+  /** The `Content-Length` that it gives. */
+  readonly length: number | undefined
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
 }
 
@@ -315,29 +464,53 @@ class Reply {
   private readonly server: WSGIServer
   private readonly response: ServerResponse
   private readonly input: Input
+  private readonly exchange: Exchange
   private head: Head | undefined = undefined
-  /** How many bytes the body has, if that is known before it is sent. */
+  /** How many bytes the body is to have, if that is known before it is sent. */
   private whole: number | undefined = undefined
   /** How many bytes of the body were sent. */
   length = 0
 
-  constructor(server: WSGIServer, response: ServerResponse, input: Input) {
+  constructor(server: WSGIServer, response: ServerResponse, input: Input, exchange: Exchange) {
     this.server = server
     this.response = response
     this.input = input
+    this.exchange = exchange
     // what is lost with the connection is told to whoever sends next
     response.on("error", () => {})
   }
 
+  /** Does the client ask for another protocol? Node wants both headers for that; upstream takes one. */
+  get canSwitch(): boolean {
+    const { connection, upgrade } = this.response.req.headers
+    return this.exchange.head !== undefined || connection?.toLowerCase() === "upgrade" ||
+      upgrade?.toLowerCase() === "websocket"
+  }
+
+  /** Is the head sent? */
+  private get begun(): boolean {
+    return this.response.headersSent || this.exchange.raw !== undefined
+  }
+
+  /** The status that was sent. */
+  get code(): number | undefined {
+    return this.begun ? this.head?.code : undefined
+  }
+
+  /** The input is read: a client that is to speak another protocol waits to be told so. */
+  answersBefore(): void {
+    if (this.head?.code === SWITCHING && !this.begun) this.begin()
+  }
+
   /** Runs an application, and sends what it returns. */
-  *running(application: () => unknown): Generator<Effect.Effect<any, any>, void, any> {
+  *running(application: () => Answer): Generator<Effect.Effect<any, any>, void, any> {
     try {
-      const parts: Parts | undefined = yield* call(application as () => Parts | undefined)
+      const parts: Parts | undefined = yield* call((() => this.sendingParts(application())) as () => Parts | undefined)
       yield* this.sendingAll(parts)
       yield* this.ending()
     } catch (error) {
       if (error instanceof SocketError && IGNORED.has(error.code)) {
-        this.response.destroy()
+        this.connection.destroy()
         return
       }
       yield* this.failing(error)
@@ -345,46 +518,113 @@ class Reply {
     }
   }
 
+  /** What is written to. */
+  private get connection(): NodeSocket | ServerResponse {
+    return this.exchange.raw ?? this.response
+  }
+
+  /** Makes a frame of a generator: the parts that it yields are sent. */
+  private sendingParts(made: unknown): unknown {
+    if (!isGenerator(made)) return made
+    const frame = made as Generator<unknown, unknown, unknown>
+    const sends = (step: IteratorResult<unknown, unknown>): IteratorResult<unknown, unknown> =>
+      !step.done && isData(step.value) ? { done: false, value: this.writePart(step.value) } : step
+    return {
+      next: (value: unknown) => sends(frame.next(value)),
+      throw: (error: unknown) => sends(frame.throw(error))
+    }
+  }
+
   readonly startResponse: StartResponse = (status, headers, excInfo) => {
-    if (this.response.headersSent) throw excInfo ?? new AssertionError("The headers are sent already")
-    const [, code, reason] = /^(\d{3})(?: (.*))?$/s.exec(status) ?? []
-    if (code === undefined || code < "100") {
+    if (this.begun) throw excInfo ?? new AssertionError("The headers are sent already")
+    const [, digits, reason] = /^(\d{3})(?: (.*))?$/s.exec(status) ?? []
+    if (digits === undefined || digits < "100") {
       throw new ValueError(`A status begins with a number, as in "200 OK"; got ${JSON.stringify(status)}`)
+    }
+    const code = Number(digits)
+    if (code < 200 && !(code === SWITCHING && this.canSwitch)) {
+      throw new ValueError(
+        code === SWITCHING
+          ? "101 is for a client that asks for another protocol: this one has no Upgrade header"
+          : `${code} is not a final status: the client would wait for another answer`
+      )
     }
     if (reason !== undefined) validateHeaderValue("status", reason)
     for (const [name, value] of headers) {
       validateHeaderName(name)
       validateHeaderValue(name, value)
     }
-    this.head = { code: Number(code), reason: reason ?? "", headers: [...headers] }
+    this.head = { code, reason: reason ?? "", length: lengthGiven(code, headers), headers: [...headers] }
     return this.write
   }
 
   private readonly write = (part: Data): Operation<void, SocketError> =>
     new Steps<void, SocketError>(() => this.sending(part))
 
+  /** As `write`, but nothing begins with an empty part. */
+  private readonly writePart = (part: Data): Operation<void, SocketError> =>
+    new Steps<void, SocketError>(() => lengthOf(part) > 0 ? this.sending(part) : sendingNothing())
+
   /** Sends the body that an application returned. */
   private *sendingAll(parts: Parts | undefined): Generator<Effect.Effect<any, any>, void, any> {
     const all = parts === undefined ? [] : isData(parts) ? [parts] : parts
-    if (Array.isArray(all)) this.whole = all.reduce((sum: number, part: Data) => sum + lengthOf(part), 0)
-    for (const part of all) {
-      if (lengthOf(part) > 0) yield* this.sending(part)
+    try {
+      if (isGenerator(all)) {
+        yield* this.sendingAll(yield* call((() => this.sendingParts(all)) as () => Parts | undefined))
+        return
+      }
+      if (Array.isArray(all) && !this.begun && this.head !== undefined) {
+        this.whole = all.reduce((sum: number, part: Data) => sum + lengthOf(part), 0)
+      }
+      for (const part of all) {
+        if (lengthOf(part) > 0) yield* this.sending(part)
+      }
+      // nothing of a body that should be there: it is not too late to say so
+      if (!this.begun && !this.isHead && (this.head?.length ?? 0) > 0) throw tooShort(0, this.head!.length!)
+      if (!this.begun) this.begin()
+    } finally {
+      const { close } = all as { readonly close?: unknown }
+      if (typeof close === "function") yield* call(() => close.call(all))
     }
-    if (!this.response.headersSent) this.begin()
   }
 
   /** Sends the status and the headers. */
   private begin(): void {
-    const { head, response, whole } = this
+    const { head, response } = this
     if (head === undefined) throw new AssertionError("The application did not call startResponse()")
-    const { code, headers, reason } = head
-    const lines = headers.flatMap(([name, value]) => [name, value])
-    const given = headers.some(([name]) => name.toLowerCase() === "content-length")
-    if (whole !== undefined && !given && !bodiless(code)) lines.push("Content-Length", String(whole))
+    if (head.code === SWITCHING) return this.switches(head)
+    const { code, length, reason } = head
     // a client that still waits to be told to send its body might send it as its next request; and a server that was
     // stopped answers no other
-    if (!this.input.asked || !this.server.started) response.shouldKeepAlive = false
+    const closes = !this.input.asked || !this.server.started || !response.shouldKeepAlive
+    if (closes) response.shouldKeepAlive = false
+    const lines: Array<string> = []
+    for (const [name, value] of head.headers) {
+      const lower = name.toLowerCase()
+      // where the body ends is the server's affair, as is whether the connection does
+      if (lower !== "transfer-encoding" && !(lower === "connection" && closes)) lines.push(name, value)
+    }
+    const isChunked = head.headers.some(([name]) => name.toLowerCase() === "transfer-encoding")
+    if (length !== undefined) this.whole = length
+    else if (isChunked || bodiless(code)) this.whole = undefined
+    else if (this.whole !== undefined) lines.push("Content-Length", String(this.whole))
     response.writeHead(code, reason, lines)
+  }
+
+  /** Tells the client that what follows is the other protocol, and takes the connection. */
+  private switches({ headers, reason }: Head): void {
+    const { exchange, input, response } = this
+    const { socket } = response.req
+    if (exchange.head === undefined) {
+      // Node took it for an ordinary request, and would take for the next one what is none
+      for (const event of ["data", "end", "drain", "error", "timeout"]) socket.removeAllListeners(event)
+      socket.on("error", () => {})
+    }
+    exchange.raw = socket
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)
+    if (!headers.some(([name]) => name.toLowerCase() === "connection")) lines.push("Connection: Upgrade\r\n")
+    socket.write(`HTTP/1.1 101 ${reason || "Switching Protocols"}\r\n${lines.join("")}\r\n`, "latin1")
+    input.switches(socket, exchange.head)
   }
 
   /** Sends a part of the body, and waits while the client is slow. */
@@ -392,18 +632,41 @@ class Reply {
     const { head, response } = this
     const length = lengthOf(part)
     if (response.writableEnded) throw new AssertionError("The response is over: nothing can be written any more")
-    if (response.destroyed) yield* failing(gone())
+    if (this.connection.destroyed) yield* failing(gone())
     if (length > 0 && head !== undefined && bodiless(head.code)) {
       throw new AssertionError(`The ${head.code} response must have no body`)
     }
-    if (!response.headersSent) this.begin()
+    if (!this.begun) this.begin()
+    const room = this.room
+    if (length > room) {
+      const rest = Buffer.from(part as Uint8Array).subarray(0, room)
+      this.length += room
+      if (room > 0) response.write(rest)
+      throw new AssertionError(`The body is longer than its Content-Length of ${this.whole}: the rest is not sent`)
+    }
     this.length += length
-    if (length > 0 && !response.write(part)) yield* this.until("drain")
+    if (length > 0 && !this.connection.write(part)) yield* this.until("drain")
+  }
+
+  /** How many bytes can still be sent. */
+  private get room(): number {
+    return this.whole === undefined || this.isHead ? Infinity : this.whole - this.length
+  }
+
+  private get isHead(): boolean {
+    return this.response.req.method === "HEAD"
   }
 
   /** Sends the end, and waits until all of it has gone out. */
   private *ending(): Generator<Effect.Effect<any, any>, void, any> {
-    const { input, response } = this
+    const { exchange, head, input, response } = this
+    if (exchange.raw !== undefined) {
+      exchange.done = true
+      return
+    }
+    if (this.room > 0 && this.room !== Infinity && !bodiless(head!.code)) {
+      throw tooShort(this.length, this.whole!)
+    }
     // a connection that is closed before all was read from it loses what was sent
     if (!response.shouldKeepAlive) yield* input.discarding()
     response.end()
@@ -413,13 +676,14 @@ class Reply {
 
   /** Answers 500, if nothing was sent yet; otherwise the client must not take what it got for all. */
   private *failing(error: unknown): Generator<Effect.Effect<any, any>, void, any> {
-    const { input, response } = this
-    if (response.destroyed) return
-    const begun = response.headersSent
+    const { connection, input, response } = this
+    if (connection.destroyed) return
+    if (this.exchange.raw !== undefined) return void connection.destroy()
+    const { begun } = this
     if (!begun) {
       const body = "Internal Server Error"
       const headers = [["Content-Type", "text/plain"], ["Connection", "close"]] as const
-      this.head = { code: 500, reason: body, headers }
+      this.head = { code: 500, reason: body, length: undefined, headers }
       this.whole = this.length = body.length
       this.begin()
       response.write(body)
@@ -437,18 +701,18 @@ class Reply {
 
   /** Waits until the response is that far; fails if the client goes away before. */
   private *until(event: "drain" | "finish"): Generator<Effect.Effect<any, any>, void, any> {
-    const { response } = this
+    const { connection } = this
     const arrival = new NodeEvent(this)
-    response.once(event, arrival.comes)
-    response.once("close", arrival.comes)
+    connection.once(event, arrival.comes)
+    connection.once("close", arrival.comes)
     try {
       yield* arrival.wait()
     } finally {
-      response.off(event, arrival.comes)
-      response.off("close", arrival.comes)
+      connection.off(event, arrival.comes)
+      connection.off("close", arrival.comes)
     }
-    if (response.destroyed && !response.writableFinished) {
-      yield* failing(response.errored == null ? gone() : socketError(response.errored))
+    if (connection.destroyed && !connection.writableFinished) {
+      yield* failing(connection.errored == null ? gone() : socketError(connection.errored))
     }
   }
 
@@ -459,21 +723,51 @@ class Reply {
 
 const gone = (): SocketError => new SocketError("ECONNRESET", "the client has gone")
 
-const isData = (parts: Parts): parts is Data => typeof parts === "string" || parts instanceof Uint8Array
+const isData = (parts: unknown): parts is Data => typeof parts === "string" || parts instanceof Uint8Array
 
 const lengthOf = (part: Data): number => {
   if (isData(part)) return Buffer.byteLength(part)
   throw new TypeError(`A part of a body is a string or bytes; got ${String(part)}`)
 }
 
+const tooShort = (sent: number, length: number): AssertionError =>
+  new AssertionError(
+    `The body is shorter than its Content-Length: ${sent} of ${length} bytes. The connection is closed`
+  )
+
+function* sendingNothing(): Generator<never, void, any> {}
+
+/** Another protocol follows. */
+const SWITCHING = 101
+
+/** The `Content-Length` that the headers give. Throws if a client could not tell where the body ends. */
+const lengthGiven = (code: number, headers: Head["headers"]): number | undefined => {
+  const valuesOf = (wanted: string) =>
+    headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => String(value).trim())
+  const [lengths, encodings] = [valuesOf("content-length"), valuesOf("transfer-encoding")]
+  if (encodings.some((encoding) => encoding.toLowerCase() !== "chunked") || encodings.length > 1) {
+    throw new ValueError(`the only Transfer-Encoding is "chunked", once; got ${JSON.stringify(encodings.join(", "))}`)
+  }
+  const [length] = lengths
+  if (length === undefined) return undefined
+  if (encodings.length > 0) throw new ValueError("a body has a Content-Length or a Transfer-Encoding, not both")
+  if (lengths.length > 1 || !/^\d{1,15}$/.test(length)) {
+    throw new ValueError(`a Content-Length is one number of bytes; got ${JSON.stringify(lengths.join(", "))}`)
+  }
+  if (bodiless(code) && Number(length) !== 0) {
+    throw new AssertionError(`Invalid Content-Length for ${code} response: '${length}' (must be absent or zero)`)
+  }
+  return code === SWITCHING ? undefined : Number(length)
+}
+
 /** Has a response of that code no body? */
 const bodiless = (code: number): boolean => code === 204 || code === 304
 
 /** A line of the log, as upstream writes it. */
-const logLine = (request: IncomingMessage, response: ServerResponse, reply: Reply, milliseconds: number): string => {
+const logLine = (request: IncomingMessage, reply: Reply, milliseconds: number): string => {
   const now = new Date().toISOString().slice(0, 19).replace("T", " ")
   const line = `${request.method} ${request.url} HTTP/${request.httpVersion}`
-  const status = response.headersSent ? response.statusCode : "000"
+  const status = reply.code ?? "000"
   const seconds = (milliseconds / 1000).toFixed(6)
   return `${request.socket.remoteAddress ?? "-"} - - [${now}] "${line}" ${status} ${reply.length || "-"} ${seconds}\n`
 }

@@ -6,7 +6,7 @@
  * not being accepted.
  */
 import type { Effect } from "effect"
-import { createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
+import { createServer, Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { type Body, call, type Operation } from "../../../greenlet/index.ts"
 import { type Greenlet, spawn, spawnRaw } from "../core/greenlet.ts"
@@ -113,6 +113,7 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
     this.state = "started"
     this.stopped.clear()
     this.acceptance.set()
+    this.resumes()
     // connections come from outside: the hub has something to wait for
     this.hub.ref()
     if (this.pool === undefined) return
@@ -153,7 +154,8 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   close(): void {
     if (this.state !== "started") return
     this.state = "stopped"
-    this.acceptance.clear()
+    // whoever waits for that sees that it is over
+    this.acceptance.set()
     this.closes()
     this.hub.unref()
     this.stopped.set()
@@ -259,7 +261,7 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
   private readonly listener: Listener | Socket
   protected node: NodeServer | undefined = undefined
   /** Where connections come from: the same, or a socket that was given. */
-  private front: NodeServer | undefined = undefined
+  protected front: NodeServer | undefined = undefined
   /** Those that have come while it does not accept. */
   private readonly held = new Set<NodeSocket>()
   /** Where it listens, or has listened: it will again, if it is started again. */
@@ -294,6 +296,8 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
     const { backlog = 256, maxConnections = this.defaultMaxConnections } = this.options as ListeningServerOptions
     if (bound === undefined && listener instanceof Socket) {
       this.front = yield* listener.lends((connection) => node.emit("connection", connection))
+      // Node begins to look after its timeouts
+      node.emit("listening")
     } else {
       const where = whereOf(bound ?? listener as Listener)
       yield* listening(node, { ...where, backlog }, this.hub, this)
@@ -309,8 +313,7 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
     const serving = node.listeners("connection") as Array<(connection: NodeSocket) => void>
     node.removeAllListeners("connection").on("connection", (connection: NodeSocket) => {
       if (this.acceptance.isSet()) { for (const serves of serving) serves.call(node, connection) }
-      else if (this.started) this.holds(connection)
-      else connection.destroy()
+      else this.holds(connection)
     })
   }
 
@@ -334,7 +337,8 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
   }
 
   protected closes(): void {
-    this.front?.close()
+    // an HTTP server's own `close` looks after no timeout any more
+    if (this.front !== undefined) NodeServer.prototype.close.call(this.front)
     for (const connection of this.held) connection.destroy()
   }
 }
@@ -421,7 +425,6 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
   socket: DatagramSocket
   private readonly listener: Listener | DatagramSocket
   private bound: Address | undefined = undefined
-  private receiver: Greenlet | undefined = undefined
 
   /**
    * @param listener where to receive, or a socket that is bound already
@@ -441,7 +444,8 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
     const { bound, listener } = this
     if (bound === undefined && listener instanceof DatagramSocket) this.bound = listener.getsockname()
     else yield* this.binding(bound ?? listener as Listener)
-    this.receiver = spawn(() => this.receiving())
+    const { socket } = this
+    spawn(() => this.receiving(socket))
   }
 
   private *binding(listener: Listener): Generator<Effect.Effect<any, any>, void, any> {
@@ -452,16 +456,16 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
     this.bound = this.socket.getsockname()
   }
 
-  private *receiving(): Generator<Effect.Effect<any, any>, void, any> {
-    while (this.receiver !== undefined) {
+  private *receiving(socket: DatagramSocket): Generator<Effect.Effect<any, any>, void, any> {
+    for (;;) {
       try {
         yield* this.acceptance.wait()
-        const [data, address] = yield* this.socket.recvfrom()
+        const [data, address] = yield* socket.recvfrom()
         // one that comes after `stopAccepting` waits with the rest
         yield* this.acceptance.wait()
         this.comes(data, address)
       } catch (error) {
-        if (this.receiver === undefined) return
+        if (this.socket !== socket || this.closed) return
         if (!(error instanceof SocketError) || error.code === "EBADF") throw error
         this.hub.handleError(this, error)
       }
@@ -479,7 +483,6 @@ export class DatagramServer extends BaseServer<[data: Buffer, address: Address]>
   }
 
   protected closes(): void {
-    this.receiver = undefined
     this.socket.close()
   }
 
