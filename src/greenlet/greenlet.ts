@@ -232,7 +232,7 @@ class MainOf {
 
 /** What is hard in a thread. */
 const hard: Hard = {
-  frame: (greenlet, effect) => new EffectFrame(greenlet, effect),
+  frame: (greenlet, effect, foreign) => new EffectFrame(greenlet, effect, foreign),
   gate: (thread, base) => new Gate(thread, base),
   letErrorsInto
 }

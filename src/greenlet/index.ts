@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 export { letErrorsInto } from "./effect/beyond-public.ts"
-export { starterOf } from "./effect/fiber.ts"
+export { isParking, starterOf } from "./effect/fiber.ts"
 export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"
 export { call, currentThread, Microthread, Operation, Thread } from "./kernel.ts"
 export { type Body, isFrame } from "./kernel/body.ts"

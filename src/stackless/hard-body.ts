@@ -3,7 +3,7 @@
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
 import { Cause, Effect, Exit } from "effect"
-import { type Body, isFrame, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
+import { type Body, isFrame, isParking, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -12,8 +12,7 @@ export let softswitch = true
 /**
  * Switches the soft gear on or off, for all threads: while it is off, every tasklet that starts is hard. Returns what it
  * was; without an argument it only says so. It is there for timing and debugging: the same program does the same in both
- * gears, but that a hard tasklet which catches an error that was thrown into it while it waited for an Effect cannot wait
- * for another one: its fiber is interrupted. Mirrors `stackless.enable_softswitch`.
+ * gears. Mirrors `stackless.enable_softswitch`.
  *
  * @category debugging
  * @since 0.1.0
@@ -39,21 +38,19 @@ export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Ef
  * is a defect, unless it was a typed failure when it came.
  *
  * On the fiber of a tasklet an interrupt is one more such error, as it is in the soft gear, where otherwise it would skip
- * what the body has in its `finally` blocks.
+ * what the body has in its `finally` blocks. An interrupted fiber waits for nothing any more, so the rest of the body runs on
+ * another one.
  */
 const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unknown, unknown> => {
   let resume = (): IteratorResult<unknown, unknown> => steps.next()
   const failures = new Set<unknown>()
-  let interrupted = false
   let side: Microthread["_fiber"]
-  const loop: Effect.Effect<unknown, unknown> = Effect.suspend(() => {
+  const loop: Effect.Effect<unknown, unknown> = Effect.suspend((): Effect.Effect<unknown, unknown> => {
     side ??= owner?._fiber
     let step: IteratorResult<unknown, unknown>
     try {
       step = resume()
     } catch (error) {
-      // an interrupted fiber ends as interrupted, whatever comes of the Effect, unless this says of what
-      if (interrupted && side !== undefined) side.thrown = { error }
       return failures.has(error) ? Effect.fail(error) : Effect.die(error)
     }
     if (step.done === true) return Effect.succeed(step.value)
@@ -64,29 +61,41 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
       return loop
     }
     const effect = value as Effect.Effect<unknown, unknown>
-    // an operation's iterator can throw, and to ask for it is to begin the operation
-    if (!(value instanceof Operation)) letErrorsInto(effect)
+    // to ask an operation for its iterator is to be about to perform it
+    const own = value instanceof Operation || isParking(effect)
+    if (!own) letErrorsInto(effect)
+    if (side !== undefined) side.foreign = !own
     return Effect.flatMap(Effect.exit(owner === undefined ? effect : Effect.interruptible(effect)), (exit) => {
+      if (side !== undefined) {
+        side.foreign = false
+        // its frames are dropped as they are, and it may have others already
+        if (side.greenlet._fiber !== side) return exit
+        const { thrown } = side
+        if (thrown !== undefined || (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))) {
+          const error = thrown === undefined ? errorOf(exit) : thrown.error
+          side.thrown = undefined
+          side.rest = rest
+          resume = () => steps.throw(error)
+          return exit
+        }
+      }
       if (Exit.isSuccess(exit)) {
         resume = () => steps.next(exit.value)
         return loop
       }
-      interrupted = owner !== undefined && Cause.hasInterruptsOnly(exit.cause)
-      // its frames are dropped as they are, and it may have others already
-      if (interrupted && side!.greenlet._fiber !== side) return exit
-      const error = interrupted ? interruption(side!) : Cause.squash(exit.cause)
+      const error = errorOf(exit)
       if (exit.cause.reasons.some((reason) => reason._tag === "Fail")) failures.add(error)
       resume = () => steps.throw(error)
       return loop
     })
   })
-  return owner === undefined ? loop : Effect.uninterruptible(loop)
+  const rest = owner === undefined ? loop : Effect.uninterruptible(loop)
+  return rest
 }
 
-/** Why the Effect in progress was interrupted: the error that was thrown into the tasklet, if one was. */
-const interruption = (side: NonNullable<Microthread["_fiber"]>): unknown => {
-  const { thrown } = side
-  if (thrown === undefined) return new TaskletExit("the fiber of this tasklet was interrupted")
-  side.thrown = undefined
-  return thrown.error
+const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => {
+  if (Exit.isSuccess(exit)) return undefined
+  return Cause.hasInterruptsOnly(exit.cause)
+    ? new TaskletExit("the fiber of this tasklet was interrupted")
+    : Cause.squash(exit.cause)
 }

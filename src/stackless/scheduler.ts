@@ -7,8 +7,8 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { type Displaced, GreenletExit, Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import { DeadlockError, RuntimeError, TaskletExit, type Waiting } from "./errors.ts"
+import { type Displaced, Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
 import type { Meter } from "./meter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
@@ -65,6 +65,7 @@ export class Scheduler {
     outside.waits = () => this.main.waits()
     outside.expects = (something) => this.main.expects(something)
     outside.waited = () => this.main.waited()
+    outside._isExit = (error) => this.main._isExit(error)
     outside.interrupted = outside.givesUp = () => this.main.interrupted()
     outside.reclaims = () => this.main.reclaims()
     outside.abandoned = () => this.abandoned()
@@ -285,7 +286,7 @@ export class Scheduler {
    * that nothing can forbid: upstream aborts when a trap is set or a callback runs.
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
-    if (failed && (error instanceof TaskletExit || error instanceof GreenletExit)) failed = false
+    if (failed && t._isExit(error)) failed = false
     if (failed && callbacks.error !== undefined) {
       try {
         callbacks.error(error, t)

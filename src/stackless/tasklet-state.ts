@@ -244,6 +244,11 @@ export abstract class TaskletState extends Microthread {
     return exitOf(TaskletExit, message)
   }
 
+  /** @internal */
+  override _isExit(error: unknown): boolean {
+    return error instanceof TaskletExit || super._isExit(error)
+  }
+
   override interrupted(): unknown {
     const error = this._exit("the fiber of this tasklet was interrupted")
     this.raise(error)

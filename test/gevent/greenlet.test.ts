@@ -1,8 +1,9 @@
 /** Greenlets: their start, their end, and who is told of it. */
 import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
+import { call } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
-import { caught, program, type Steps } from "./program.ts"
+import { caught, program, softProgram, type Steps } from "./program.ts"
 
 describe("spawn", () => {
   program(
@@ -480,4 +481,30 @@ describe("a greenlet", () => {
     ).toBe(error)
     expect(two.dead).toBe(true)
   })
+})
+
+describe("kill", () => {
+  const around: ReadonlyArray<[string, (work: Effect.Effect<unknown>) => Effect.Effect<unknown>]> = [
+    ["a race", (work) => Effect.race(work, Effect.sleep("5 seconds"))],
+    ["Effect.exit", (work) => Effect.exit(work)]
+  ]
+  for (const [name, wrap] of around) {
+    softProgram(`ends the whole greenlet that is in a call under ${name}`, function*({ lines, log }) {
+      const greenlet = gevent.spawn(function*() {
+        try {
+          yield* wrap(Effect.orDie(call(function*() {
+            yield* gevent.sleep(60)
+          })))
+          log("lives on")
+        } finally {
+          log(`ends after ${gevent.gethub().now() - began}`)
+        }
+      })
+      yield* gevent.sleep(1)
+      const began = gevent.gethub().now()
+      yield* greenlet.kill()
+      expect(lines).toEqual(["ends after 0"])
+      expect([greenlet.dead, greenlet.successful()]).toEqual([true, true])
+    })
+  }
 })

@@ -589,3 +589,31 @@ describe("an Effect above another one that is in progress", () => {
       expect(yield* g.switch()).toBe("below")
     }))
 })
+
+describe.each(generators)("an exit in a %s body", (kind) => {
+  test.each([
+    ["in a race", (work: Effect.Effect<unknown>) => Effect.race(work, Effect.never)],
+    ["in Effect.exit", (work: Effect.Effect<unknown>) => Effect.exit(work)]
+  ])("ends the whole greenlet, also out of a call %s", (_, wrap) =>
+    main(function*() {
+      const log: Array<unknown> = []
+      const outside = getcurrent()
+      const g = greenlet(as(kind, function*() {
+        try {
+          yield* wrap(Effect.orDie(call(function*() {
+            try {
+              yield* outside.switch()
+            } finally {
+              log.push("the call ends")
+            }
+          })))
+          log.push("lives on")
+        } finally {
+          log.push("ends")
+        }
+      }))
+      yield* g.switch()
+      expect(yield* g.throw()).toBeInstanceOf(GreenletExit)
+      expect([g.dead, log]).toEqual([true, ["the call ends", "ends"]])
+    }))
+})

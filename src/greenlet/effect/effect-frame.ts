@@ -30,8 +30,10 @@ export class EffectFrame implements Frame {
   private effect: Effect.Effect<unknown, unknown, any> | undefined
   declare readonly isEffect: true
 
-  constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>) {
+  /** @param foreign has a body yielded it? Otherwise it is a body itself. */
+  constructor(greenlet: Microthread, effect: Effect.Effect<unknown, unknown, any>, foreign: boolean) {
     this.side = (greenlet._fiber ??= new GreenletFiber(greenlet)).free
+    this.side.foreign = foreign
     this.effect = effect
   }
 
@@ -62,8 +64,10 @@ export class EffectFrame implements Frame {
         greenlet.thread.handOver(greenlet, greenlet.preempted())
         return switchedOfAll
       }
-      case "ended":
-        return { done: true, value: side.takeExit() }
+      case "ended": {
+        const rest = side.takeRest()
+        return rest === undefined ? { done: true, value: side.takeExit() } : this.result(side.begin(rest))
+      }
     }
   }
 }

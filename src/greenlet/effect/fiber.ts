@@ -73,6 +73,12 @@ export class GreenletFiber {
   preempted = false
   /** Its continuation, while it lets the event loop have a turn. */
   pause: (() => void) | undefined = undefined
+  /** Has a body yielded its Effect? An exit that comes out of that ends it as a whole, whatever it catches. Otherwise it is a body. */
+  foreign = false
+  /** Has its fiber made a step since this was false? */
+  moved = false
+  /** What is left of a body that is an Effect, if its fiber was interrupted and it goes on: that runs on another one. */
+  rest: Effect.Effect<unknown, unknown, any> | undefined = undefined
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
   thrown: { readonly error: unknown } | undefined = undefined
   /** Interrupted from outside while its greenlet ran frames elsewhere: its next Effect is interrupted. */
@@ -230,7 +236,7 @@ export class GreenletFiber {
       return this.outcome()
     }
     if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
-      return this.continue(failureOf(error))
+      return this.greenlet._isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
     }
     this.thrown = { error }
     this.task ??= this.pause
@@ -246,6 +252,34 @@ export class GreenletFiber {
       gate.open = open
     }
     return this.outcome()
+  }
+
+  /**
+   * Throws an exit out of an operation of its Effect. In one that a body has yielded nothing may catch it, but that body
+   * itself: it is interrupted. One that is a body may catch it, unless it is a child of it that has called what ended: then
+   * it could go on waiting for something else, and is interrupted if it does.
+   */
+  private throwExit(error: unknown): Outcome {
+    const { foreign, proxy, resume } = this
+    const { gate } = this
+    const { open } = gate
+    gate.open = this
+    this.proxy = this.resume = undefined
+    try {
+      if (foreign) this.interruptFor(error)
+      // an operation that was interrupted takes nothing any more
+      this.moved = false
+      ;(resume ?? proxy!.resume)(failureOf(error))
+      if (!foreign && !this.moved) this.interruptFor(error)
+    } finally {
+      gate.open = open
+    }
+    return this.outcome()
+  }
+
+  private interruptFor(error: unknown): void {
+    this.thrown = { error }
+    this.fiber!.interruptUnsafe()
   }
 
   /** The greenlet has ended: its fibers end, and Effect interrupts their children. */
@@ -269,6 +303,13 @@ export class GreenletFiber {
     else if (exit?._tag === "Success" && this.thrown === undefined) this.interrupting = true
     this.resume = undefined
     this.spent = true
+  }
+
+  /** What is left of the Effect that ended. */
+  takeRest(): Effect.Effect<unknown, unknown, any> | undefined {
+    const { rest } = this
+    if (rest !== undefined) this.rest = this.exit = undefined
+    return rest
   }
 
   /** The exit of the Effect that ended: its value, or its error thrown. */
@@ -489,6 +530,9 @@ const parkChild = (side: GreenletFiber): Effect.Effect<any, any> =>
     })
   })
 
+/** Does it wait for the outcome of an operation that a generator on a fiber has performed? */
+export const isParking = (effect: Effect.Effect<unknown, unknown>): boolean => effect === parking
+
 const strayed =
   "a generator that is stepped by hand has switched: yield what it yields in the greenlet's own Effect, or delegate to it with yield*"
 
@@ -582,6 +626,7 @@ export class Gate extends FiberGate {
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     const { open } = this
     if (open !== undefined && open.fiber === fiber) {
+      open.moved = true
       // it has told what comes next, and is about to park
       if (open.settled) return false
       const { watch } = this.thread

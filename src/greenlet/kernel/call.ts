@@ -40,7 +40,7 @@ class CallWithOne extends Operation<unknown> {
 }
 
 const enter = (current: Microthread, made: unknown): Microthread => {
-  if (Effect.isEffect(made)) current._push(current.thread.hard.frame(current, made))
+  if (Effect.isEffect(made)) current._push(current.thread.hard.frame(current, made, false))
   else if (isFrame(made)) current._push(made)
   else current.give(requireResult(made))
   return current

@@ -9,8 +9,8 @@ import type { Microthread, Operation, Thread } from "./ports.ts"
 
 /** What a thread is given. */
 export interface Hard {
-  /** The frame of an Effect, which runs on the fiber of `greenlet`. */
-  frame(greenlet: Microthread, effect: Effect.Effect<any, any, any>): Frame
+  /** The frame of an Effect, which runs on the fiber of `greenlet`. If it is not `foreign`, it is a body itself. */
+  frame(greenlet: Microthread, effect: Effect.Effect<any, any, any>, foreign: boolean): Frame
   /** The gate for fibers that `base` would schedule. */
   gate(thread: Thread, base: Scheduler.Scheduler): FiberGate
   /** Lets an error be thrown into a body that waits in `yield* effect`. */

@@ -264,6 +264,11 @@ export abstract class Microthread {
     return exitOf(GreenletExit, message)
   }
 
+  /** @internal is it such an error, whoever made it? */
+  _isExit(error: unknown): boolean {
+    return error instanceof GreenletExit
+  }
+
   /**
    * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `_exit` when
    * somebody next resumes it. Returns the error that it resumes with.

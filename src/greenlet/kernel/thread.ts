@@ -348,7 +348,7 @@ export class ThreadState {
     this.alive?.add(g)
     step.request.inPlace = false
     const made = start(body, g, args)
-    if (Effect.isEffect(made)) g._code = this.hard.frame(g, made)
+    if (Effect.isEffect(made)) g._code = this.hard.frame(g, made, false)
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
     const frame = g._code as unknown as Frame | DataFrame
@@ -427,7 +427,7 @@ export class ThreadState {
     if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
     this.hard.letErrorsInto(value)
     if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
-    g._push(this.hard.frame(g, value))
+    g._push(this.hard.frame(g, value, true))
     return g
   }
 
