@@ -8,8 +8,16 @@ import type { Effect } from "effect"
 import { type Operation, ValueError } from "../../../greenlet/index.ts"
 import { Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
-import type { Data, Socket } from "./socket.ts"
 import type { SocketError } from "./socketerror.ts"
+
+/** What can be sent. Strings are sent as UTF-8. */
+export type Data = string | Uint8Array
+
+/** What bytes come from and go to: a socket. */
+interface Stream {
+  recv(): Operation<Buffer, SocketError>
+  send(data: Data): Operation<number, SocketError>
+}
 
 /**
  * Something that is read like a file.
@@ -111,8 +119,8 @@ const limitOf = (size: number | null | undefined): number => {
  * @since 0.1.0
  */
 export class SocketFile extends ReadableFile {
-  private readonly socket: Socket
-  constructor(socket: Socket) {
+  private readonly socket: Stream
+  constructor(socket: Stream) {
     super()
     this.socket = socket
   }

@@ -15,7 +15,7 @@ import { Cooperative, gethub, type Hub, HubOperation, Steps } from "../core/hub.
 import type { Turn } from "../core/loop.ts"
 import { WaitQueue } from "../core/wait-queue.ts"
 import { type Address, addressOf, listening, whereOf } from "./listen.ts"
-import { nothing, SocketFile } from "./makefile.ts"
+import { type Data, nothing, SocketFile } from "./makefile.ts"
 import { NodeEvent } from "./node-event.ts"
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, type Selectable, Watchers } from "./select.ts"
 import { failing, notOpen, SocketError, socketError, SocketTimeout } from "./socketerror.ts"
@@ -26,8 +26,7 @@ export { failing, SocketError, socketError } from "./socketerror.ts"
 /** How much may arrive that nobody has received yet, in bytes. */
 const HIGH = 65_536
 
-/** What can be sent. Strings are sent as UTF-8. */
-export type Data = string | Uint8Array
+export type { Data } from "./makefile.ts"
 
 /** How a side is shut down. */
 export type How = "read" | "write" | "both"
