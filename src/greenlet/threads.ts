@@ -1,7 +1,10 @@
 /** Threads of one's own, beside the default one. */
-import { Effect, type Scope } from "effect"
+import { Effect, type Fiber, type Scope } from "effect"
+import { isAwaited } from "./effect/beyond-public.ts"
+import { Gate } from "./effect/fiber.ts"
 import { newThread } from "./greenlet.ts"
 import { Thread } from "./kernel/current.ts"
+import { type Origin, programs } from "./kernel/origin.ts"
 import { ungated } from "./kernel/thread.ts"
 
 /**
@@ -24,6 +27,32 @@ export const makeThread: Effect.Effect<Thread, never, Scope.Scope> = Effect.acqu
  * @since 0.1.0
  */
 export const withThread = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  ungated(
-    Effect.scoped(Effect.flatMap(makeThread, (thread) => Effect.provideService(effect, Thread, thread)))
-  ) as Effect.Effect<A, E, R>
+  Effect.withFiber((fiber) => {
+    const origin = new Around(fiber)
+    return ungated(
+      Effect.scoped(Effect.flatMap(makeThread, (thread) => {
+        thread.origin = origin
+        programs.add(thread)
+        return Effect.provideService(effect, Thread, thread)
+      }))
+    ) as Effect.Effect<A, E, R>
+  })
+
+/** What is around a thread that a fiber is about to run a program on. */
+class Around implements Origin {
+  readonly thread: Thread
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+
+  constructor(fiber: Fiber.Fiber<unknown, unknown>) {
+    const { scheduler } = fiber.cache
+    this.thread = scheduler instanceof Gate ? scheduler.thread : fiber.getRef(Thread)
+    this.fiber = fiber
+  }
+
+  get awaited(): boolean {
+    const { fiber } = this
+    const { scheduler } = fiber.cache
+    // a greenlet goes on where the program has ended
+    return (scheduler instanceof Gate && scheduler.owners.has(fiber)) || isAwaited(fiber)
+  }
+}

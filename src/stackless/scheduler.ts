@@ -7,13 +7,13 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { type Displaced, Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { type Displaced, Microthread, onRest, Operation, rested, type Thread } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
 import type { Meter } from "./meter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
-import { register } from "./threads.ts"
+import { othersCanRun, register } from "./threads.ts"
 import type { Watch } from "./watch.ts"
 
 /**
@@ -276,9 +276,38 @@ export class Scheduler {
       if (prev !== wakeup && prev.raising) wakeup.raise(prev._inbox)
       return this.switch(prev, wakeup)
     }
-    // upstream takes the value of the one to be woken here, and so loses what main was blocked sending
-    prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
-    return this.switch(prev, prev)
+    return this.thread.mayWait ? this.idles(prev, true) : this.deadlocked(prev)
+  }
+
+  /**
+   * Nobody is left who could serve `prev`, which has blocked or ended last, or main, if that is blocked: one of them is told.
+   */
+  deadlocked(prev: Tasklet): Microthread {
+    if (prev.thread === this.thread && prev.blocked) {
+      // upstream takes the value of the one to be woken here, and so loses what main was blocked sending
+      prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
+      return this.switch(prev, prev)
+    }
+    const { watchdog } = this
+    watchdog.raise(
+      new DeadlockError(
+        watchdog._channel!.balance < 0
+          ? "the main tasklet is receiving without a sender available."
+          : "the main tasklet is sending without a receiver available.",
+        this.waiting(watchdog)
+      )
+    )
+    return this.ends(prev, watchdog)
+  }
+
+  /** Is nobody left to run, and does who would be woken then wait on a channel itself? */
+  get stuck(): boolean {
+    return this.head === undefined && this.outside === 0 && this.watchdog._channel !== undefined
+  }
+
+  /** Does it wait for another thread? */
+  get atRest(): boolean {
+    return this.head === undefined && this.outside === 0
   }
 
   /**
@@ -305,20 +334,19 @@ export class Scheduler {
     if (next === undefined) {
       if (this.outside > 0 && !failed) return this.idles(t)
       next = this.watchdog
-      if (next.blocked && !failed) {
-        failed = true
-        error = next._channel === undefined ? undefined : new DeadlockError(
-          next._channel.balance < 0
-            ? "the main tasklet is receiving without a sender available."
-            : "the main tasklet is sending without a receiver available.",
-          this.waiting(next)
-        )
+      if (next._channel !== undefined && !failed) {
+        return this.thread.mayWait ? this.idles(t, true) : this.deadlocked(t)
       }
     }
     if (failed) {
       next = this.watchdog
       next.raise(error)
     }
+    return this.ends(t, next)
+  }
+
+  /** From one that has ended to `next`: no trap forbids it. */
+  private ends(t: Tasklet, next: Tasklet): Microthread {
     const { switchTrap } = this
     this.switchTrap = 0
     try {
@@ -369,8 +397,13 @@ export class Scheduler {
     this.insert(t)
   }
 
-  private idles(prev: Tasklet): Microthread {
+  /** @param doubting is it a deadlock, unless somebody outside comes within a turn of the event loop, or another thread runs? */
+  private idles(prev: Tasklet, doubting = false): Microthread {
     this.idle.prev = prev
+    this.idle.doubting = doubting
+    // it may be waiting still, if main was interrupted meanwhile
+    if (doubting) this.idle.wake()
+    else rested()
     return this.idle
   }
 
@@ -446,33 +479,60 @@ declare module "./ports.ts" {
 // ---- idling ---------------------------------------------------------------------------------------------------------
 
 /**
- * What runs while nobody is runnable but somebody waits for a foreign Effect: it waits, which parks the thread, until a
- * tasklet is inserted. It is gevent's hub in small.
+ * What runs while nobody is runnable but somebody may come from outside: it waits, which parks the thread, until a tasklet is
+ * inserted. It is gevent's hub in small.
+ *
+ * If nobody waits for an Effect, only another thread or a fiber can bring somebody. It gives the event loop a turn, in which
+ * such a thread may begin, and then waits for as long as another one can do something.
  */
 class Idle extends Microthread {
-  /** The tasklet that blocked last. */
+  /** The tasklet that blocked or ended last. */
   prev: Tasklet | undefined = undefined
+  /** Is it to be found out whether this is a deadlock? */
+  doubting = false
   private resume: (() => void) | undefined = undefined
+  private readonly scheduler: Scheduler
 
   constructor(scheduler: Scheduler) {
     const goOn = new GoOn(scheduler)
     const work = Effect.callback<void>((resume) => {
       // the thread may have let the event loop have a turn on the way here
-      if (scheduler.head !== undefined) return resume(Exit.void)
+      if (scheduler.head !== undefined || idle().doubting) return resume(Exit.void)
       this.resume = () => resume(Exit.void)
     })
+    const idle = () => this
     super(function*() {
       for (;;) {
-        if (scheduler.head === undefined) yield* work
+        if (scheduler.head === undefined) yield* idle().doubting ? Effect.yieldNow : work
         yield* goOn
       }
     }, scheduler.thread)
+    this.scheduler = scheduler
   }
 
   wake(): void {
     const { resume } = this
+    onRest.delete(this.doubt)
     this.resume = undefined
     resume?.()
+  }
+
+  /** Has it turned out, a turn later, that nobody can come? */
+  get stuck(): boolean {
+    if (!this.doubting) return false
+    this.doubting = false
+    const { scheduler } = this
+    if (!scheduler.stuck) return false
+    if (!othersCanRun(scheduler.thread)) return true
+    onRest.add(this.doubt)
+    return false
+  }
+
+  /** Another thread has come to rest: that may have been the last. */
+  private readonly doubt = (): void => {
+    if (!this.scheduler.stuck) return
+    this.doubting = true
+    this.wake()
   }
 
   ends(): never {
@@ -493,8 +553,9 @@ class GoOn extends Operation<void> {
   perform(current: Microthread): Microthread {
     const { scheduler } = this
     const { head } = scheduler
-    if (head === undefined) return current
-    const { prev } = current as Idle
+    const idle = current as Idle
+    const { prev } = idle
+    if (head === undefined) return idle.stuck ? scheduler.deadlocked(prev!) : current
     return scheduler.to(scheduler.watched && prev !== undefined ? scheduler.tell(prev, head, false) : head)
   }
 }

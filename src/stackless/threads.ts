@@ -2,7 +2,7 @@
  * The threads and their numbers, and what runs on each. Carries `get_thread_info` and `getthreads` of
  * `stacklessmodule.c`. A thread is known here from when a tasklet is first made or asked for on it, to its end.
  */
-import { currentThread, isThread, type Thread, ValueError } from "../greenlet/index.ts"
+import { currentThread, isThread, programs, type Thread, ValueError } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
 import type { Scheduler, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
@@ -42,6 +42,25 @@ export const threadOf = (thread: Thread | number): Thread => {
   if (found === undefined || found.ended) throw new ValueError("bad thread: it has ended, or never was")
   schedulerOf(found)
   return found
+}
+
+/**
+ * Can another thread still do something, so that who waits on this one may be served? One can whose tasklets run, or wait for
+ * something else than the end of this thread; and one whose program is at something else. Mirrors `check_for_deadlock`.
+ */
+export const othersCanRun = (thread: Thread): boolean => {
+  for (const other of new Set([...programs, ...threadsAlive()])) {
+    if (other === thread || other.ended) continue
+    const scheduler = other.scheduler as Scheduler | undefined
+    if (other.hosted) {
+      if (scheduler?.atRest === true) continue
+      if (scheduler !== undefined && scheduler.head !== undefined) return true
+    } else if (other.origin === undefined) {
+      continue
+    }
+    if (!other.waitsFor(thread)) return true
+  }
+  return false
 }
 
 /** Calls `f` with the scheduler of each thread that has one. */

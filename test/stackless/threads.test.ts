@@ -1,9 +1,11 @@
 /** Threads: started in tasklets and in fibers, talking over channels, waiting for each other, ended. */
-import { Context, Effect, Exit, Fiber } from "effect"
+import { Cause, Context, Effect, Exit, Fiber } from "effect"
 import {
   call,
+  type Channel,
   channel,
   currentThread,
+  DeadlockError,
   getcurrent,
   getmain,
   makeThread,
@@ -151,5 +153,165 @@ inBothGears("a thread in a tasklet", () => {
       return [inner !== me, getcurrent() === me]
     })))
     expect(exit).toEqual(Exit.succeed([true, true]))
+  })
+})
+
+/** What an Effect dies of. */
+const deathOf = <A>(effect: Effect.Effect<A, any, any>): Effect.Effect<unknown> =>
+  Effect.map(
+    Effect.exit(effect as Effect.Effect<A>),
+    (exit) => Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit.value
+  )
+
+/** A program that receives: outside of one, a fiber waits as none of a thread. */
+const receiving = <T>(c: Channel<T>) =>
+  call(function*(): Steps<T> {
+    return yield* c.receive()
+  })
+
+const all = (...effects: ReadonlyArray<Effect.Effect<any, any, any>>): Promise<Array<any>> =>
+  Effect.runPromise(Effect.all(effects as ReadonlyArray<Effect.Effect<any>>, { concurrency: "unbounded" }))
+
+inBothGears("a main that is blocked", () => {
+  test("waits for another thread that sends, or receives, at once or later", async () => {
+    for (const before of [Effect.void, Effect.yieldNow, Effect.sleep(3)]) {
+      const c = channel<number>()
+      const sends = withThread(Effect.andThen(before, c.send(1)))
+      expect(await all(withThread(receiving(c)), sends)).toEqual([1, undefined])
+      expect(await all(sends, withThread(receiving(c)))).toEqual([undefined, 1])
+      const program = call(function*(): Steps<void> {
+        yield* before
+        yield* c.send(2)
+      })
+      expect(await all(withThread(receiving(c)), withThread(program))).toEqual([2, undefined])
+    }
+  })
+
+  test("has a conversation with a main of another thread", async () => {
+    const [there, back] = [channel<number>(), channel<number>()]
+    const asks = call(function*(): Steps<Array<number>> {
+      const got: Array<number> = []
+      for (let i = 0; i < 100; i++) {
+        yield* there.send(i)
+        got.push(yield* back.receive())
+      }
+      return got
+    })
+    const answers = call(function*(): Steps<void> {
+      for (let i = 0; i < 100; i++) yield* back.send(2 * (yield* there.receive()))
+    })
+    const [got] = await all(withThread(asks), withThread(answers))
+    expect(got).toEqual(Array.from({ length: 100 }, (_, i) => 2 * i))
+  })
+
+  test("waits for one that is started in a forked fiber, and that one for who has started it", () =>
+    main(function*() {
+      const c = channel<string>()
+      yield* Effect.forkChild(withThread(call(function*(): Steps<void> {
+        yield* c.send("from the thread")
+        expect(yield* c.receive()).toBe("to the thread")
+        yield* c.send("bye")
+      })))
+      expect(yield* c.receive()).toBe("from the thread")
+      yield* Effect.sleep(3)
+      yield* c.send("to the thread")
+      expect(yield* c.receive()).toBe("bye")
+    }))
+
+  test("is served by a tasklet of another thread after its own have ended", async () => {
+    const c = channel<number>()
+    const receives = call(function*(): Steps<number> {
+      tasklet(() => {})()
+      return yield* c.receive()
+    })
+    const sends = call(function*(): Steps<void> {
+      tasklet(function*(): Steps<void> {
+        yield* Effect.sleep(2)
+        yield* c.send(1)
+      })()
+      yield* run()
+    })
+    expect(await all(withThread(receives), withThread(sends))).toEqual([1, undefined])
+  })
+
+  test("gets DeadlockError when no other thread can run: the last that blocks, and the others as they end", async () => {
+    const [a, b] = [channel({ name: "a" }), channel({ name: "b" })]
+    const errors = await all(
+      deathOf(withThread(receiving(a))),
+      deathOf(withThread(Effect.andThen(Effect.sleep(2), receiving(b))))
+    )
+    expect(errors).toEqual([expect.any(DeadlockError), expect.any(DeadlockError)])
+    expect(errors.map((e: DeadlockError) => e.waiting.map(({ channel }) => channel.name))).toEqual([["a"], ["b"]])
+    expect([a.balance, b.balance]).toEqual([0, 0])
+  })
+
+  test("gets it when the other thread has ended, or its program has, without having served it", async () => {
+    const c = channel()
+    const [died] = await all(deathOf(withThread(receiving(c))), withThread(Effect.sleep(3)))
+    expect(died).toBeInstanceOf(DeadlockError)
+    const helped = call(function*(): Steps<unknown> {
+      tasklet(() => {})()
+      return yield* c.receive()
+    })
+    const [died2] = await all(deathOf(withThread(helped)), withThread(Effect.sleep(3)))
+    expect(String(died2)).toContain("the main tasklet is receiving without a sender available")
+  })
+
+  test.each([
+    ["waits for the thread", (thread: Effect.Effect<unknown>) => thread],
+    [
+      "waits for it among others",
+      (thread: Effect.Effect<unknown>) =>
+        Effect.map(Effect.all([thread, Effect.sleep(2)], { concurrency: 2 }), ([died]) => died)
+    ],
+    [
+      "has forked it, and joins it",
+      (thread: Effect.Effect<unknown>) => Effect.flatMap(Effect.forkChild(thread), (fiber) => Fiber.join(fiber))
+    ]
+  ])("gets it when the only other one %s", async (_, awaits) => {
+    const c = channel()
+    const inner = deathOf(withThread(receiving(c)))
+    expect(await Effect.runPromise(withThread(awaits(inner)))).toBeInstanceOf(DeadlockError)
+    const inTasklet = call(function*(): Steps<unknown> {
+      let died: unknown
+      tasklet(function*(): Steps<void> {
+        died = yield* awaits(inner)
+      })()
+      yield* run()
+      return died
+    })
+    expect(await onThread(inTasklet)).toBeInstanceOf(DeadlockError)
+  })
+
+  test("goes on after it has caught one", async () => {
+    const c = channel<number>()
+    const receives = call(function*(): Steps<unknown> {
+      try {
+        yield* c.receive()
+      } catch (error) {
+        expect(error).toBeInstanceOf(DeadlockError)
+      }
+      tasklet(function*(): Steps<void> {
+        yield* c.send(2)
+      })()
+      return yield* c.receive()
+    })
+    expect(await all(withThread(receives), withThread(Effect.sleep(1)))).toEqual([2, undefined])
+  })
+
+  test("gives its place up when it is interrupted while it waits, and its thread is usable", async () => {
+    const c = channel<number>()
+    const receives = Effect.gen(function*() {
+      const first = yield* Effect.timeoutOption(receiving(c), 2)
+      expect([first._tag, c.balance]).toEqual(["None", 0])
+      return yield* receiving(c)
+    })
+    const sends = withThread(Effect.andThen(Effect.sleep(6), c.send(1)))
+    expect(await all(withThread(receives), sends)).toEqual([1, undefined])
+  })
+
+  test("is told at once where nothing can be waited for", () => {
+    const exit = Effect.runSyncExit(withThread(receiving(channel())))
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(DeadlockError)
   })
 })

@@ -1,5 +1,5 @@
 /**
- * What reaches beyond Effect's documented interface: three things, each with its reason, and with what happens under an
+ * What reaches beyond Effect's documented interface: four things, each with its reason, and with what happens under an
  * Effect that is not as expected. All of it was seen with Effect 4.1.0, and test/greenlet/beyond-public.test.ts says
  * whether the installed one is the same.
  *
@@ -90,4 +90,20 @@ export const noteInterrupts = (fiber: Fiber.Fiber<unknown, unknown>, note: NoteI
   }
   Object.setPrototypeOf(fiber, prototype)
   return true
+}
+
+// ---- who awaits a fiber ---------------------------------------------------------------------------------------------
+
+/**
+ * Does anybody await this fiber, as who joins it does?
+ *
+ * Why: a program that deadlocks is told so only where nobody else can help it. Who has started it in a fiber may; but not who
+ * waits for it.
+ *
+ * If it cannot be seen, the fiber is taken to be awaited.
+ */
+export const isAwaited = (fiber: Fiber.Fiber<unknown, unknown>): boolean => {
+  if (!("_observers" in fiber)) return true
+  const { _observers: observers } = fiber
+  return observers !== undefined && !(Array.isArray(observers) && observers.length === 0)
 }

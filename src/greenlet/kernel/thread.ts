@@ -27,6 +27,7 @@ import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { FiberGate, type Hard } from "./hard.ts"
 import { Home } from "./home.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
+import { type Origin, programs, rested } from "./origin.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
   DATA,
@@ -87,6 +88,8 @@ export class ThreadState {
   watch: ((greenlet: Microthread) => boolean) | undefined = undefined
   /** @internal for the stackless layer, whose scheduler every operation asks for: a map takes a twentieth of a message */
   scheduler: unknown = undefined
+  /** @internal if `withThread` made it */
+  origin: Origin | undefined = undefined
   /** Where the last greenlet was made. */
   private lastHome = new Home(this, undefined)
   private traceFunction: Tracer | undefined = undefined
@@ -547,6 +550,26 @@ export class ThreadState {
     return this.host === undefined
   }
 
+  /** For schedulers: does a fiber stand for its main greenlet? */
+  get hosted(): boolean {
+    return this.host !== undefined
+  }
+
+  /** For schedulers: can its main greenlet wait for something that its own greenlets do not do? Not in `Effect.runSync`. */
+  get mayWait(): boolean {
+    const { host } = this
+    return host !== undefined && !this.ending && host.cache.scheduler.executionMode === "async"
+  }
+
+  /** For schedulers: is `inner` a thread whose end it may wait for? */
+  waitsFor(inner: Thread): boolean {
+    for (let { origin } = inner; origin !== undefined; { origin } = origin.thread) {
+      if (origin.fiber !== origin.thread.origin?.fiber && !origin.awaited) return false
+      if (origin.thread === this) return true
+    }
+    return false
+  }
+
   /**
    * Performs an operation for main, for which `fiber` stands until it is done; or does what `otherwise` says, if another
    * fiber stands for main. For `Operation.performOutside`.
@@ -601,6 +624,7 @@ export class ThreadState {
     this.finish = undefined
     this.giveUp = undefined
     this.host = undefined
+    rested()
     return state === OUTSIDE ? Exit.succeed(inbox) : failureOf(inbox)
   }
 
@@ -709,8 +733,10 @@ export class ThreadState {
       const [g] = this.alive ?? []
       if (g === undefined) {
         this.ended = true
+        programs.delete(this)
         this.main.orphaned()
         this.main._state = DEAD
+        rested()
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
       this.patience = PATIENCE
