@@ -2,7 +2,7 @@
  * What a tasklet is in: the ring, the queue of a channel, a wait outside, or nothing. The scheduler, the channels and the
  * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
  */
-import { type Body, type DataFrame, depthOf, exitOf, type Frame, Microthread } from "../greenlet/index.ts"
+import { type Body, type DataFrame, depthOf, exitOf, FLAG, type Frame, Microthread } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 import { hardened, softswitch } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
@@ -12,19 +12,19 @@ import { schedulerOf } from "./schedulers.ts"
 import { isObserved, observed } from "./tracing.ts"
 
 // the flags
-export const BOUND = 1
-export const BLOCK_TRAP = 2
-export const ATOMIC = 4
-export const IGNORE_NESTING = 8
-export const WAITS_OUTSIDE = 16
+export const BOUND = FLAG
+export const BLOCK_TRAP = 2 * FLAG
+export const ATOMIC = 4 * FLAG
+export const IGNORE_NESTING = 8 * FLAG
+export const WAITS_OUTSIDE = 16 * FLAG
 /** The watchdog wants to interrupt it, and could not yet. */
-export const PENDING_IRQ = 32
+export const PENDING_IRQ = 32 * FLAG
 /** It died of the error in its inbox. */
-export const FAILED = 64
+export const FAILED = 64 * FLAG
 /** Somebody waits for its end. */
-export const JOINED = 128
+export const JOINED = 128 * FLAG
 /** It has a trace or a profile function. */
-export const TRACED = 256
+export const TRACED = 256 * FLAG
 
 export abstract class TaskletState extends Microthread {
   /** @internal the neighbour after it */
@@ -34,7 +34,6 @@ export abstract class TaskletState extends Microthread {
   /** @internal the channel that it is blocked on */
   _channel: Channel | undefined = undefined
   /** @internal see above */
-  _flags = 0
   /**
    * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
    * its own by that name.
@@ -55,7 +54,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Has it something to run that has not ended? */
   get alive(): boolean {
-    return this.active || ((this._flags & BOUND) !== 0 && !this.thread.ended)
+    return this.active || ((this._bits & BOUND) !== 0 && !this.thread.ended)
   }
 
   /** Is it in the ring, or in the queue of a channel? */
@@ -65,7 +64,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Does it wait, on a channel or for a foreign Effect? */
   get blocked(): boolean {
-    return this._channel !== undefined || (this._flags & WAITS_OUTSIDE) !== 0
+    return this._channel !== undefined || (this._bits & WAITS_OUTSIDE) !== 0
   }
 
   /** Is it alive, but neither in the ring nor in a channel's queue? */
@@ -85,7 +84,7 @@ export abstract class TaskletState extends Microthread {
 
   /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
   get blockTrap(): boolean {
-    return (this._flags & BLOCK_TRAP) !== 0
+    return (this._bits & BLOCK_TRAP) !== 0
   }
 
   set blockTrap(on: boolean) {
@@ -94,7 +93,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Is it spared by the watchdog of `run`? */
   get atomic(): boolean {
-    return (this._flags & ATOMIC) !== 0
+    return (this._bits & ATOMIC) !== 0
   }
 
   /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
@@ -107,7 +106,7 @@ export abstract class TaskletState extends Microthread {
 
   /** May the watchdog of `run` interrupt it while it is nested? */
   get ignoreNesting(): boolean {
-    return (this._flags & IGNORE_NESTING) !== 0
+    return (this._bits & IGNORE_NESTING) !== 0
   }
 
   /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
@@ -120,7 +119,7 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal has the watchdog tried to interrupt it in vain? */
   get _pendingIrq(): boolean {
-    return (this._flags & PENDING_IRQ) !== 0
+    return (this._bits & PENDING_IRQ) !== 0
   }
 
   set _pendingIrq(on: boolean) {
@@ -156,7 +155,7 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal has it a trace or profile function? */
   get _traced(): boolean {
-    return (this._flags & TRACED) !== 0
+    return (this._bits & TRACED) !== 0
   }
 
   /** @internal puts the frames that it has behind frames that count and trace */
@@ -173,22 +172,22 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal somebody waits in `join` */
   _joined(): void {
-    this._flags |= JOINED
+    this._bits |= JOINED
   }
 
   /** @internal has it arguments for its start? */
   get _bound(): boolean {
-    return (this._flags & BOUND) !== 0
+    return (this._bits & BOUND) !== 0
   }
 
   /** @internal what it ended with */
   get _failed(): boolean {
-    return (this._flags & FAILED) !== 0
+    return (this._bits & FAILED) !== 0
   }
 
   /** @internal does it wait for a foreign Effect? */
   get _waitsOutside(): boolean {
-    return (this._flags & WAITS_OUTSIDE) !== 0
+    return (this._bits & WAITS_OUTSIDE) !== 0
   }
 
   set _waitsOutside(on: boolean) {
@@ -197,8 +196,8 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal */
   _flag(flag: number, on: boolean): void {
-    if (on) this._flags |= flag
-    else this._flags &= ~flag
+    if (on) this._bits |= flag
+    else this._bits &= ~flag
   }
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------

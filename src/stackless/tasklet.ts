@@ -106,7 +106,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   private _supply(args: ReadonlyArray<unknown>): void {
     if (args.length === 1) this.give(args[0])
     else this._inbox = args
-    this._flags |= BOUND
+    this._bits |= BOUND
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -391,44 +391,44 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
   override ends(value: unknown): Microthread {
-    this._flags &= ~BOUND
+    this._bits &= ~BOUND
     this._inbox = value
-    if ((this._flags & JOINED) !== 0) this._tellJoined()
+    if ((this._bits & JOINED) !== 0) this._tellJoined()
     return this._scheduler.end(this, false, undefined)
   }
 
   override dies(error: unknown): Microthread {
-    this._flags = this._flags & ~BOUND | FAILED
+    this._bits = this._bits & ~BOUND | FAILED
     this._inbox = error
     let failed = true
-    if ((this._flags & JOINED) !== 0) failed = !this._tellJoined()
+    if ((this._bits & JOINED) !== 0) failed = !this._tellJoined()
     return this._scheduler.end(this, failed, error)
   }
 
   /** Was there anybody? */
   private _tellJoined(): boolean {
-    this._flags &= ~JOINED
+    this._bits &= ~JOINED
     return tellJoined(this)
   }
 
   override orphaned(): unknown {
     this._unblock()
     if (this._right !== undefined) this._scheduler.remove(this)
-    this._flags = this._flags & ~BOUND | FAILED
+    this._bits = this._bits & ~BOUND | FAILED
     const error = this._exit("the thread of this tasklet has ended")
     this.raise(error)
-    if ((this._flags & JOINED) !== 0) this._tellJoined()
+    if ((this._bits & JOINED) !== 0) this._tellJoined()
     return error
   }
 
   /** @internal */
   override _rebind(body: Body | undefined): void {
     super._rebind(body)
-    if ((this._flags & JOINED) !== 0) {
-      this._flags |= FAILED
+    if ((this._bits & JOINED) !== 0) {
+      this._bits |= FAILED
       this._tellJoined()
     }
-    this._flags &= ~(BOUND | PENDING_IRQ | FAILED)
+    this._bits &= ~(BOUND | PENDING_IRQ | FAILED)
     if (this._traced) {
       setTrace(this, "trace", undefined)
       this._flag(TRACED, setTrace(this, "profile", undefined))

@@ -26,6 +26,7 @@ import {
   RAISING,
   SOFT,
   type State,
+  STATES,
   SUSPENDED,
   suspendedOn,
   UNSTARTED,
@@ -42,8 +43,8 @@ import {
 export abstract class Microthread {
   /** @internal its thread and the context that it inherits */
   _home: Home
-  /** @internal see state.ts */
-  _state: State = UNSTARTED
+  /** @internal its state, in the lowest bits, and the flags of its kind above them */
+  _bits: number = UNSTARTED
   /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
   _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
@@ -71,6 +72,15 @@ export abstract class Microthread {
 
   set thread(thread: Thread) {
     this._home = thread.homeIn(this._home.context)
+  }
+
+  /** @internal see state.ts */
+  get _state(): State {
+    return (this._bits & STATES) as State
+  }
+
+  set _state(state: State) {
+    this._bits = this._bits & ~STATES | state
   }
 
   /** @internal what its fiber inherits: the context of its creator, if there was one */

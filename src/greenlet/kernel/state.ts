@@ -54,6 +54,12 @@ export type State =
   | typeof FRESH
   | typeof DATA
 
+/** Room for all of them: a microthread has them in the lowest bits of a field, and its flags above. */
+export const STATES = 15
+
+/** The lowest bit that is free for flags. */
+export const FLAG = STATES + 1
+
 /** The state of a greenlet that is suspended in `frame`, its top one from now on. */
 export const suspendedOn = (frame: Frame | DataFrame | undefined): typeof FRESH | typeof DATA | typeof SUSPENDED =>
   isDataFrame(frame) ? DATA : isGenerator(frame) ? FRESH : SUSPENDED
