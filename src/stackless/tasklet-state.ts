@@ -33,7 +33,6 @@ export abstract class TaskletState extends Microthread {
   _left: Link = undefined
   /** @internal the channel that it is blocked on */
   _channel: Channel | undefined = undefined
-  /** @internal see above */
   /**
    * A name, to be seen in errors and when it is printed. Without one it costs nothing. A subclass may have a field of
    * its own by that name.
