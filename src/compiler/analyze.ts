@@ -17,6 +17,8 @@ export interface Analysis {
   readonly names: ReadonlySet<string>
   /** Literals whose white space counts. */
   readonly literals: ReadonlyArray<Node>
+  /** Every `"use stackless"`. */
+  readonly directives: Iterable<Node>
   /** The scopes of each unit. */
   readonly scopes: ReadonlyMap<Unit, ReadonlyArray<Scope>>
   /** Is there anything to compile? */
@@ -78,6 +80,7 @@ class Analyzer {
       units: this.units,
       names: this.names,
       literals: this.literals,
+      directives: this.directives.obeyed,
       scopes: this.scopesByUnit(),
       any: this.any
     }

@@ -3,12 +3,11 @@ import { analyze } from "./analyze.ts"
 import type { Node } from "./ast.ts"
 import { functionText } from "./closure.ts"
 import { type Code, mapOf, print, type SourceMap } from "./code.ts"
-import { DIRECTIVE } from "./directive.ts"
 import { CompileError } from "./errors.ts"
 import { FORMAT } from "./format.ts"
 import { Module } from "./module.ts"
 import { moduleName } from "./names.ts"
-import { parse } from "./parse.ts"
+import { type Format, parse } from "./parse.ts"
 import { defineScope } from "./reference.ts"
 import { Rewriter } from "./rewrite.ts"
 
@@ -18,6 +17,8 @@ export interface CompileOptions {
   readonly filename: string
   /** Compile every generator function, whether the directive is there or not. */
   readonly all?: boolean
+  /** How the file is loaded; by default as its extension says, or else by whether it has an `import` or `export`. */
+  readonly format?: Format
   /** Make a source map; by default, yes. */
   readonly sourceMap?: boolean
 }
@@ -25,13 +26,16 @@ export interface CompileOptions {
 export interface Compiled {
   readonly code: string
   readonly map: SourceMap
+  /** Is it a module, or CommonJS or a script? */
+  readonly module: boolean
 }
 
-const OPTIONS = new Set(["filename", "all", "sourceMap"])
+const OPTIONS = new Set(["filename", "all", "format", "sourceMap"])
 
 /**
  * Compiles the generator functions of a module into functions that make frames, which are plain data. Those that
- * `"use stackless"` stands over are; with `all`, all of them. A module that has none comes back as it is.
+ * `"use stackless"` stands over are; with `all`, all of them. A module that has none comes
+ * back without its types, and otherwise as it is.
  *
  * Throws a `CompileError` where something cannot be compiled.
  *
@@ -47,11 +51,16 @@ const OPTIONS = new Set(["filename", "all", "sourceMap"])
  * @since 0.1.0
  */
 export const compile = (code: string, options: CompileOptions): Compiled => {
-  const { all, filename, sourceMap } = checked(code, options)
-  if (!all && !code.includes(DIRECTIVE)) return unchanged(code, filename)
-  const parsed = parse(code, filename)
-  const analysis = analyze(parsed, all)
-  if (!analysis.any) return unchanged(code, filename)
+  const { all, filename, format, sourceMap } = checked(code, options)
+  const given = parse(code, filename, format)
+  const analysis = analyze(given, all)
+  const parsed = { ...given, source: without(analysis.directives, given.source) }
+  const result = (text: string, mappings: string): Compiled => ({
+    code: text,
+    map: mapOf(filename, code, sourceMap ? mappings : ""),
+    module: parsed.module
+  })
+  if (!analysis.any) return result(parsed.source, parsed.mappings)
   const module = new Module(parsed, analysis)
   module.functionText = (node, unit, _parent) => functionText(module, node, unit, _parent)
   let index = 0
@@ -80,10 +89,17 @@ export const compile = (code: string, options: CompileOptions): Compiled => {
   const head = rewriter.piece(0, at, () => {})
   const whole: Code = [head, at > 0 ? "\n" : "", prologue(module), body]
   const printed = print(whole, parsed)
-  return { code: printed.code, map: mapOf(filename, code, sourceMap ? printed.mappings : "") }
+  return result(printed.code, printed.mappings)
 }
 
-const checked = (code: unknown, options: CompileOptions): { all: boolean; filename: string; sourceMap: boolean } => {
+interface Checked {
+  readonly all: boolean
+  readonly filename: string
+  readonly format: Format | undefined
+  readonly sourceMap: boolean
+}
+
+const checked = (code: unknown, options: CompileOptions): Checked => {
   const filename = typeof options?.filename === "string" ? options.filename : ""
   const fail = (reason: string): never => {
     throw new CompileError(reason, filename || "(unknown)", typeof code === "string" ? code : "", 0)
@@ -101,14 +117,18 @@ const checked = (code: unknown, options: CompileOptions): { all: boolean; filena
       fail(`the option "${name}" is true or false; got ${String(value)}`)
     }
   }
-  return { all: options.all ?? false, filename, sourceMap: options.sourceMap ?? true }
+  const { format } = options
+  if (format !== undefined && format !== "module" && format !== "commonjs") {
+    fail(`the option "format" is "module" or "commonjs"; got ${String(format)}`)
+  }
+  return { all: options.all ?? false, filename, format, sourceMap: options.sourceMap ?? true }
 }
 
-/** Each line comes from itself. */
-const unchanged = (code: string, filename: string): Compiled => {
-  let mappings = "AAAA"
-  for (let at = code.indexOf("\n"); at !== -1; at = code.indexOf("\n", at + 1)) mappings += ";AACA"
-  return { code, map: mapOf(filename, code, mappings) }
+/** The text with white space where those nodes stand: what is compiled is not compiled again. */
+const without = (nodes: Iterable<Node>, source: string): string => {
+  let text = source
+  for (const { end, start } of nodes) text = text.slice(0, start) + " ".repeat(end - start) + text.slice(end)
+  return text
 }
 
 /** Where code of our own may begin: behind `#!` and the directives. */

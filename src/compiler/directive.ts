@@ -9,6 +9,8 @@ export const DIRECTIVE = "use stackless"
 export class Directives {
   /** Is the whole module to be compiled? */
   readonly module: boolean
+  /** Those that are obeyed. What is compiled does not say that it is to be. */
+  readonly obeyed = new Set<Node>()
   private readonly parsed: Parsed
   private readonly onTop: boolean
   private readonly dynamic: Array<{ readonly node: Node; readonly unit: Unit; readonly reason: string }> = []
@@ -17,13 +19,19 @@ export class Directives {
 
   constructor(parsed: Parsed, all: boolean) {
     this.parsed = parsed
-    this.onTop = directiveIn(parsed.program["body"]) !== undefined
+    this.onTop = this.stands(parsed.program["body"])
     this.module = all || this.onTop
   }
 
   has(node: Node): boolean {
     const { body } = node["body"]
-    return Array.isArray(body) && directiveIn(body) !== undefined
+    return Array.isArray(body) && this.stands(body)
+  }
+
+  private stands(body: ReadonlyArray<Node>): boolean {
+    const directive = directiveIn(body)
+    if (directive !== undefined) this.obeyed.add(directive)
+    return directive !== undefined
   }
 
   enter(node: Node): void {

@@ -17,8 +17,10 @@ export class CompileError extends Error {
   readonly column: number
   /** The line of the source, with a mark under the place. */
   readonly excerpt: string
+  /** Is the source no JavaScript and no TypeScript? The engine would refuse it, too. */
+  readonly syntax: boolean
 
-  constructor(reason: string, file: string, source: string, offset: number) {
+  constructor(reason: string, file: string, source: string, offset: number, syntax = false) {
     const { column, line } = placeOf(source, offset)
     const excerpt = excerptOf(source, offset)
     super(`${file}:${line}:${column}: ${reason}${excerpt === "" ? "" : `\n${excerpt}`}`)
@@ -26,6 +28,7 @@ export class CompileError extends Error {
     this.line = line
     this.column = column
     this.excerpt = excerpt
+    this.syntax = syntax
   }
 }
 

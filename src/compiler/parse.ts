@@ -14,6 +14,8 @@ export interface Parsed {
   readonly program: Node
   readonly comments: ReadonlyArray<{ readonly start: number; readonly end: number }>
   readonly module: boolean
+  /** From `source` to `original`, as a source map has it. */
+  readonly mappings: string
   /** From an offset of `source` to a place in `original`: line from 0, column from 0; undefined where there is none. */
   readonly originalPlace: (offset: number) => Place | undefined
   /** From an offset of `source` to one of `original`, the nearest. */
@@ -33,15 +35,19 @@ const languageOf = (filename: string): Language => {
   return extension.endsWith("x") ? typed ? "tsx" : "jsx" : typed ? "ts" : "js"
 }
 
+/** How a file is loaded. */
+export type Format = "module" | "commonjs"
+
 /** A file is a module or not by its extension, or else by whether it has `import` or `export`. */
-const sourceTypeOf = (filename: string): "module" | "commonjs" | "unambiguous" =>
+const formatOf = (filename: string): Format | "unambiguous" =>
   /\.m[jt]s(?:\?.*)?$/.test(filename) ? "module" : /\.c[jt]s(?:\?.*)?$/.test(filename) ? "commonjs" : "unambiguous"
 
-export const parse = (original: string, filename: string): Parsed => {
+export const parse = (original: string, filename: string, format?: Format): Parsed => {
   const language = languageOf(filename)
-  const sourceType = sourceTypeOf(filename)
+  const sourceType = format ?? formatOf(filename)
   let source = original
   let places: Places = new Places(original)
+  let mappings: string | undefined
   if (language !== "js") {
     const stripped = transformSync(filename, original, {
       lang: language,
@@ -51,6 +57,7 @@ export const parse = (original: string, filename: string): Parsed => {
     })
     report(stripped.errors, filename, original, (offset) => offset)
     source = stripped.code
+    mappings = stripped.map?.mappings
     if (stripped.map !== undefined) places = new StrippedPlaces(original, source, decode(stripped.map.mappings))
   }
   const { comments, errors, program } = parseSync(filename, source, {
@@ -67,10 +74,14 @@ export const parse = (original: string, filename: string): Parsed => {
     program: program as unknown as Node,
     comments,
     module: program.sourceType === "module",
+    mappings: mappings ?? unchanged(original),
     originalPlace: (offset) => places.place(offset),
     originalOffset: (offset) => places.offset(offset)
   }
 }
+
+/** Each line comes from itself. */
+const unchanged = (text: string): string => `AAAA${";AACA".repeat(linesOf(text).length - 1)}`
 
 const report = (
   errors: ReadonlyArray<{
@@ -84,7 +95,7 @@ const report = (
 ): void => {
   const error = errors.find(({ severity }) => severity === "Error")
   if (error === undefined) return
-  throw new CompileError(error.message, filename, original, offsetOf(error.labels[0]?.start ?? 0))
+  throw new CompileError(error.message, filename, original, offsetOf(error.labels[0]?.start ?? 0), true)
 }
 
 /** Where each line of a text begins. */
