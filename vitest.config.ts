@@ -9,6 +9,10 @@ export default defineConfig({
     // The package's own name means its sources, as in tsconfig.json.
     alias: [
       { find: /^effect-stackless$/, replacement: `${src}/index.ts` },
+      {
+        find: /^effect-stackless\/(vite|rollup|rolldown|esbuild|webpack|rspack|bun)$/,
+        replacement: `${src}/plugin/$1.ts`
+      },
       { find: /^effect-stackless\/(.+)$/, replacement: `${src}/$1/index.ts` }
     ]
   },

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const directory = join(root, ".build/node")
-const versions = process.argv.length > 2 ? process.argv.slice(2) : ["20.19.0", "24", "26"]
+const versions = process.argv.length > 2 ? process.argv.slice(2) : ["20.19.0", "22", "24", "26"]
 
 /** @type {(program: string, ...args: Array<string>) => void} */
 const run = (program, ...args) => {

@@ -67,6 +67,26 @@ test("compat imports effect, Node's modules, the index of greenlet and its own f
   expect(refused("src/compat/gevent/net/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("plugin imports unplugin, the index of compiler and its own files", () => {
+  const allowed = ["./sibling.ts", "unplugin", "../compiler/index.ts"]
+  const others = [
+    "../compiler/parse.ts",
+    "../frames/index.ts",
+    "../index.ts",
+    "effect",
+    "oxc-parser",
+    "vite",
+    "node:fs"
+  ]
+  expect(refused("src/plugin/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
+test("register imports Node's modules, the index of compiler and its own files", () => {
+  const allowed = ["./sibling.ts", "node:module", "node:fs", "../compiler/index.ts"]
+  const others = ["../compiler/parse.ts", "../frames/index.ts", "../index.ts", "effect", "oxc-parser", "unplugin"]
+  expect(refused("src/register/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("nobody imports effect's internals, not even a test", () => {
   const internals = ["effect/internal/core", "effect/http/internal/body"]
   expect(refused("test/file.ts", ["effect", "vitest", ...internals])).toEqual(internals)

@@ -1,14 +1,50 @@
 /** What package.json and the lock file promise to whoever installs the package. */
 
 import { readFileSync } from "node:fs"
-import { expect, test } from "vitest"
+import { rolldown } from "rolldown"
+import { beforeAll, expect, test } from "vitest"
+import { buildPackage } from "../project.ts"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
 const lock = JSON.parse(readFileSync("package-lock.json", "utf8"))
 
+beforeAll(buildPackage, 120_000)
+
 test("effect is all that the package needs at run time", () => {
   expect(manifest.dependencies).toBeUndefined()
-  expect(manifest.peerDependencies).toEqual({ effect: "^4.1.0" })
+  const optional = Object.keys(manifest.peerDependenciesMeta).filter((name) =>
+    manifest.peerDependenciesMeta[name].optional
+  )
+  expect(Object.keys(manifest.peerDependencies).filter((name) => !optional.includes(name))).toEqual(["effect"])
+})
+
+test("what compiles, and only that, needs the optional ones; what runs loads effect and nothing else", async () => {
+  const needed = async (entry: string) => {
+    const bundle = await rolldown({ input: manifest.exports[entry], external: /^[^./]/, logLevel: "silent" })
+    const { output } = await bundle.generate()
+    const packages = output.flatMap((file) => file.type === "chunk" ? file.imports.concat(file.dynamicImports) : [])
+      .filter((specifier) => !specifier.startsWith("node:"))
+      .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)![0])
+    return [...new Set(packages)]
+  }
+  const compiler = await needed("./compiler")
+  expect(compiler.length).toBeGreaterThan(0)
+  for (const entry of Object.keys(manifest.exports)) {
+    if (entry === "./package.json") continue
+    const tool = /^\.\/(?:vite|rollup|rolldown|esbuild|webpack|rspack|bun)$/.test(entry)
+    const allowed = tool
+      ? [...compiler, "unplugin"]
+      : entry === "./compiler" || entry === "./register"
+      ? compiler
+      : ["effect"]
+    const packages = await needed(entry)
+    expect([entry, packages.filter((name) => !allowed.includes(name))]).toEqual([entry, []])
+    for (const name of packages) expect(manifest.peerDependencies).toHaveProperty([name])
+  }
+})
+
+test("only what hooks into Node has effects when it is imported", () => {
+  expect(manifest.sideEffects).toEqual([manifest.exports["./register"]])
 })
 
 test("the lock file names no registry, so that any can be installed from", () => {
