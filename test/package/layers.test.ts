@@ -87,6 +87,12 @@ test("register imports Node's modules, the index of compiler and its own files",
   expect(refused("src/register/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("pickle imports effect, the indexes of greenlet, frames and stackless, and its own files", () => {
+  const allowed = [...everyone, "../greenlet/index.ts", "../frames/index.ts", "../stackless/index.ts"]
+  const others = ["../greenlet/greenlet.ts", "../stackless/tasklet.ts", "../compat/gevent/index.ts", "node:fs"]
+  expect(refused("src/pickle/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("nobody imports effect's internals, not even a test", () => {
   const internals = ["effect/internal/core", "effect/http/internal/body"]
   expect(refused("test/file.ts", ["effect", "vitest", ...internals])).toEqual(internals)

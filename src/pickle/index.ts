@@ -1,0 +1,9 @@
+/**
+ * Pickling: a running program as bytes, and back, in another process.
+ *
+ * @since 0.1.0
+ */
+export { PicklingError, UnpicklingError } from "./errors.ts"
+export { persistent } from "./names.ts"
+export { type DumpOptions, dumps, type LoadOptions, loads } from "./pickle.ts"
+export { reduce, restore } from "./reduce.ts"

@@ -1,0 +1,161 @@
+/** The kinds of records: how each is written, checked, made and filled. */
+
+/** What a kind writes with. */
+export interface Writing {
+  /** Begins a record: its prototype stands first, where it is none of the usual ones. */
+  begin(family: Family): void
+  value(value: unknown): void
+  /** In an array, that there is nothing. */
+  hole(): void
+  /** A number of the kind's own, from 0 on. */
+  integer(n: number): void
+  double(x: number): void
+  bytes(bytes: Uint8Array): void
+  /**
+   * Ends a record: writes its properties, or what is left of them from `keys[from]` on, and says what type it has. Those that
+   * the kind has written are skipped.
+   */
+  properties(
+    object: object,
+    family: Family,
+    extra?: number,
+    keys?: ReadonlyArray<PropertyKey>,
+    skipped?: (key: PropertyKey, descriptor: PropertyDescriptor) => boolean,
+    from?: number
+  ): void
+  /** Ends a record that has no properties. */
+  shapeless(family: Family, object: object, extra?: number): void
+  /** The family of a kind that no prototype tells. */
+  family(kind: Kind): Family
+}
+
+/** What a kind checks with: each reads what was written so, and throws if it is something else. */
+export interface Checking {
+  /** Also a hole, if that may be. */
+  value(mayBeHole?: boolean): void
+  string(): void
+  /** What is no object, of a type as `typeof` gives it. */
+  primitive(type: string): void
+  /** A record of one of some kinds; gives back its type. */
+  record(...kinds: ReadonlyArray<Kind>): Type
+  integer(): number
+  double(): number
+  /** Gives back how many there are. */
+  bytes(): number
+  properties(type: Type): void
+}
+
+/** What a kind makes and fills with. */
+export interface Making {
+  value(): unknown
+  /** The next byte, which stays where it is. */
+  peek(): number
+  byte(): number
+  integer(): number
+  double(): number
+  bytes(): Uint8Array
+  properties(object: object, type: Type): void
+  define(object: object, key: PropertyKey, attributes: number, value: unknown): void
+  /** What an object of a type inherits from, and its class. */
+  prototypeOf(type: Type): object | null
+  classOf(type: Type): unknown
+  /** Calls `f` when all objects are complete and nothing can go wrong any more. */
+  atEnd(f: () => void): void
+}
+
+/** What records of one type have in common, as a pickle says it. */
+export interface Type {
+  readonly kind: Kind
+  /** Where the prototype comes from, see format.ts. */
+  readonly prototype: number
+  /** The class, if it is a named one. */
+  readonly named: unknown
+  readonly extensible: boolean
+  /** What a kind has to say of its own. */
+  readonly extra: number
+  /** The keys; nothing if each record has its own. */
+  readonly keys: ReadonlyArray<PropertyKey> | undefined
+  /** Are the properties writable, enumerable, configurable? */
+  readonly attributes: Uint8Array
+  /** Can the properties simply be assigned, as nothing else is by those names in the prototype? */
+  readonly assignable: boolean
+}
+
+/** What is known of the records with one prototype, before they are looked at. */
+export interface Family {
+  readonly kind: Kind
+  /** What `type.prototype` will be. */
+  readonly prototype: number
+  /** The number of the class's name. */
+  readonly named: number
+  /** What stands first in each record: the prototype, or its class. */
+  readonly held: object | undefined
+  /** Shapes, by what the kind says of its own. */
+  readonly shapes: Map<number, Shape>
+}
+
+/** The keys that an object has been seen to have, one after another. */
+export class Shape {
+  readonly family: Family
+  readonly extra: number
+  readonly parent: Shape | undefined
+  readonly key: PropertyKey
+  readonly attributes: number
+  readonly count: number
+  /** The numbers of the types, of those that are extensible and of those that are not. */
+  extensible = -1
+  inextensible = -1
+  /** The next one, where it was always the same key. */
+  private next: Shape | undefined = undefined
+  private others: Map<PropertyKey, Array<Shape>> | undefined = undefined
+
+  constructor(family: Family, extra: number, parent: Shape | undefined, key: PropertyKey, attributes: number) {
+    this.family = family
+    this.extra = extra
+    this.parent = parent
+    this.key = key
+    this.attributes = attributes
+    this.count = parent === undefined ? 0 : parent.count + 1
+  }
+
+  with(key: PropertyKey, attributes: number): Shape {
+    const { next } = this
+    if (next !== undefined && next.key === key && next.attributes === attributes) return next
+    const others = this.others?.get(key)
+    const found = others?.find((shape) => shape.attributes === attributes)
+    if (found !== undefined) return found
+    const made = new Shape(this.family, this.extra, this, key, attributes)
+    if (next === undefined) this.next = made
+    else if (others !== undefined) others.push(made)
+    else (this.others ??= new Map()).set(key, [made])
+    return made
+  }
+}
+
+export interface Kind<O extends object = any> {
+  /** What it is called in errors. */
+  readonly name: string
+  /** Its number in pickles. */
+  readonly code: number
+  /** Writes a record. Of the family it is known that its prototype is that of the object. */
+  write(pickler: Writing, object: O, family: Family): void
+  /** Checks a record, making nothing. */
+  scan(scanner: Checking, type: Type): void
+  /** Makes the object, empty. */
+  make(loader: Making, type: Type): O
+  /** Fills it. */
+  fill(loader: Making, object: O, type: Type): void
+  /** Does `make` need other objects, which are made before? */
+  readonly late?: boolean
+  /** Does `make` need all that it refers to filled? */
+  readonly last?: boolean
+  /** The prototype of those that have their kind's. */
+  readonly prototype?: object
+  /** Is an object what its prototype promises? */
+  is?(object: object): boolean
+  /** Checks a type when it is read. */
+  check?(type: Type): void
+  /** For errors: what the object is called, and where in it another one stands. */
+  describe?(object: O): string
+  locate?(object: O, inner: unknown): string | undefined
+}

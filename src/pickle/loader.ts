@@ -1,0 +1,241 @@
+/**
+ * Making. All objects are made first, empty, then filled: so a cycle is nothing special, and nothing is nested. What has to be
+ * made of others that are complete (see reduce.ts) makes it go group by group: those that refer to one another in a circle
+ * are a group, and those that a group refers to come before it.
+ */
+import { prototypeOf } from "./class.ts"
+import { UnpicklingError } from "./errors.ts"
+import {
+  BIGINT,
+  CONFIGURABLE,
+  DOUBLE,
+  ENUMERABLE,
+  FALSE,
+  HELD_CLASS,
+  HELD_PROTOTYPE,
+  INTEGER,
+  MINUS_ZERO,
+  NAMED,
+  NAMED_CLASS,
+  NAN,
+  NEGATIVE,
+  NEGATIVE_BIGINT,
+  NEW,
+  NO_PROTOTYPE,
+  NULL,
+  ORDINARY,
+  REFERENCE,
+  SMALL_INTEGER,
+  SMALL_STRING,
+  STRING,
+  SYMBOL,
+  TRUE,
+  UNDEFINED,
+  WRITABLE
+} from "./format.ts"
+import { groupsOf } from "./groups.ts"
+import type { Making, Type } from "./kind.ts"
+import { objectKind } from "./kinds.ts"
+import { Scanner } from "./scanner.ts"
+import { Source } from "./source.ts"
+import { readAttributes, readKey, type Tables } from "./tables.ts"
+
+export class Loader extends Source implements Making {
+  private readonly scanner: Scanner
+  private readonly tables: Tables
+  private readonly types: ReadonlyArray<Type>
+  private readonly objects: Array<object | undefined>
+  private next = 0
+  /** What is to be done when all is there. */
+  private readonly endings: Array<() => void> = []
+
+  constructor(data: Uint8Array) {
+    super(data)
+    this.scanner = new Scanner(data)
+    this.tables = this.scanner.tables
+    this.types = this.scanner.types
+    this.objects = new Array(this.types.length)
+  }
+
+  load(): unknown {
+    const { types } = this
+    if (this.scanner.ordered) {
+      for (const group of groupsOf(types.length, (id) => this.scanner.referencesOf(id))) {
+        const last = group.find((id) => types[id]!.kind.last === true)
+        if (last !== undefined && (group.length > 1 || this.scanner.referencesOf(last).includes(last))) {
+          const { named } = types[last]!
+          throw new UnpicklingError(
+            `what [pickle.reduce] of ${
+              typeof named === "function" ? named.name : "a class"
+            } gave refers to the object that it was made of`
+          )
+        }
+        this.make(group)
+      }
+    } else this.make(numbersTo(types.length))
+    this.at = this.scanner.start
+    this.next = 0
+    const value = this.value()
+    for (const end of this.endings) end()
+    return value
+  }
+
+  atEnd(f: () => void): void {
+    this.endings.push(f)
+  }
+
+  // ---- objects ----------------------------------------------------------------------------------------------------
+
+  private make(ids: Iterable<number>): void {
+    const { objects, types } = this
+    const late: Array<number> = []
+    for (const id of ids) {
+      const type = types[id]!
+      if (type.kind.late === true) late.push(id)
+      else this.makeOne(id, type)
+    }
+    for (const id of late) this.makeOne(id, types[id]!)
+    for (const id of ids) {
+      const type = types[id]!
+      const object = objects[id]!
+      this.enter(id, type)
+      if (type.prototype === HELD_PROTOTYPE) this.inherit(object, this.held as object)
+      type.kind.fill(this, object, type)
+      if (!type.extensible && type.kind.last !== true) Object.preventExtensions(object)
+    }
+  }
+
+  private makeOne(id: number, type: Type): void {
+    this.enter(id, type)
+    const object: object = type.kind.make(this, type)
+    if (type.prototype !== 0 && type.kind !== objectKind && type.kind.last !== true) {
+      if (type.prototype === NAMED_CLASS || type.prototype === NO_PROTOTYPE) {
+        this.inherit(object, this.prototypeOf(type))
+      }
+    }
+    this.objects[id] = object
+  }
+
+  /** What stands first in the record that is read, if its prototype does. */
+  private held: unknown = undefined
+
+  private enter(id: number, type: Type): void {
+    this.at = this.scanner.offsets[id]!
+    this.next = this.scanner.firsts[id]!
+    if (type.prototype === HELD_PROTOTYPE || type.prototype === HELD_CLASS) this.held = this.value()
+  }
+
+  private inherit(object: object, prototype: object | null): void {
+    if (!Reflect.setPrototypeOf(object, prototype)) {
+      throw new UnpicklingError("objects of the pickle inherit from one another in a circle")
+    }
+  }
+
+  prototypeOf(type: Type): object | null {
+    switch (type.prototype) {
+      case NO_PROTOTYPE:
+        return null
+      case NAMED_CLASS:
+        return prototypeOf(type.named)!
+      case HELD_CLASS: {
+        const prototype = prototypeOf(this.held)
+        if (prototype === undefined) throw new UnpicklingError("an object of the pickle is of a class that is none")
+        return prototype
+      }
+      default:
+        return type.kind.prototype ?? Object.prototype
+    }
+  }
+
+  classOf(type: Type): unknown {
+    return type.prototype === HELD_CLASS ? this.held : type.named
+  }
+
+  // ---- what stands in records -------------------------------------------------------------------------------------
+
+  value(): unknown {
+    const tag = this.byte()
+    if (tag >= SMALL_INTEGER) return tag >= SMALL_STRING ? this.tables.strings[tag - SMALL_STRING] : tag - SMALL_INTEGER
+    switch (tag) {
+      case NEW:
+        return this.objects[this.next++]
+      case REFERENCE:
+        return this.objects[this.integer()]
+      case UNDEFINED:
+        return undefined
+      case NULL:
+        return null
+      case FALSE:
+        return false
+      case TRUE:
+        return true
+      case NAN:
+        return NaN
+      case MINUS_ZERO:
+        return -0
+      case STRING:
+        return this.tables.strings[this.integer()]
+      case INTEGER:
+        return this.integer()
+      case NEGATIVE:
+        return -1 - this.integer()
+      case DOUBLE:
+        return this.double()
+      case NAMED:
+        return this.tables.named[this.integer()]
+      case BIGINT:
+        return this.bigint()
+      case NEGATIVE_BIGINT:
+        return -1n - this.bigint()
+      case SYMBOL:
+        return this.tables.symbols[this.integer()]
+      default:
+        throw new UnpicklingError(`the pickle has a value of kind ${tag}, which there is not here`)
+    }
+  }
+
+  bytes(): Uint8Array {
+    return this.take(this.integer())
+  }
+
+  private bigint(): bigint {
+    let digits = ""
+    for (const byte of this.bytes()) digits = byte.toString(16).padStart(2, "0") + digits
+    return BigInt(`0x0${digits}`)
+  }
+
+  properties(object: object, { assignable, attributes, keys }: Type): void {
+    if (keys !== undefined) {
+      if (assignable) { for (const key of keys) (object as Record<PropertyKey, unknown>)[key] = this.value() }
+      else keys.forEach((key, i) => this.define(object, key, attributes[i]!, this.value()))
+      return
+    }
+    const { strings, symbols } = this.tables
+    for (let n = this.integer(); n > 0; n--) {
+      const key = readKey(this, strings, symbols)
+      const attributes = readAttributes(this)
+      this.define(object, key, attributes, this.value())
+    }
+  }
+
+  define(object: object, key: PropertyKey, attributes: number, value: unknown): void {
+    const defined = Reflect.defineProperty(
+      object,
+      key,
+      attributes === ORDINARY ? { value, configurable: true, enumerable: true, writable: true } : {
+        value,
+        configurable: (attributes & CONFIGURABLE) !== 0,
+        enumerable: (attributes & ENUMERABLE) !== 0,
+        writable: (attributes & WRITABLE) !== 0
+      }
+    )
+    if (!defined) throw new UnpicklingError(`an object of the pickle cannot have the property ${String(key)}`)
+  }
+}
+
+function* numbers(count: number): Generator<number> {
+  for (let id = 0; id < count; id++) yield id
+}
+
+/** The numbers below a count, as often as they are asked for. */
+const numbersTo = (count: number): Iterable<number> => ({ [Symbol.iterator]: () => numbers(count) })

@@ -1,0 +1,148 @@
+/** The tables of a pickle: strings, symbols, names, types. All is found and checked before a record is read. */
+import { kindOfClass, prototypeOf } from "./class.ts"
+import { UnpicklingError } from "./errors.ts"
+import {
+  HELD_CLASS,
+  HELD_PROTOTYPE,
+  INDEX_KEY,
+  NAMED_CLASS,
+  ORDINARY,
+  OWN_PROTOTYPE,
+  PERSISTENT,
+  REGISTERED_SYMBOL,
+  STRING_KEY,
+  SYMBOL_KEY,
+  WELL_KNOWN,
+  WELL_KNOWN_SYMBOL
+} from "./format.ts"
+import type { Kind, Type } from "./kind.ts"
+import { kindByCode, objectKind, reducedKind } from "./kinds.ts"
+import { persistentValueOf, wellKnownSymbolOf, wellKnownValueOf } from "./names.ts"
+import type { Source } from "./source.ts"
+import { Unpicklable } from "./unpicklable.ts"
+
+export interface Tables {
+  readonly strings: ReadonlyArray<string>
+  readonly symbols: ReadonlyArray<symbol>
+  readonly named: ReadonlyArray<unknown>
+  readonly types: ReadonlyArray<Type>
+}
+
+export const readTables = (source: Source): Tables => {
+  const strings: Array<string> = []
+  for (let n = source.count(); n > 0; n--) strings.push(source.text())
+  const symbols: Array<symbol> = []
+  for (let n = source.count(); n > 0; n--) symbols.push(readSymbol(source, strings))
+  const named: Array<unknown> = []
+  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings))
+  const types: Array<Type> = []
+  for (let n = source.count(); n > 0; n--) types.push(readType(source, strings, symbols, named))
+  return { strings, symbols, named, types }
+}
+
+const pick = <A>(source: Source, table: ReadonlyArray<A>, what: string): A => {
+  const number = source.integer()
+  if (number >= table.length) throw new UnpicklingError(`the pickle refers to ${what} ${number}, which it has not`)
+  return table[number]!
+}
+
+const readSymbol = (source: Source, strings: ReadonlyArray<string>): symbol => {
+  const kind = source.byte()
+  const name = pick(source, strings, "string")
+  if (kind === REGISTERED_SYMBOL) return Symbol.for(name)
+  if (kind === WELL_KNOWN_SYMBOL) return wellKnownSymbolOf(name)
+  throw new UnpicklingError(`the pickle has a symbol of kind ${kind}, which this program does not know`)
+}
+
+const readName = (source: Source, strings: ReadonlyArray<string>): unknown => {
+  const kind = source.byte()
+  const name = pick(source, strings, "string")
+  if (kind === PERSISTENT) return persistentValueOf(name)
+  if (kind === WELL_KNOWN) return wellKnownValueOf(name)
+  throw new UnpicklingError(`the pickle has a name of kind ${kind}, which this program does not know`)
+}
+
+const readType = (
+  source: Source,
+  strings: ReadonlyArray<string>,
+  symbols: ReadonlyArray<symbol>,
+  named: ReadonlyArray<unknown>
+): Type => {
+  const code = source.integer()
+  const kind = kindByCode.get(code)
+  if (kind === undefined) {
+    throw new UnpicklingError(`the pickle has records of kind ${code}, which this program does not know`)
+  }
+  const prototype = source.byte()
+  if (prototype > HELD_CLASS) throw new UnpicklingError("the pickle has a prototype of a kind that there is not")
+  const Class = prototype === NAMED_CLASS ? pick(source, named, "name") : undefined
+  if (prototype === NAMED_CLASS) requireClassOf(Class, kind)
+  else if (kind === reducedKind) throw new UnpicklingError("an object of the pickle has no class, and needs one")
+  const flags = source.byte()
+  const extra = source.integer()
+  const count = source.integer()
+  const keys: Array<PropertyKey> = []
+  const attributes: Array<number> = []
+  for (let i = 1; i < count; i++) {
+    keys.push(readKey(source, strings, symbols))
+    attributes.push(readAttributes(source))
+  }
+  if (new Set(keys).size !== keys.length) throw new UnpicklingError("an object of the pickle has a property twice")
+  const inherited = prototype === OWN_PROTOTYPE
+    ? kind.prototype ?? Object.prototype
+    : prototype === NAMED_CLASS
+    ? prototypeOf(Class)!
+    : undefined
+  const type: Type = {
+    kind,
+    prototype,
+    named: Class,
+    extensible: flags !== 0,
+    extra,
+    keys: count === 0 ? undefined : keys,
+    attributes: Uint8Array.from(attributes),
+    assignable: prototype !== HELD_PROTOTYPE && prototype !== HELD_CLASS && attributes.every((a) => a === ORDINARY) &&
+      (inherited === undefined || keys.every((key) => !(key in inherited)))
+  }
+  kind.check?.(type)
+  return type
+}
+
+/** Instances of the class are records of that kind, or they would not be what its methods take them for. */
+const requireClassOf = (Class: unknown, kind: Kind): void => {
+  let actual: Kind | undefined
+  try {
+    actual = typeof Class === "function" ? kindOfClass(Class) : undefined
+  } catch (error) {
+    if (!(error instanceof Unpicklable)) throw error
+    throw new UnpicklingError(`an object of the pickle cannot be made: ${error.message}`)
+  }
+  if (actual !== kind) {
+    const name = typeof Class === "function" ? `class ${Class.name}` : `a ${typeof Class}`
+    throw new UnpicklingError(
+      `an object of the pickle is ${
+        kind === objectKind ? "an object" : `a record of kind ${kind.name}`
+      }, and ${name} makes none`
+    )
+  }
+}
+
+export const readKey = (
+  source: Source,
+  strings: ReadonlyArray<string>,
+  symbols: ReadonlyArray<symbol>
+): PropertyKey => {
+  const number = source.integer()
+  const kind = number % 4
+  const id = Math.floor(number / 4)
+  if (kind === STRING_KEY && id < strings.length) return strings[id]!
+  if (kind === SYMBOL_KEY && id < symbols.length) return symbols[id]!
+  if (kind === INDEX_KEY && id < 2 ** 32 - 1) return String(id)
+  throw new UnpicklingError("the pickle has a key that there is not")
+}
+
+export const readAttributes = (source: Source): number => {
+  const attributes = source.byte()
+  if (attributes > ORDINARY) throw new UnpicklingError("a property of the pickle is of a kind that there is not")
+  return attributes
+}
