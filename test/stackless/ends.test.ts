@@ -1,5 +1,6 @@
 /** The ends of tasklets and threads: an exit ends the whole tasklet, and a thread's end ends. */
-import { Effect } from "effect"
+import { Clock, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { makeThread, Thread } from "effect-stackless/greenlet"
 import {
   call,
   type Channel,
@@ -9,8 +10,10 @@ import {
   sleep,
   type Tasklet,
   tasklet,
-  TaskletExit
+  TaskletExit,
+  withThread
 } from "effect-stackless/stackless"
+import { TestClock } from "effect/testing"
 import { expect, test } from "vitest"
 import { inBothGears, main, mainOnVirtualClock, onThread, type Steps } from "./program.ts"
 
@@ -214,5 +217,142 @@ inBothGears("a body that swallows its exit", () => {
         return yield* t.join()
       })
     ).toBe("result")
+  })
+})
+
+/** Runs an Effect on a clock of its own, which goes on by a fifth of a second in each turn of the event loop. */
+const hastily = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.scoped(Effect.gen(function*() {
+    const clock = yield* TestClock.make()
+    const fiber = yield* Effect.forkChild(Effect.provideService(effect, Clock.Clock, clock))
+    while (fiber.pollUnsafe() === undefined) {
+      yield* clock.adjust("200 millis")
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    }
+    return yield* Fiber.join(fiber)
+  }))
+
+inBothGears("a thread's end", () => {
+  const stubborn: ReadonlyArray<[string, boolean, () => Steps<void>]> = [
+    ["waits for ever in finally", false, function*() {
+      try {
+        yield* channel().receive()
+      } finally {
+        yield* Effect.never
+      }
+    }],
+    ["catches each exit and waits on", true, function*() {
+      for (;;) {
+        try {
+          yield* sleep(1000)
+        } catch {
+          // on purpose
+        }
+      }
+    }],
+    ["catches each exit and blocks on", true, function*() {
+      for (;;) {
+        try {
+          yield* channel().receive()
+        } catch {
+          // on purpose
+        }
+      }
+    }],
+    ["catches its exit and is busy", false, function*() {
+      try {
+        yield* channel().receive()
+      } catch {
+        for (;;) yield* Effect.void
+      }
+    }],
+    ["catches its exit and is busy in an Effect", false, function*() {
+      try {
+        yield* channel().receive()
+      } catch {
+        yield* Effect.forever(Effect.void)
+      }
+    }],
+    ["is in a scope whose finalizer never ends", true, function*() {
+      yield* Effect.acquireUseRelease(Effect.void, () => channel().receive(), () => Effect.never)
+    }],
+    ["catches its exit in a call in a race", true, function*() {
+      yield* Effect.race(
+        call(function*() {
+          for (;;) {
+            try {
+              yield* channel().receive()
+            } catch {
+              yield* sleep(10)
+            }
+          }
+        }),
+        Effect.never
+      )
+    }]
+  ]
+
+  test.each(stubborn)("comes though a tasklet %s", async (_, dropped, body) => {
+    const ended: Array<string> = []
+    const exit = await Effect.runPromiseExit(hastily(withThread(call(function*() {
+      tasklet(body)()
+      tasklet(body)()
+      tasklet(function*() {
+        try {
+          yield* channel().receive()
+        } finally {
+          yield* sleep(100)
+          ended.push("took its time")
+        }
+      })()
+      yield* schedule()
+    }) as Effect.Effect<void>)))
+    // one that ends of its second exit has ended well
+    expect(String(exit)).toContain(dropped ? "a greenlet did not end with its thread" : "Success")
+    expect(ended).toEqual(["took its time"])
+  })
+
+  test("comes when its time is over, and lets an outer timeout decide", async () => {
+    const exit = await Effect.runPromiseExit(hastily(Effect.timeoutOption(
+      withThread(call(function*() {
+        tasklet(function*() {
+          for (;;) {
+            try {
+              yield* sleep(1000)
+            } catch {
+              // on purpose
+            }
+          }
+        })()
+        yield* run()
+      }) as Effect.Effect<void>),
+      "1 second"
+    )))
+    expect(exit).toEqual(Exit.succeed(Option.none()))
+  })
+
+  test("comes though the body that runs as its main greenlet goes on", async () => {
+    const scope = Scope.makeUnsafe()
+    const virtual = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(hastily(effect))
+    await virtual(Effect.gen(function*() {
+      const thread = yield* Scope.provide(makeThread, scope)
+      const host = yield* Effect.forkDetach(Effect.provideService(
+        call(function*() {
+          for (;;) {
+            try {
+              yield* sleep(1000)
+            } catch {
+              // on purpose
+            }
+          }
+        }) as Effect.Effect<never>,
+        Thread,
+        thread
+      ))
+      yield* Effect.yieldNow
+      yield* Scope.close(scope, Exit.void)
+      expect(thread.ended).toBe(true)
+      expect(host.pollUnsafe()).toBeDefined()
+    }))
   })
 })

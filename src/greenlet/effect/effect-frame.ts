@@ -10,7 +10,8 @@ import { GreenletFiber, type Outcome } from "./fiber.ts"
 class Wait extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     current._state = WAITING
-    return current.thread.ending ? current : current.waits()
+    const { thread } = current
+    return thread.ending ? thread.lingers(current) : current.waits()
   }
 }
 
@@ -18,7 +19,7 @@ class Wait extends Operation<unknown> {
 class Pause extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     current._state = WAITING
-    return current
+    return current.thread.lingers(current)
   }
 }
 

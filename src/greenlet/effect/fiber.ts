@@ -632,7 +632,7 @@ export class Gate extends FiberGate {
       const { watch } = this.thread
       if (watch !== undefined && --this.uncounted < 0 && watch(open.greenlet)) open.preempted = true
       // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
-      else if (fiber.currentOpCount > SLICE && this.executionMode === "async" && !this.thread.ending) {
+      else if (fiber.currentOpCount > SLICE && this.executionMode === "async") {
         this.pausing = true
       } else return false
       this.refused = open

@@ -62,7 +62,13 @@ const { DEEP, depth, Ended, endedWithNothing, step } = stepping
 const STRETCH = 128
 
 /** How often a greenlet that ends with its thread may try to switch before its frames are dropped as they are. */
-const PATIENCE = 100
+const TRIES = 100
+
+/**
+ * How long such a greenlet may go on, in milliseconds, before it gets another exit; at its next wait then it is dropped. Each
+ * that is dropped halves this for those after it, so that a thread ends whatever its greenlets do.
+ */
+const PATIENCE = 2000
 
 /** Not even a fiber: there operations are never performed in place. */
 const nowhere = Symbol("nowhere")
@@ -113,7 +119,15 @@ export class ThreadState {
   /** What is left of `STRETCH`. */
   private stretch = STRETCH
   /** How many more switches the greenlet that is being ended may try. */
+  private tries = TRIES
+  /** How long the next one may go on. */
   private patience = PATIENCE
+  /** Goes off when that is over. */
+  private alarm: Fiber.Fiber<void> | undefined = undefined
+  /** Has it? */
+  private overdue = false
+  /** Has the greenlet got its second exit? */
+  private hurried = false
   /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
   private readonly reclaiming: Array<Microthread> = []
   private readonly gates = new WeakMap<Scheduler.Scheduler, FiberGate>()
@@ -509,8 +523,9 @@ export class ThreadState {
   private yieldToEventLoop(g: Microthread): boolean {
     const host = this.host!
     // a greenlet that waits stops the loop, which is a turn as well
-    if (g._state === WAITING || this.ending || host.cache.scheduler.executionMode === "sync") return false
+    if (g._state === WAITING || host.cache.scheduler.executionMode === "sync") return false
     this.parked = g
+    if (this.ending) this.parked = this.current = this.lingers(g)
     host.currentDispatcher.scheduleTask(() => this.pump(), 0)
     return true
   }
@@ -718,9 +733,10 @@ export class ThreadState {
 
   /**
    * Ends the thread: its suspended greenlets end with `GreenletExit`, in the order they started in, and their `finally`
-   * blocks run. A block may wait for a foreign Effect, and use `call`; one that switches gets `GreenletError`, as there is
-   * nobody left to switch to, and a greenlet that goes on trying is dropped in the end. Errors out of the blocks are
-   * collected: the first is the defect this ends with. Afterwards the main greenlet is dead, too.
+   * blocks run. A block may wait for a foreign Effect, for two seconds in all, and use `call`; one that switches gets
+   * `GreenletError`, as there is nobody left to switch to. A greenlet that goes on nevertheless is dropped in the end, which
+   * is an error. Errors out of the blocks are collected: the first is the defect this ends with. Afterwards the main greenlet
+   * is dead, too.
    */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     if (this.ended || this.ending) return Effect.void
@@ -731,6 +747,9 @@ export class ThreadState {
     const errors: Array<unknown> = []
     const endNext = (): Effect.Effect<void> => {
       const [g] = this.alive ?? []
+      this.alarm?.interruptUnsafe()
+      this.alarm = undefined
+      this.overdue = this.hurried = false
       if (g === undefined) {
         this.ended = true
         programs.delete(this)
@@ -739,14 +758,14 @@ export class ThreadState {
         rested()
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
-      this.patience = PATIENCE
+      this.tries = TRIES
       const end = new End(g)
       return Effect.matchCauseEffect(end, {
         onSuccess: endNext,
         onFailure: (cause) => {
           for (const reason of cause.reasons) {
             if (reason._tag === "Die") {
-              if (reason.defect !== end.error && !(reason.defect instanceof GreenletExit)) errors.push(reason.defect)
+              if (reason.defect !== end.error && !g._isExit(reason.defect)) errors.push(reason.defect)
             } else if (reason._tag === "Fail") {
               errors.push(reason.error)
             }
@@ -758,10 +777,26 @@ export class ThreadState {
     return ungated(endNext())
   })
 
-  /** @internal interrupts the fiber that stands for main, and waits until it has left */
-  readonly dismissHost: Effect.Effect<void> = Effect.withFiber((fiber) =>
-    this.host === undefined || this.runsOn(fiber) ? Effect.void : Fiber.interrupt(this.host)
-  )
+  /** @internal interrupts the fiber that stands for main, and waits until it has left, which it has to in two seconds */
+  readonly dismissHost: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    const { host } = this
+    if (host === undefined || this.runsOn(fiber)) return Effect.void
+    host.interruptUnsafe(fiber.id)
+    const late = Effect.andThen(Effect.sleep(PATIENCE), Effect.sync(() => this.expel(host)))
+    return Effect.raceFirst(Effect.asVoid(Fiber.await(host)), Effect.interruptible(late))
+  })
+
+  /** A body that ran as main did not end when it had to. */
+  private expel(host: Fiber.Fiber<unknown, unknown>): void {
+    const { main } = this
+    if (this.host !== host) return
+    this.parked = undefined
+    main.abandoned()
+    main._rebind(undefined)
+    main._state = OUTSIDE
+    this.current = main
+    this.finish?.()
+  }
 
   /** While the thread ends, main and the greenlet that ends are the only ones to run: `g` may not switch to `next`. */
   private refuse(g: Microthread, next: Microthread): Microthread {
@@ -776,10 +811,45 @@ export class ThreadState {
    * main runs.
    */
   drop(g: Microthread): Microthread | undefined {
-    if (g === this.main || --this.patience > 0) return undefined
+    if (g === this.main || --this.tries > 0) return undefined
     g._bury()
     return this.main.raise(
       new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
+    )
+  }
+
+  /** @internal `g` waits, or goes on for long, while its thread may be ending: not for ever. Names the one to run next. */
+  lingers(g: Microthread): Microthread {
+    if (!this.ending || g === this.main) return g
+    if (this.overdue) return this.hurry(g)
+    this.alarm ??= this.setAlarm()
+    return g
+  }
+
+  private setAlarm(): Fiber.Fiber<void> {
+    const alarm = Effect.runForkWith(this.host!.context)(Effect.sleep(this.patience))
+    alarm.addObserver((exit) => {
+      if (this.alarm !== alarm || Exit.isFailure(exit)) return
+      this.overdue = true
+      const { parked } = this
+      if (parked === undefined || parked === this.main || this.looping) return
+      this.parked = this.current = this.hurry(parked)
+      queueMicrotask(() => this.pump())
+    })
+    return alarm
+  }
+
+  private hurry(g: Microthread): Microthread {
+    if (!this.hurried) {
+      this.hurried = true
+      return g.raise(g._exit("the thread of this greenlet has ended, and it has taken too long to end with it"))
+    }
+    this.patience /= 2
+    g._bury()
+    return this.main.raise(
+      new GreenletError(
+        "a greenlet did not end with its thread: it catches GreenletExit and goes on, or waits for too long"
+      )
     )
   }
 }
