@@ -18,6 +18,7 @@ import { GreenletFrame } from "./kernel/greenlet-frame.ts"
 import type { Hard } from "./kernel/hard.ts"
 import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
+import type { Policy } from "./kernel/policy.ts"
 import { DEAD, OUTSIDE, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
 import { ThreadState } from "./kernel/thread.ts"
 
@@ -35,8 +36,8 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   _up: Microthread | undefined
   /** @internal what it runs, for people to read */
   _origin: Body | undefined = undefined
-  /** A switch without arguments, which is always the same: it takes a tenth fewer steps than one that is made. */
-  private _switching: Operation<unknown> | undefined = undefined
+  /** @internal A switch without arguments, which is always the same: it takes a tenth fewer steps than one that is made. */
+  _switching: Operation<unknown> | undefined = undefined
 
   /**
    * @param run the body; a subclass that has a `run` method leaves it out
@@ -145,8 +146,13 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   switch(..._: ReadonlyArray<any>): Operation<any, any> {
     // not of an array of them: none is made for one argument or none, which is a tenth of a switch
     const count = arguments.length
-    if (count === 0) return (this._switching ??= new Switch(this, 0, undefined)) as Operation<any, any>
-    return new Switch(this, count, count === 1 ? arguments[0] : [...arguments])
+    if (count === 0) return this._switching ??= this._switchingWith(new Switch(this, 0, undefined))
+    return this._switchingWith(new Switch(this, count, count === 1 ? arguments[0] : [...arguments]))
+  }
+
+  /** Who governs main may have something else performed. */
+  private _switchingWith(operation: Operation<unknown>): Operation<any> {
+    return this._up === undefined ? this.thread.mainPolicy.switching(operation) as Operation<any> : operation
   }
 
   /**
@@ -198,6 +204,15 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   /** @internal */
   override _unstart(): void {
     if (this._code instanceof Start) this._rebind(this._origin)
+  }
+
+  override get _policy(): Policy {
+    return this._up === undefined ? this.thread.mainPolicy : this
+  }
+
+  override raise(error: unknown): this {
+    if (this._up === undefined) this.thread.mainPolicy.raised()
+    return super.raise(error)
   }
 
   override ends(value: unknown): Microthread {

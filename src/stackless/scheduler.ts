@@ -7,7 +7,7 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { type Displaced, Microthread, onRest, Operation, rested, type Thread } from "../greenlet/index.ts"
+import { type Displaced, MainPolicy, Microthread, onRest, Operation, rested, type Thread } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
 import type { Meter } from "./meter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
@@ -61,15 +61,7 @@ export class Scheduler {
     this.idle = new Idle(this)
     this.insert(this.main)
     this.attend()
-    const outside = thread.main
-    outside.waits = () => this.main.waits()
-    outside.expects = (something) => this.main.expects(something)
-    outside.waited = () => this.main.waited()
-    outside._isExit = (error) => this.main._isExit(error)
-    outside.interrupted = outside.givesUp = () => this.main.interrupted()
-    outside.reclaims = () => this.main.reclaims()
-    outside.abandoned = () => this.abandoned()
-    outside.orphaned = () => this.orphaned()
+    thread.govern(new ProgramOutside(this))
   }
 
   // ---- what is looked at at every switch --------------------------------------------------------------------------
@@ -419,7 +411,7 @@ export class Scheduler {
   }
 
   /** The fiber that stood for main was interrupted: whatever main was in, it is current again. */
-  private abandoned(): void {
+  abandoned(): void {
     const { main } = this
     this.watchdogs.length = 0
     this.threadblock = undefined
@@ -433,7 +425,7 @@ export class Scheduler {
   }
 
   /** The thread has ended: those that have not begun leave the ring. */
-  private orphaned(): void {
+  orphaned(): void {
     const { main } = this
     while (main._right !== main && main._right !== undefined) this.remove(main._right as Tasklet)
   }
@@ -474,6 +466,42 @@ type Self = Scheduler
 
 declare module "./ports.ts" {
   interface Scheduler extends Self {}
+}
+
+/** The program outside, which the main greenlet is: its tasklet answers for it. */
+class ProgramOutside extends MainPolicy {
+  private readonly scheduler: Scheduler
+  constructor(scheduler: Scheduler) {
+    super(scheduler.thread.main)
+    this.scheduler = scheduler
+  }
+  override waits(): Microthread {
+    return this.scheduler.main.waits()
+  }
+  override expects(something: boolean): void {
+    this.scheduler.main.expects(something)
+  }
+  override waited(): void {
+    this.scheduler.main.waited()
+  }
+  override interrupted(): unknown {
+    return this.scheduler.main.interrupted()
+  }
+  override _isExit(error: unknown): boolean {
+    return this.scheduler.main._isExit(error)
+  }
+  override givesUp(): unknown {
+    return this.scheduler.main.interrupted()
+  }
+  override reclaims(): void {
+    this.scheduler.main.reclaims()
+  }
+  override abandoned(): void {
+    this.scheduler.abandoned()
+  }
+  override orphaned(): void {
+    this.scheduler.orphaned()
+  }
 }
 
 // ---- idling ---------------------------------------------------------------------------------------------------------

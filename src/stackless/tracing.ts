@@ -122,6 +122,6 @@ class Interrupt extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     if (this.raising) current.raise(this.brought)
     else current.give(this.brought)
-    return (current as Tasklet).preempted()
+    return current._policy.preempted()
   }
 }

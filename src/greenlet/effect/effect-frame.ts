@@ -11,7 +11,7 @@ class Wait extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     current._state = WAITING
     const { thread } = current
-    return thread.ending ? thread.lingers(current) : current.waits()
+    return thread.ending ? thread.lingers(current) : current._policy.waits()
   }
 }
 
@@ -62,7 +62,7 @@ export class EffectFrame implements Frame {
         return pause
       case "preempted": {
         const { greenlet } = side
-        greenlet.thread.handOver(greenlet, greenlet.preempted())
+        greenlet.thread.handOver(greenlet, greenlet._policy.preempted())
         return switchedOfAll
       }
       case "ended": {

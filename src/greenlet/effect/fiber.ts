@@ -236,7 +236,7 @@ export class GreenletFiber {
       return this.outcome()
     }
     if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
-      return this.greenlet._isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
+      return this.greenlet._policy._isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
     }
     this.thrown = { error }
     this.task ??= this.pause
@@ -331,7 +331,7 @@ export class GreenletFiber {
   /** The gate keeps its continuation: it was woken. */
   wake(task: () => void): void {
     // what was expected from outside has come
-    if (this.calling && this.task === undefined) this.greenlet.expects(false)
+    if (this.calling && this.task === undefined) this.greenlet._policy.expects(false)
     this.task = task
     // what interrupts it ends its pause
     this.pause = undefined
@@ -342,16 +342,16 @@ export class GreenletFiber {
     } else if (greenlet._state === WAITING && greenlet._fiber?.top === this) {
       greenlet._state = SUSPENDED
       greenlet.thread.wake(greenlet)
-      greenlet.waited()
+      greenlet._policy.waited()
     } else if (this.resume !== undefined) {
       // parked, so only an interrupt from outside can have woken it
       this.resume = undefined
       this.spent = true
       if (this.runs) this.interrupting = true
-      else greenlet.interrupted()
+      else greenlet._policy.interrupted()
       greenlet.thread.wake(greenlet)
     } else if (this.givenUp) {
-      greenlet.reclaims()
+      greenlet._policy.reclaims()
     } else {
       // something was thrown into it while it let the event loop have a turn
       greenlet.thread.wake(greenlet)
@@ -369,7 +369,7 @@ export class GreenletFiber {
     if (!this.calling) return
     this.calling = false
     this.unwinding = undefined
-    if (this.task === undefined) this.greenlet.expects(false)
+    if (this.task === undefined) this.greenlet._policy.expects(false)
   }
 
   /** Ends the frames that a child fiber's call has pushed: the child is no longer waited for. */
@@ -378,7 +378,7 @@ export class GreenletFiber {
     const { thread } = greenlet
     // if they run, `begin` sees it
     if (this.unwinding !== undefined || (this.runs && thread.looping)) return
-    this.unwinding = greenlet.givesUp()
+    this.unwinding = greenlet._policy.givesUp()
     thread.wake(greenlet)
   }
 
@@ -422,7 +422,7 @@ export class GreenletFiber {
         return this.continue(failureOf(error))
       }
       this.calling = greenlet._code !== frame
-      if (this.calling && this.task === undefined) greenlet.expects(true)
+      if (this.calling && this.task === undefined) greenlet._policy.expects(true)
       this.stage = LEFT
       greenlet.thread.handOver(greenlet, next)
     }

@@ -37,7 +37,7 @@ export class Delegation extends Operation<unknown> {
 /** A frame gave control back with its fuel used up. */
 class Preemption extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    return current.preempted()
+    return current._policy.preempted()
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The microthread: what greenlets, tasklets and a scheduler author's own kind have in common. It has a stack of frames,
- * a state, and an inbox; and it answers the four questions that the loop cannot: who runs when it ends, when it waits,
- * when its wait is over, when it is interrupted.
+ * a state, and an inbox; and it answers the questions that the loop cannot: who runs when it ends, when it waits, when its wait is
+ * over, when it is interrupted (policy.ts).
  *
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
@@ -15,6 +15,7 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import type { Home } from "./home.ts"
+import type { Policy } from "./policy.ts"
 import type { GreenletFiber } from "./ports.ts"
 import {
   DATA,
@@ -40,7 +41,7 @@ import {
  * @category models
  * @since 0.1.0
  */
-export abstract class Microthread {
+export abstract class Microthread implements Policy {
   /** @internal its thread and the context that it inherits */
   _home: Home
   /** @internal its state, in the lowest bits, and the flags of its kind above them */
@@ -235,6 +236,11 @@ export abstract class Microthread {
   }
 
   // ---- for schedulers: what the loop asks -------------------------------------------------------------------------
+
+  /** @internal Who answers: itself, or whoever governs its thread, if it is a main greenlet. */
+  get _policy(): Policy {
+    return this
+  }
 
   /** @internal its body */
   _body(): Body {

@@ -28,6 +28,7 @@ import { FiberGate, type Hard } from "./hard.ts"
 import { Home } from "./home.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
 import { type Origin, programs, rested } from "./origin.ts"
+import { MainPolicy } from "./policy.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
   DATA,
@@ -79,6 +80,8 @@ export type Tracer = (event: "switch" | "throw", origin: Microthread, target: Mi
 export class ThreadState {
   /** The main greenlet: the program outside. */
   readonly main: MainGreenlet
+  /** @internal who answers for main */
+  mainPolicy: MainPolicy
   /** The greenlet that runs. */
   current: Microthread
   /** Has it ended? Its greenlets cannot be switched to any more. */
@@ -140,6 +143,13 @@ export class ThreadState {
     this.hard = hard
     this.alive = willEnd ? new Set() : undefined
     this.main = this.current = makeMain(this)
+    this.mainPolicy = new MainPolicy(this.main)
+  }
+
+  /** For schedulers: `policy` answers for the main greenlet from now on. */
+  govern(policy: MainPolicy): void {
+    this.mainPolicy = policy
+    this.main._switching = undefined
   }
 
   // ---- the loop ---------------------------------------------------------------------------------------------------
@@ -385,7 +395,7 @@ export class ThreadState {
       return g.give(value)
     }
     g._bury()
-    return this.ending ? this.main.give(value) : g.ends(value)
+    return this.ending ? this.main.give(value) : g._policy.ends(value)
   }
 
   /** The top frame of `g` threw. */
@@ -400,7 +410,7 @@ export class ThreadState {
     g._bury()
     if (this.ending) return this.main.raise(error)
     try {
-      return g.dies(error)
+      return g._policy.dies(error)
     } catch (error) {
       return this.main.raise(error)
     }
@@ -414,7 +424,7 @@ export class ThreadState {
       : outcome === YIELDED
       ? this.yielded(g, completion.value)
       : outcome === PREEMPTED
-      ? g.preempted()
+      ? g._policy.preempted()
       : this.delegate(g, outcome)
     return this.handOver(g, next)
   }
@@ -541,7 +551,7 @@ export class ThreadState {
     }
     const before = this.current
     this.parked = this.current = g
-    if (g === this.main) g.abandoned()
+    if (g === this.main) g._policy.abandoned()
     if (before !== g && this.tracer !== undefined) this.trace(before, g)
     queueMicrotask(() => this.pump())
   }
@@ -657,7 +667,7 @@ export class ThreadState {
     const before = this.current
     this.giveUp = undefined
     this.parked = undefined
-    main.abandoned()
+    main._policy.abandoned()
     this.current = main
     if (main._code === undefined) {
       main._state = OUTSIDE
@@ -753,7 +763,7 @@ export class ThreadState {
       if (g === undefined) {
         this.ended = true
         programs.delete(this)
-        this.main.orphaned()
+        this.main._policy.orphaned()
         this.main._state = DEAD
         rested()
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
@@ -887,7 +897,7 @@ class End extends Operation<unknown> {
     this.greenlet = greenlet
   }
   perform(): Microthread {
-    this.error = this.greenlet.orphaned()
+    this.error = this.greenlet._policy.orphaned()
     return this.greenlet.raise(this.error)
   }
 }

@@ -15,6 +15,7 @@ import {
   getcurrent,
   Greenlet as KernelGreenlet,
   GreenletExit,
+  MainPolicy,
   Microthread,
   Operation,
   type Thread
@@ -109,24 +110,15 @@ export class Hub extends KernelGreenlet {
     this.clock = Context.get(Context.empty(), Clock.Clock)
     this.epoch = this.clock.currentTimeMillisUnsafe()
     this.follow()
-    const { main } = thread
-    main.waits = () => this.waitsOutside(main)
-    main.expects = (something) => something ? this.ref() : this.unref()
-    main.waited = () => this.isWoken(main)
-    main.interrupted = main.givesUp = () => this.interrupts(main)
-    main.abandoned = () => {
-      this.forget(main)
-      this.disarm()
-      // it looks for timers anew when somebody lets it
-      this.wake()
-    }
-    const raise = main.raise.bind(main)
-    main.raise = (error) => {
-      this.forget(main)
-      return raise(error)
-    }
-    const switchTo = main.switch.bind(main)
-    main.switch = <B>(...args: any) => new SwitchTo<B>(main, switchTo(...args))
+    thread.govern(new ProgramOutside(this))
+  }
+
+  /** @internal the fiber that stood for main was interrupted */
+  abandons(): void {
+    this.forget(this.thread.main)
+    this.disarm()
+    // it looks for timers anew when somebody lets it
+    this.wake()
   }
 
   override toString(): string {
@@ -541,6 +533,40 @@ export class Hub extends KernelGreenlet {
 }
 
 const nothing: ReadonlyArray<Timer> = []
+
+/** The program outside, which the main greenlet is: it waits as the greenlets of the hub do. */
+class ProgramOutside extends MainPolicy {
+  private readonly hub: Hub
+  constructor(hub: Hub) {
+    super(hub.thread.main)
+    this.hub = hub
+  }
+  override waits(): Microthread {
+    return this.hub.waitsOutside(this.main)
+  }
+  override expects(something: boolean): void {
+    if (something) this.hub.ref()
+    else this.hub.unref()
+  }
+  override waited(): void {
+    this.hub.isWoken(this.main)
+  }
+  override interrupted(): unknown {
+    return this.hub.interrupts(this.main)
+  }
+  override givesUp(): unknown {
+    return this.hub.interrupts(this.main)
+  }
+  override abandoned(): void {
+    this.hub.abandons()
+  }
+  override raised(): void {
+    this.hub.forget(this.main)
+  }
+  override switching(operation: Operation<any, any>): Operation<any, any> {
+    return new SwitchTo(this.main, operation)
+  }
+}
 
 /** Something that greenlets keep from being done, such as a pool that is waited for to run empty. */
 interface Holder {

@@ -1,0 +1,97 @@
+/**
+ * The policy: who runs when a microthread ends, waits, is interrupted or is orphaned.
+ *
+ * The loop knows none of it, and asks. A microthread answers by itself, as its class says: a greenlet with its parent, a
+ * tasklet with its scheduler's ring. Of a main greenlet the class says too little, as each scheduler wants another answer of the
+ * same program outside. So main's policy is an object of its own, which a scheduler gives it (`thread.govern`).
+ */
+import type { MainGreenlet, Microthread, Operation } from "./ports.ts"
+
+export interface Policy {
+  /** Its body returned `value`, and it is dead: names the one to run next. */
+  ends(value: unknown): Microthread
+  /** Its body threw `error`, and it is dead: names the one to run next. */
+  dies(error: unknown): Microthread
+  /** Its fiber suspends on a foreign Effect: names the one to run next. */
+  waits(): Microthread
+  /** Something may come from outside, whatever it waits for else: from `true` to `false`. */
+  expects(something: boolean): void
+  /** Its wait is over, and it can be resumed. */
+  waited(): void
+  /** Its fiber was interrupted while it was suspended in an operation. Returns the error that it resumes with. */
+  interrupted(): unknown
+  /** @internal is it an error that ends one of its kind silently, whoever made it? */
+  _isExit(error: unknown): boolean
+  /** A race or timeout around a call of it was decided otherwise. Returns the error that the call ends with. */
+  givesUp(): unknown
+  /** A race or timeout around its switch was decided: it need not be switched to any more to go on. */
+  reclaims(): void
+  /** `thread.watch` has stopped it: names the one to run next. */
+  preempted(): Microthread
+  /** Its thread ends, and it has not: the error to end it with. */
+  orphaned(): unknown
+  /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
+  abandoned(): void
+}
+
+/**
+ * The policy of a main greenlet: here what any greenlet answers. A scheduler extends it, and gives it to `thread.govern`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class MainPolicy implements Policy {
+  /** The main greenlet that it is the policy of. */
+  readonly main: MainGreenlet
+
+  constructor(main: MainGreenlet) {
+    this.main = main
+  }
+
+  /** See `Microthread`, for this and for what follows. */
+  ends(value: unknown): Microthread {
+    return this.main.ends(value)
+  }
+  dies(error: unknown): Microthread {
+    return this.main.dies(error)
+  }
+  waits(): Microthread {
+    return this.main.waits()
+  }
+  expects(something: boolean): void {
+    this.main.expects(something)
+  }
+  waited(): void {
+    this.main.waited()
+  }
+  interrupted(): unknown {
+    return this.main.interrupted()
+  }
+  /** @internal */
+  _isExit(error: unknown): boolean {
+    return this.main._isExit(error)
+  }
+  givesUp(): unknown {
+    return this.main.givesUp()
+  }
+  reclaims(): void {
+    this.main.reclaims()
+  }
+  preempted(): Microthread {
+    return this.main.preempted()
+  }
+  orphaned(): unknown {
+    return this.main.orphaned()
+  }
+  abandoned(): void {
+    this.main.abandoned()
+  }
+
+  /** It is about to get an error: what it waits for must not resume it any more. */
+  raised(): void {}
+
+  /** A switch to it was made: what is performed in its place. */
+  switching(operation: Operation): Operation {
+    return operation
+  }
+}
