@@ -428,12 +428,16 @@ describe("stop", () => {
     const began = String(yield* slow.recv())
     expect(began).toMatch(/200 OK/)
     yield* gevent.sleep(0.05)
-    yield* server.stop()
+    const stopping = gevent.spawn(program.body(function*() {
+      yield* server.stop(30)
+    }))
     yield* Effect.promise(() => Promise.all(idle.map(ended)))
+    expect(stopping.ready()).toBe(false)
     // it was promised to be kept before the server was stopped
     expect(began).not.toMatch(/Connection: close/)
     answering.set()
     expect(String(yield* slow.makefile().read())).toMatch(/hello/)
+    yield* stopping.get()
     expect(yield* caught(gevent.createConnection(address))).toMatchObject({ code: "ECONNREFUSED" })
     expect(program.reports).toEqual([])
   })
@@ -459,6 +463,31 @@ describe("stop", () => {
     for (const socket of sockets) socket.destroy()
   })
 
+  realProgram("closes what is not answered in its timeout, without a pool, too", function*(program) {
+    const errors: Array<unknown> = []
+    const answering = new gevent.Event()
+    const server = new gevent.WSGIServer(
+      local,
+      inGear(program, function*(_, startResponse) {
+        const write = startResponse("200 OK", text)
+        yield* answering.wait()
+        errors.push(yield* caught(write("too late")))
+      })
+    )
+    const serving = gevent.spawn(program.body(function*() {
+      yield* server.serveForever()
+    }))
+    while (!server.started) yield* gevent.sleep(0.001)
+    const socket = yield* Effect.promise(() => client(server.address, get("/")))
+    yield* gevent.sleep(0.05)
+    yield* server.stop(0.1)
+    yield* Effect.promise(() => ended(socket))
+    yield* serving.get()
+    answering.set()
+    while (errors.length === 0) yield* gevent.sleep(0.001)
+    expect(errors).toMatchObject([{ code: "ECONNRESET" }])
+  })
+
   realProgram("goes on to look after the timeouts of requests in progress", function*(program) {
     const errors: Array<unknown> = []
     const application: App = function*(environ) {
@@ -468,7 +497,7 @@ describe("stop", () => {
     yield* server.start()
     const socket = yield* Effect.promise(() => client(server.address, `${get("/", "Content-Length: 5\r\n")}he`))
     yield* gevent.sleep(0.05)
-    yield* server.stop()
+    yield* server.stop(30)
     yield* Effect.promise(() => ended(socket))
     while (errors.length === 0) yield* gevent.sleep(0.005)
     expect(errors).toMatchObject([{ code: "ECONNRESET" }])

@@ -16,6 +16,7 @@ import type { TlsOptions } from "node:tls"
 import { call, GreenletExit, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { AssertionError } from "../core/exceptions.ts"
 import { gethub, type Hub, isGenerator, Steps } from "../core/hub.ts"
+import { Event } from "../sync/event.ts"
 import type { Listener } from "./listen.ts"
 import { nothing, ReadableFile } from "./makefile.ts"
 import { NodeEvent } from "./node-event.ts"
@@ -129,8 +130,10 @@ interface Exchange {
 
 /**
  * An HTTP server that calls an application for each request, in a greenlet. An application that throws is reported to the
- * hub, and answered with 500 if it has not begun to answer. When it is stopped, it closes every connection whose request is
- * not there completely, and the others after their answers. Mirrors `gevent.pywsgi.WSGIServer`.
+ * hub, and answered with 500 if it has not begun to answer.
+ *
+ * `close` closes every connection whose request is not there completely, and the others after their answers. `stop` waits
+ * for those, pool or not, and then closes them unanswered. Mirrors `gevent.pywsgi.WSGIServer`.
  *
  * @category models
  * @since 0.1.0
@@ -143,6 +146,8 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
   private readonly connections = new Set<NodeSocket>()
   /** How many requests of a connection are answered. */
   private readonly busy = new Map<unknown, number>()
+  /** Is set when no request is answered any more, and the server has been stopped. */
+  private readonly settled = new Event(this)
   protected override readonly defaultMaxConnections = 10_000
 
   /**
@@ -238,6 +243,13 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
     for (const connection of this.connections) if (!this.busy.has(this.keyOf(connection))) connection.destroy()
   }
 
+  protected override *settles(within: number): Generator<Effect.Effect<any>, void, any> {
+    this.settled.clear()
+    const isSettled = this.busy.size === 0 || (yield* this.settled.wait(within))
+    // those that are ending have something left to send
+    for (const connection of this.connections) if (!isSettled || !connection.writableEnded) connection.destroy()
+  }
+
   private *responding(
     request: IncomingMessage,
     response: ServerResponse,
@@ -273,6 +285,7 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
     const others = this.busy.get(connection)! - 1
     if (others > 0) this.busy.set(connection, others)
     else this.busy.delete(connection)
+    if (this.closed && this.busy.size === 0) this.settled.set()
     if (raw !== undefined) {
       if (done) raw.resume().destroySoon()
       else raw.destroy()

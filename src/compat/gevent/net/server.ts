@@ -49,6 +49,8 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   private waiting: Queue<Args> | undefined = undefined
   private feeder: Greenlet | undefined = undefined
   private state: "new" | "started" | "stopped" = "new"
+  /** How long it waits for handlers when it is stopped. */
+  private patience: number | undefined = undefined
 
   /**
    * @param handle is called for whatever comes; a subclass can have a method of that name instead. Throws `TypeError` if
@@ -111,6 +113,7 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
     if (this.state === "started") return
     yield* this.opening()
     this.state = "started"
+    this.patience = undefined
     this.stopped.clear()
     this.acceptance.set()
     this.resumes()
@@ -170,16 +173,22 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   }
 
   private *stopping(timeout: number | undefined): Generator<Effect.Effect<any>, void, any> {
+    // `serveForever`, which ends as well then, is no less patient
+    this.patience = timeout ?? this.patience ?? this.options.stopTimeout ?? 1
     this.close()
     const { feeder, pool } = this
     this.feeder = undefined
     if (feeder !== undefined) yield* feeder.kill()
     while (this.waiting !== undefined && !this.waiting.empty()) this.finished(...this.waiting.getNowait())
-    if (pool === undefined) return
-    const within = timeout ?? this.options.stopTimeout ?? 1
-    yield* pool.join({ timeout: within })
-    yield* pool.kill({ timeout: 1 })
+    if (pool !== undefined) {
+      yield* pool.join({ timeout: this.patience })
+      yield* pool.kill({ timeout: 1 })
+    }
+    yield* this.settles(pool === undefined ? this.patience : 0)
   }
+
+  /** Does what is left to do when it has stopped, in so many seconds. */
+  protected *settles(_within: number): Generator<Effect.Effect<any>, void, any> {}
 
   /** In the hub: somebody has come. */
   protected comes(...args: Args): void {
