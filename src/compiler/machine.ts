@@ -138,7 +138,7 @@ export abstract class Machine implements Jumps {
 
   /** Ends the frame with the value in `$v`. */
   protected returns(guarded = false): Code {
-    const { frame, handler, value } = this.module
+    const { handler, value } = this.module
     const code: Array<Code> = []
     for (let at = this.region; at !== undefined; at = at.outer) {
       const { cursor, finalizer, outer } = at
@@ -152,7 +152,12 @@ export abstract class Machine implements Jumps {
       this.endLabel ??= new Label()
       return [code, this.jump({ label: this.endLabel, region: undefined })]
     }
-    return [code, `${frame}.pc = -1; return ${value};`]
+    return [code, this.ends(value)]
+  }
+
+  /** The frame ends with a value. */
+  protected ends(value: string): string {
+    return `return ${this.module.runtime("end")}(${this.module.frame}, ${value});`
   }
 
   leave(node: Node, argument: Code | undefined, guarded: boolean): Code | undefined {
@@ -178,8 +183,9 @@ export abstract class Machine implements Jumps {
       scope: this.scope
     })
     // The operand is evaluated while the frame still counts as running.
-    if (value === "undefined") this.emit(node.start, `${frame}.pc = `, label, "; return;")
-    else this.emit(node.start, `${given} = `, value, `; ${frame}.pc = `, label, `; return ${given};`)
+    if (!delegates) {
+      this.emit(node.start, `return ${this.module.runtime("yielded")}(${frame}, `, label, ", ", value, ");")
+    } else this.emit(node.start, `${given} = `, value, `; ${frame}.pc = `, label, `; return ${given};`)
     this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
     if (this.region === undefined || !this.returnsAreSeen()) {
@@ -240,7 +246,7 @@ export abstract class Machine implements Jumps {
     this.body()
     if (this.endLabel !== undefined) {
       this.place(this.endLabel)
-      this.emit(`${frame}.pc = -1; return ${value};`)
+      this.emit(this.ends(value))
     }
     this.number()
     const locals: Array<string> = [`${pc} = ${frame}.pc`]

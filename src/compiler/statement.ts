@@ -10,7 +10,7 @@ export class Statements extends Patterns {
     const body: Node = this.unit.node["body"]
     this.enter(this.unit.scope)
     this.statements(body["body"])
-    this.emit(`${this.module.frame}.pc = -1; return undefined;`)
+    this.emit(this.ends("undefined"))
   }
 
   private statements(nodes: ReadonlyArray<Node>): void {

@@ -3,24 +3,23 @@
  * it can do is found through its prototype. The kernel resumes it directly; whoever else steps it uses the methods here,
  * which do what a generator's do.
  */
+import {
+  BEGIN,
+  completion,
+  type DataFrame,
+  DELEGATE,
+  DONE,
+  isDataFrame,
+  type Mode,
+  NEXT,
+  RESUME,
+  RETURN,
+  RETURNED,
+  RUNNING,
+  THROW,
+  YIELDED
+} from "../greenlet/kernel/data-frame.ts"
 import { closeOf, isObject } from "./cursor.ts"
-
-/** Resumes a frame: with a value (0), an error (1) or a return (2). It gives what it suspends with, or its result. */
-export const RESUME: unique symbol = Symbol("effect-stackless.resume")
-
-export const NEXT = 0
-export const THROW = 1
-export const RETURN = 2
-
-/** What `pc` says of a frame that is not suspended; an even one is suspended at a `yield*`, an odd one at a `yield`. */
-export const UNSTARTED = 0
-export const DONE = -1
-export const RUNNING = -2
-
-export interface CompiledFrame {
-  pc: number
-  [RESUME](mode: number, value: unknown): unknown
-}
 
 /** The prototypes of the language's own generators. */
 export const GeneratorFunctionPrototype: object = Object.getPrototypeOf(function*() {})
@@ -41,13 +40,13 @@ class Delegation extends Given {
   #next: Iterator<unknown>["next"]
   #pc = 0
 
-  private constructor(frame: CompiledFrame, iterator: Iterator<unknown>, next: Iterator<unknown>["next"]) {
+  private constructor(frame: DataFrame, iterator: Iterator<unknown>, next: Iterator<unknown>["next"]) {
     super(frame)
     this.#iterator = iterator
     this.#next = next
   }
 
-  static start(frame: CompiledFrame, iterator: Iterator<unknown>, next: Iterator<unknown>["next"]): void {
+  static start(frame: DataFrame, iterator: Iterator<unknown>, next: Iterator<unknown>["next"]): void {
     if (#iterator in frame) {
       const delegation = frame as unknown as Delegation
       delegation.#iterator = iterator
@@ -55,43 +54,42 @@ class Delegation extends Given {
     } else void new Delegation(frame, iterator, next)
   }
 
-  static of(frame: CompiledFrame): Iterator<unknown> | undefined {
+  static of(frame: DataFrame): Iterator<unknown> | undefined {
     return #iterator in frame ? (frame as unknown as Delegation).#iterator : undefined
   }
 
-  static nextOf(frame: CompiledFrame): Iterator<unknown>["next"] {
+  static nextOf(frame: DataFrame): Iterator<unknown>["next"] {
     return (frame as unknown as Delegation).#next
   }
 
-  static end(frame: CompiledFrame): void {
+  static end(frame: DataFrame): void {
     ;(frame as unknown as Delegation).#iterator = undefined
   }
 
   /** While what it delegates to runs, it runs. */
-  static running(frame: CompiledFrame): void {
+  static running(frame: DataFrame): void {
     const delegation = frame as unknown as Delegation
     delegation.#pc = frame.pc
     frame.pc = RUNNING
   }
 
-  static suspended(frame: CompiledFrame): void {
+  static suspended(frame: DataFrame): void {
     frame.pc = (frame as unknown as Delegation).#pc
   }
 }
 
-const isFrame = (value: unknown): value is CompiledFrame & Iterator<unknown> =>
-  isObject(value) && typeof (value as unknown as CompiledFrame)[RESUME] === "function"
+const isFrame = (value: unknown): value is DataFrame & Iterator<unknown> => isDataFrame(value)
 
 /** A frame that delegates to a frame of ours: both are stepped without one calling the other. */
-const isPlainFrame = (value: unknown): value is CompiledFrame & Iterator<unknown> =>
+const isPlainFrame = (value: unknown): value is DataFrame & Iterator<unknown> =>
   isFrame(value) && value.next === methods.next &&
   (value as unknown as { [Symbol.iterator]: unknown })[Symbol.iterator] === iteratorOfIterator
 
-const step = (frame: CompiledFrame, mode: number, value: unknown): unknown => {
+const step = (frame: DataFrame, mode: Mode, value: unknown): unknown => {
   if (!isFrame(frame)) throw new TypeError(`${describe(mode)} method called on incompatible receiver ${String(frame)}`)
   const { pc } = frame
   if (pc === RUNNING) throw new TypeError("Generator is already running")
-  if (pc === UNSTARTED && mode !== NEXT) frame.pc = DONE
+  if (pc === BEGIN && mode !== NEXT) frame.pc = DONE
   if (frame.pc === DONE) {
     if (mode === THROW) throw value
     return { value: mode === RETURN ? value : undefined, done: true }
@@ -101,24 +99,25 @@ const step = (frame: CompiledFrame, mode: number, value: unknown): unknown => {
     : run([frame], mode, value)
 }
 
-const describe = (mode: number): string => mode === NEXT ? "next" : mode === THROW ? "throw" : "return"
+const describe = (mode: Mode): string => mode === NEXT ? "next" : mode === THROW ? "throw" : "return"
 
 /**
  * Resumes the innermost of frames that delegate to one another, and goes on in the outer ones with what comes of it, until
  * one of them yields or the outermost has ended.
  */
-const run = (stack: Array<CompiledFrame>, firstMode: number, firstValue: unknown): unknown => {
-  let mode = firstMode
+const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unknown => {
+  let mode: Mode = firstMode
   let value = firstValue
   for (;;) {
     const frame = stack.at(-1)!
     let failed = false
-    if (frame.pc === UNSTARTED && mode !== NEXT) {
+    if (frame.pc === BEGIN && mode !== NEXT) {
       frame.pc = DONE
       failed = mode === THROW
     } else {
       try {
         value = frame[RESUME](mode, value)
+        if (value === RETURNED || value === YIELDED) value = completion.value
       } catch (error) {
         frame.pc = DONE
         value = error
@@ -155,7 +154,7 @@ const run = (stack: Array<CompiledFrame>, firstMode: number, firstValue: unknown
           value = undefined
           continue
         }
-        if (value.pc === UNSTARTED || Delegation.of(value) === undefined) {
+        if (value.pc === BEGIN || Delegation.of(value) === undefined) {
           Delegation.running(frame)
           stack.push(value)
           mode = NEXT
@@ -186,11 +185,11 @@ const run = (stack: Array<CompiledFrame>, firstMode: number, firstValue: unknown
 }
 
 /** Has a frame ended by a return that it was resumed with? It has, if it ended at all. */
-const returned = (_frame: CompiledFrame): boolean => true
+const returned = (_frame: DataFrame): boolean => true
 
 /** A step of a frame that is in the middle of a `yield*`. */
-const delegated = (outermost: CompiledFrame, mode: number, value: unknown): unknown => {
-  const stack: Array<CompiledFrame> = [outermost]
+const delegated = (outermost: DataFrame, mode: Mode, value: unknown): unknown => {
+  const stack: Array<DataFrame> = [outermost]
   let frame = outermost
   for (;;) {
     const iterator = Delegation.of(frame)!
@@ -227,14 +226,14 @@ const delegated = (outermost: CompiledFrame, mode: number, value: unknown): unkn
 }
 
 /** Is the method that is asked for the one of ours? */
-const plain = (frame: Iterator<unknown>, mode: number): boolean =>
+const plain = (frame: Iterator<unknown>, mode: Mode): boolean =>
   mode === NEXT || (mode === THROW ? frame.throw === methods.throw : frame.return === methods.return)
 
 /** What an iterator says to a step; nothing, if it has no `return`. */
 const stepIterator = (
   iterator: Iterator<unknown>,
   next: Iterator<unknown>["next"],
-  mode: number,
+  mode: Mode,
   value: unknown
 ): IteratorResult<unknown> | undefined => {
   let result: unknown
@@ -265,23 +264,30 @@ const iteratorOf = (value: unknown): Iterator<unknown> => {
 
 /** The methods of a generator. They are objects' methods, so that nobody constructs them. */
 const methods = {
-  next(this: CompiledFrame, value: unknown): unknown {
+  next(this: DataFrame, value: unknown): unknown {
     return step(this, NEXT, value)
   },
-  return(this: CompiledFrame, value: unknown): unknown {
+  return(this: DataFrame, value: unknown): unknown {
     return step(this, RETURN, value)
   },
-  throw(this: CompiledFrame, error: unknown): unknown {
+  throw(this: DataFrame, error: unknown): unknown {
     return step(this, THROW, error)
   }
 }
 
+const delegateOf = function(this: DataFrame): Iterator<unknown> | undefined {
+  const delegate = Delegation.of(this)
+  if (delegate !== undefined) Delegation.end(this)
+  return delegate
+}
+
 /** The prototype of a function's frames. */
-export const framePrototype = (resume: (mode: number, value: unknown) => unknown): object => {
+export const framePrototype = (resume: (mode: Mode, value: unknown) => unknown): object => {
   const prototype = Object.create(GeneratorPrototype) as object
   for (const [name, value] of Object.entries(methods)) {
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
   }
   Object.defineProperty(prototype, RESUME, { value: resume })
+  Object.defineProperty(prototype, DELEGATE, { value: delegateOf })
   return prototype
 }

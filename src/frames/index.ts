@@ -1,6 +1,6 @@
 /** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
+export { type DataFrame, RESUME } from "../greenlet/kernel/data-frame.ts"
 export { closeQuietly, cursor, END, enumerate } from "./cursor.ts"
-export { type CompiledFrame, RESUME } from "./frame.ts"
 export {
   assigned,
   call,
@@ -9,6 +9,7 @@ export {
   constant,
   define,
   destructured,
+  end,
   key,
   leave,
   members,
@@ -27,7 +28,8 @@ export {
   superPlace,
   superSet,
   superUpdate,
-  UNINITIALIZED
+  UNINITIALIZED,
+  yielded
 } from "./language.ts"
 export {
   adopt,

@@ -1,5 +1,5 @@
 /** What of the language compiled code has to call a function for. */
-import { DONE, THROW } from "./frame.ts"
+import { completion, DONE, RETURNED, THROW, YIELDED } from "../greenlet/kernel/data-frame.ts"
 
 /** Stands in a variable that has not been initialized. */
 export const UNINITIALIZED: unique symbol = Symbol("effect-stackless.uninitialized")
@@ -34,8 +34,21 @@ export const readonly = (name: string): { value: unknown } => ({
 /** Ends a frame that an error or a return was resumed with, where nothing catches it. */
 export const leave = (frame: { pc: number }, mode: number, value: unknown): unknown => {
   if (mode === THROW) throw value
+  return end(frame, value)
+}
+
+/** A frame ends with a value. */
+export const end = (frame: { pc: number }, value: unknown): unknown => {
   frame.pc = DONE
-  return value
+  completion.value = value
+  return RETURNED
+}
+
+/** A frame stands at a plain `yield`. */
+export const yielded = (frame: { pc: number }, pc: number, value: unknown): unknown => {
+  frame.pc = pc
+  completion.value = value
+  return YIELDED
 }
 
 export const call = (method: unknown, self: unknown, ...args: ReadonlyArray<unknown>): unknown => {

@@ -2,7 +2,8 @@
  * What there is of compiled code: modules, their functions by id, closures and scope objects. Compiled modules register here
  * when they are loaded; who wants to know something of a frame or a function asks here.
  */
-import { type CompiledFrame, framePrototype, GeneratorFunctionPrototype, Given, RESUME } from "./frame.ts"
+import { type DataFrame, type Mode, RESUME } from "../greenlet/kernel/data-frame.ts"
+import { framePrototype, GeneratorFunctionPrototype, Given } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
 export const FORMAT = 1
@@ -32,7 +33,7 @@ export interface FunctionMeta {
   /** The function itself, where there is only one: it stands on top of its module. */
   readonly value?: (...args: ReadonlyArray<unknown>) => unknown
   /** The class of its frames. */
-  readonly frame?: new(...args: ReadonlyArray<unknown>) => CompiledFrame
+  readonly frame?: new(...args: ReadonlyArray<unknown>) => DataFrame
 }
 
 export interface ResumePoint {
@@ -112,13 +113,13 @@ export const register = (registration: Registration): ReadonlyArray<FunctionMeta
 
 /** The class of a function's frames gets its prototype. */
 export const frame = (
-  of: new(...args: ReadonlyArray<unknown>) => CompiledFrame,
+  of: new(...args: ReadonlyArray<unknown>) => DataFrame,
   meta: FunctionMeta,
-  resume: (mode: number, value: unknown) => unknown
+  resume: (mode: Mode, value: unknown) => unknown
 ): void => {
   const name = meta.name.slice(meta.name.lastIndexOf(".") + 1)
   Object.defineProperty(resume, "name", { value: name, configurable: true })
-  of.prototype = framePrototype(resume) as CompiledFrame
+  of.prototype = framePrototype(resume) as DataFrame
   ;(meta as Mutable<FunctionMeta>).frame = of
   resumes.set(resume, meta)
 }
@@ -197,9 +198,9 @@ export interface FrameInfo {
 /** What is known of a compiled frame; nothing, if it is none. */
 export const frameInfo = (frame: unknown): FrameInfo | undefined => {
   if (typeof frame !== "object" || frame === null) return undefined
-  const meta = resumes.get((frame as Partial<CompiledFrame>)[RESUME])
+  const meta = resumes.get((frame as Partial<DataFrame>)[RESUME])
   if (meta === undefined) return undefined
-  const { pc } = frame as CompiledFrame
+  const { pc } = frame as DataFrame
   const point = meta.points!.find((point) => point.pc === pc)
   const locals: Record<string, unknown> = {}
   const take = (fields: ReadonlyArray<string>, of: object): void => {

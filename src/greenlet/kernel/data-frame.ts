@@ -11,6 +11,9 @@
 /** The method that resumes a frame. A symbol: the frame has the names of the source for itself. */
 export const RESUME: unique symbol = Symbol.for("effect-stackless/resume")
 
+/** Gives what a frame delegates to that was stepped by hand, and stands in a `yield*`. */
+export const DELEGATE: unique symbol = Symbol.for("effect-stackless/delegate")
+
 /** How a frame is resumed: with a value, with an error that is thrown where it stands, or as by a `return` there. */
 export const NEXT = 0
 export const THROW = 1
@@ -34,6 +37,8 @@ export interface DataFrame {
    * @internal
    */
   [RESUME](mode: Mode, value: unknown): unknown
+  /** @internal */
+  [DELEGATE]?(): Iterator<unknown> | undefined
 }
 
 /** What a resume brings that is not at a `yield*`. The value of it is in `completion`. */

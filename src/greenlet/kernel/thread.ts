@@ -10,8 +10,10 @@ import { type Body, isFrame, notYieldable, requireResult, start } from "./body.t
 import { errorOf, failureOf } from "./border.ts"
 import { Thread } from "./current.ts"
 import {
+  BEGIN,
   completion,
   type DataFrame,
+  DELEGATE,
   DONE,
   isDataFrame,
   NEXT,
@@ -21,7 +23,7 @@ import {
   RUNNING,
   YIELDED
 } from "./data-frame.ts"
-import { iterationOf, throwIntoFrame } from "./delegation.ts"
+import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { FiberGate, type Hard } from "./hard.ts"
@@ -436,6 +438,10 @@ export class ThreadState {
       if (to.pc === DONE) return g.give(undefined)
       if (to.pc === RUNNING) return g.raise(new TypeError("Generator is already running"))
       g._push(to)
+      // it was stepped by hand, in the middle of a `yield*` of its own
+      const inner = to.pc > BEGIN && (to.pc & 1) === 0 ? to[DELEGATE]?.() : undefined
+      if (isDataFrame(inner) || isGenerator(inner as Frame | undefined)) return this.delegate(g, inner)
+      if (inner !== undefined) g._push(new Iteration(inner))
     } else if (Effect.isEffect(to)) return this.yielded(g, to)
     else if (isGenerator(to as Frame | undefined)) g._push(to as Frame)
     else {
