@@ -19,7 +19,7 @@ import type { Hard } from "./kernel/hard.ts"
 import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
 import type { Policy } from "./kernel/policy.ts"
-import { DEAD, OUTSIDE, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
+import { becomeOutside, DEAD, RAISING, SOFT, SUSPENDED, UNSTARTED, WAITING } from "./kernel/state.ts"
 import { ThreadState } from "./kernel/thread.ts"
 
 /**
@@ -52,7 +52,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     super(outside ? undefined : run, parent instanceof Greenlet ? threadOf(parent) : parent?.thread)
     if (outside) {
       this._up = undefined
-      this._state = OUTSIDE
+      becomeOutside(this)
     } else {
       this._up = parent ?? this.thread.current
       this._origin = run ?? undefined

@@ -1,7 +1,7 @@
 /** Each layer uses only the public interface of the one below, and the linter holds it to that. */
 
 import { spawnSync } from "node:child_process"
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -96,4 +96,26 @@ test("pickle imports effect, the indexes of greenlet, frames and stackless, and 
 test("nobody imports effect's internals, not even a test", () => {
   const internals = ["effect/internal/core", "effect/http/internal/body"]
   expect(refused("test/file.ts", ["effect", "vitest", ...internals])).toEqual(internals)
+})
+
+test("a circle of files is refused, of types alone as well", () => {
+  for (const layer of ["greenlet/kernel", "stackless", "compat/gevent/core"]) {
+    const folder = join(project, "src", layer)
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, "one.ts"), `import type { Two } from "./two.ts"\nexport interface One { two: Two }\n`)
+    writeFileSync(join(folder, "two.ts"), `import type { One } from "./one.ts"\nexport interface Two { one: One }\n`)
+    const { stdout } = spawnSync(process.execPath, [oxlint, "--format=unix", join("src", layer)], {
+      cwd: project,
+      encoding: "utf8"
+    })
+    expect(stdout).toContain("import(no-cycle)")
+  }
+})
+
+test("one file changes the state of a greenlet", () => {
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+  const changing = files.filter((file) =>
+    /\._become\(|\b_state (=|\|=|&=) /.test(readFileSync(join("src", file), "utf8"))
+  )
+  expect(changing).toEqual([join("greenlet", "kernel", "state.ts")])
 })

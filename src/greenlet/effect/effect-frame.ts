@@ -3,13 +3,13 @@ import type { Effect } from "effect"
 import type { Frame } from "../kernel/frame.ts"
 import { Operation, switchedOfAll } from "../kernel/operation.ts"
 import type { Microthread } from "../kernel/ports.ts"
-import { WAITING } from "../kernel/state.ts"
+import { becomeWaiting } from "../kernel/state.ts"
 import { GreenletFiber, type Outcome } from "./fiber.ts"
 
 /** The Effect suspended the fiber: what happens now is the greenlet's kind to say. */
 class Wait extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    current._state = WAITING
+    becomeWaiting(current)
     const { thread } = current
     return thread.ending ? thread.lingers(current) : current._policy.waits()
   }
@@ -18,7 +18,7 @@ class Wait extends Operation<unknown> {
 /** The fiber lets the event loop have a turn: the thread stops until it is back. */
 class Pause extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    current._state = WAITING
+    becomeWaiting(current)
     return current.thread.lingers(current)
   }
 }

@@ -15,7 +15,7 @@ import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
 import { FiberGate } from "../kernel/hard.ts"
 import type { Microthread, Operation, Thread } from "../kernel/ports.ts"
-import { RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
+import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { SLICE, stepping } from "../kernel/step.ts"
 import { evaluatorOf, type InterruptArguments, type NoteInterrupt, noteInterrupts } from "./beyond-public.ts"
 
@@ -130,7 +130,7 @@ export class GreenletFiber {
     const { _inbox: inbox, _state: state } = greenlet
     if (state !== SUSPENDED && state !== RAISING) return undefined
     greenlet._inbox = undefined
-    greenlet._state = SUSPENDED
+    becomeWoken(greenlet)
     return state === SUSPENDED ? this.exitWith(inbox) : failureOf(inbox)
   }
 
@@ -340,7 +340,7 @@ export class GreenletFiber {
     if (this.calling) {
       this.giveUpCall()
     } else if (greenlet._state === WAITING && greenlet._fiber?.top === this) {
-      greenlet._state = SUSPENDED
+      becomeWoken(greenlet)
       greenlet.thread.wake(greenlet)
       greenlet._policy.waited()
     } else if (this.resume !== undefined) {

@@ -18,10 +18,17 @@ import type { Home } from "./home.ts"
 import type { Policy } from "./policy.ts"
 import type { GreenletFiber } from "./ports.ts"
 import {
-  DATA,
+  becomeAgain,
+  becomeDead,
+  becomeGiven,
+  becomeHeir,
+  becomeOn,
+  becomeRaising,
+  becomeStarted,
+  becomeUnstarted,
   DEAD,
   DOOMED,
-  FRESH,
+  isSuspended,
   OUTSIDE,
   OUTSIDE_RAISING,
   RAISING,
@@ -29,7 +36,6 @@ import {
   type State,
   STATES,
   SUSPENDED,
-  suspendedOn,
   UNSTARTED,
   WAITING
 } from "./state.ts"
@@ -80,7 +86,8 @@ export abstract class Microthread implements Policy {
     return (this._bits & STATES) as State
   }
 
-  set _state(state: State) {
+  /** @internal for the transitions in state.ts alone */
+  _become(state: State): void {
     this._bits = this._bits & ~STATES | state
   }
 
@@ -132,30 +139,9 @@ export abstract class Microthread implements Policy {
 
   /** It will resume with `value`. One that has not started takes it as its only argument. Returns it. */
   give(value: unknown): this {
-    switch (this._state) {
-      case SOFT:
-      case FRESH:
-      case DATA:
-      case SUSPENDED:
-      case OUTSIDE:
-      case WAITING:
-        this._inbox = value
-        break
-      case RAISING:
-        this._state = suspendedOn(this._code as Frame | DataFrame | undefined)
-        this._inbox = value
-        break
-      case OUTSIDE_RAISING:
-        this._state = OUTSIDE
-        this._inbox = value
-        break
-      case DOOMED:
-        this._state = UNSTARTED
-        this._inbox = only(value)
-        break
-      case UNSTARTED:
-        this._inbox = only(value)
-    }
+    if (this._state === DEAD) return this
+    const unstarted = becomeGiven(this, this._code as Frame | DataFrame | undefined)
+    this._inbox = unstarted ? only(value) : value
     return this
   }
 
@@ -164,24 +150,7 @@ export abstract class Microthread implements Policy {
    * foreign Effect has that Effect interrupted first. Returns it.
    */
   raise(error: unknown): this {
-    switch (this._state) {
-      case SOFT:
-      case FRESH:
-      case DATA:
-      case SUSPENDED:
-      case WAITING:
-        this._state = RAISING
-        break
-      case OUTSIDE:
-        this._state = OUTSIDE_RAISING
-        break
-      case UNSTARTED:
-        this._state = DOOMED
-        break
-      case DEAD:
-        return this
-    }
-    this._inbox = error
+    if (becomeRaising(this)) this._inbox = error
     return this
   }
 
@@ -209,7 +178,7 @@ export abstract class Microthread implements Policy {
   /** @internal makes it unstarted again, with another body: a dead one, or one whose frames shall be dropped as they are. */
   _rebind(body: Body | undefined): void {
     this._drop()
-    this._state = UNSTARTED
+    becomeUnstarted(this)
     this._code = body
   }
 
@@ -223,7 +192,7 @@ export abstract class Microthread implements Policy {
     const displaced = new Displaced(heir)
     this._fiber = undefined
     this._bury()
-    heir._state = SUSPENDED
+    becomeHeir(heir)
     heir._replaceTop(
       kept === undefined ? code as Frame | DataFrame : new Inherited(code as Frame | DataFrame, heir, kept)
     )
@@ -368,7 +337,7 @@ export abstract class Microthread implements Policy {
   /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
   _starts(body: Body): void {
     this._code = new Start(this, body)
-    this._state = SUSPENDED
+    becomeStarted(this)
   }
 
   /** @internal it was about to start and may not: a greenlet can still be started on another thread */
@@ -378,14 +347,14 @@ export abstract class Microthread implements Policy {
   _push(frame: Frame | DataFrame): void {
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame | DataFrame)
     this._code = frame
-    this._state = suspendedOn(frame)
+    becomeOn(this, frame)
     this._inbox = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
   _replaceTop(frame: Frame | DataFrame | undefined): void {
     this._code = frame
-    if (this._state === SUSPENDED || this._state >= SOFT) this._state = suspendedOn(frame)
+    if (isSuspended(this._state)) becomeOn(this, frame)
   }
 
   /** @internal takes the top frame off; false if none is left */
@@ -394,14 +363,14 @@ export abstract class Microthread implements Policy {
     const below = rest === undefined ? undefined : Array.isArray(rest) ? rest.pop() : rest.stack?.pop()
     this._code = below
     if (below === undefined) return false
-    this._state = suspendedOn(below)
+    becomeOn(this, below)
     return true
   }
 
   /** @internal the transition to DEAD */
   _bury(): void {
     this._drop()
-    this._state = DEAD
+    becomeDead(this)
   }
 
   private _drop(): void {
@@ -489,7 +458,7 @@ export class Displaced {
   /** The heir, which has handed on what it inherited, runs it after all. */
   reinstate(): void {
     const { heir, state } = this
-    heir._state = state
+    becomeAgain(heir, state)
     heir._code = this.code
     heir._stack = this.stack
     heir._fiber = this.fiber

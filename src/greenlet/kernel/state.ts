@@ -1,18 +1,33 @@
-import { type DataFrame, isDataFrame } from "./data-frame.ts"
-import { type Frame, isGenerator } from "./frame.ts"
-
 /**
- * The states of a greenlet.
+ * The states of a greenlet, and the transitions between them: they change here and nowhere else.
  *
- *     UNSTARTED ──start──▶ SUSPENDED ◀──give── RAISING          (and back: raise)
- *         │                   │  ▲                 │
- *       raise                wait ready           end
- *         ▼                   ▼  │                 ▼
- *      DOOMED ──start──▶    WAITING ──────────▶   DEAD
+ *     UNSTARTED ◀─────────────── begin anew ─────────────── any but OUTSIDE
+ *      │     ▲ │
+ *    raise give└────start─────┐
+ *      ▼     │                ▼
+ *     DOOMED ────start───▶ suspended ──── raise ───▶ RAISING ──── give, resume ───▶ suspended
+ *                           │     ▲                     ▲
+ *                         wait   wake                 raise
+ *                           ▼     │                     │
+ *                          WAITING ─────────────────────┘
+ *
+ *     suspended, RAISING or WAITING ─── end ───▶ DEAD
+ *
+ * Suspended is one of four, by the frame on top: SUSPENDED, and of a generator FRESH or SOFT, of plain data DATA. A frame that is
+ * pushed, popped or replaced makes it the one of that frame. FRESH becomes SOFT when it is resumed, and SOFT becomes SUSPENDED when
+ * its generator is left to the loop.
+ *
+ *     OUTSIDE ──── raise ────▶ OUTSIDE_RAISING ──── give ────▶ OUTSIDE
+ *        │ ▲
+ *      push leave
+ *        ▼ │
+ *     suspended, of a main greenlet that runs a body
  *
  * The greenlet that runs keeps the state it was resumed in: which one runs is the thread's to say (`thread.current`).
  * The main greenlet is OUTSIDE while no frame of its own is on it: the program outside is then its body.
  */
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { type Frame, isGenerator } from "./frame.ts"
 
 /** Never switched to. Its inbox holds the arguments for its body, once somebody gave them. */
 export const UNSTARTED = 0
@@ -33,7 +48,8 @@ export const OUTSIDE_RAISING = 7
 
 /**
  * SUSPENDED in a generator, whose `next` the loop need not look up, and the same one as when it was resumed last. So a greenlet
- * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack. One whose generator was suspended deep on that stack is merely SUSPENDED.
+ * that is SOFT while it runs, or while another one runs on top of it, still has the frame that is on the JavaScript stack. One
+ * whose generator was suspended deep on that stack is merely SUSPENDED.
  */
 export const SOFT = 8
 /** SUSPENDED, with a generator on top that has not been resumed since it is there. */
@@ -61,9 +77,103 @@ export const STATES = 15
 export const FLAG = STATES + 1
 
 /** The state of a greenlet that is suspended in `frame`, its top one from now on. */
-export const suspendedOn = (frame: Frame | DataFrame | undefined): typeof FRESH | typeof DATA | typeof SUSPENDED =>
+const suspendedOn = (frame: Frame | DataFrame | undefined): typeof FRESH | typeof DATA | typeof SUSPENDED =>
   isDataFrame(frame) ? DATA : isGenerator(frame) ? FRESH : SUSPENDED
 
 /** The state of a greenlet whose top frame, `frame`, is resumed. */
-export const runningOn = (frame: Frame | DataFrame): typeof SOFT | typeof DATA | typeof SUSPENDED =>
+const runningOn = (frame: Frame | DataFrame): typeof SOFT | typeof DATA | typeof SUSPENDED =>
   isDataFrame(frame) ? DATA : isGenerator(frame) ? SOFT : SUSPENDED
+
+// ---- transitions ----------------------------------------------------------------------------------------------------
+
+/** What has a state: a microthread. */
+interface Stated {
+  readonly _state: State
+  /** @internal for the transitions alone */
+  _become(state: State): void
+}
+
+type Top = Frame | DataFrame
+
+/** Is it in one of the four states that are suspended? */
+export const isSuspended = (state: State): boolean => state === SUSPENDED || state >= SOFT
+
+/** Start: its body is called, or takes the place that its body will have. */
+export const becomeStarted = (m: Stated): void => m._become(SUSPENDED)
+
+/** Resume of a generator that is fresh: it is SOFT from now on. */
+export const becomeSoft = (m: Stated): void => m._become(SOFT)
+
+/** Resume of `top`, whatever its kind, after an error or for the first time. Returns the state. */
+export const becomeResumed = (m: Stated, top: Top): State => {
+  const state = runningOn(top)
+  m._become(state)
+  return state
+}
+
+/** Leave to the loop: a generator that was suspended deep on the JavaScript stack is not resumed in place. */
+export const becomeLeftToLoop = (m: Stated): void => {
+  if (m._state === SOFT) m._become(SUSPENDED)
+}
+
+/** `top` is its top frame from now on: it was pushed, or what was above it is gone. */
+export const becomeOn = (m: Stated, top: Top | undefined): void => m._become(suspendedOn(top))
+
+/** Give: it resumes with a value, though it had an error. Is it one that has not started? */
+export const becomeGiven = (m: Stated, top: Top | undefined): boolean => {
+  switch (m._state) {
+    case RAISING:
+      m._become(suspendedOn(top))
+      return false
+    case OUTSIDE_RAISING:
+      m._become(OUTSIDE)
+      return false
+    case DOOMED:
+      m._become(UNSTARTED)
+      return true
+    default:
+      return m._state === UNSTARTED
+  }
+}
+
+/** Raise: it resumes with an error. False if it is dead. */
+export const becomeRaising = (m: Stated): boolean => {
+  switch (m._state) {
+    case DEAD:
+      return false
+    case OUTSIDE:
+      m._become(OUTSIDE_RAISING)
+      break
+    case UNSTARTED:
+      m._become(DOOMED)
+      break
+    case RAISING:
+    case DOOMED:
+    case OUTSIDE_RAISING:
+      break
+    default:
+      m._become(RAISING)
+  }
+  return true
+}
+
+/** Wait: its fiber suspends on a foreign Effect. */
+export const becomeWaiting = (m: Stated): void => m._become(WAITING)
+
+/** Wake: that wait is over; or its fiber has taken what its operation brought, be it an error. */
+export const becomeWoken = (m: Stated): void => m._become(SUSPENDED)
+
+/** End: its body has returned or thrown, or its frames are dropped for good. */
+export const becomeDead = (m: Stated): void => m._become(DEAD)
+
+/** Begin anew: it is unstarted again. */
+export const becomeUnstarted = (m: Stated): void => m._become(UNSTARTED)
+
+/** Leave: the last frame of a main greenlet is gone, or what its fiber brought was taken. */
+export const becomeOutside = (m: Stated): void => m._become(OUTSIDE)
+
+/** Inherit: it has the frames of another one from now on. */
+export const becomeHeir = (m: Stated): void => m._become(SUSPENDED)
+
+/** Reinstate: what it would have run is its own again, in the state that it was in. */
+export const becomeAgain = (m: Stated, before: State): void => m._become(before)

@@ -33,14 +33,18 @@ import { type Origin, programs, rested } from "./origin.ts"
 import { MainPolicy } from "./policy.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
+  becomeDead,
+  becomeLeftToLoop,
+  becomeOutside,
+  becomeResumed,
+  becomeSoft,
+  becomeStarted,
   DATA,
-  DEAD,
   DOOMED,
   FRESH,
   OUTSIDE,
   OUTSIDE_RAISING,
   RAISING,
-  runningOn,
   SOFT,
   SUSPENDED,
   UNSTARTED,
@@ -51,6 +55,7 @@ import { forgetRequest, renewRequest, SLICE, stepping } from "./step.ts"
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
 const data = DATA
+const soften = becomeSoft
 const resumeData: typeof RESUME = RESUME
 const Performable = Operation
 const resumeGenerator = generatorNext
@@ -165,7 +170,8 @@ export class ThreadState {
     for (;;) {
       try {
         for (;;) {
-          if (g._state === data) {
+          const state = g._state
+          if (state === data) {
             const value = g._inbox
             g._inbox = undefined
             const outcome = (g._code as DataFrame)[resumeData](NEXT, value)
@@ -183,8 +189,8 @@ export class ThreadState {
           }
           let result: IteratorResult<unknown, unknown> | undefined
           this.stretch = STRETCH
-          if (g._state >= soft) {
-            g._state = soft
+          if (state >= soft) {
+            if (state !== soft) soften(g)
             const value = g._inbox
             g._inbox = undefined
             const { request } = step
@@ -277,7 +283,7 @@ export class ThreadState {
 
   /** `g` is deep: until its top frame is another one, its operations are not performed in place. Returns who is current. */
   private leaveToLoop(g: Microthread): Microthread {
-    if (g._state === soft) g._state = SUSPENDED
+    becomeLeftToLoop(g)
     return this.current
   }
 
@@ -338,20 +344,19 @@ export class ThreadState {
         return switched
       case SOFT:
       case FRESH:
-        g._state = SOFT
+        becomeSoft(g)
         g._inbox = undefined
         forgetRequest(true)
         return resumeGenerator.call(g._code as Frame, inbox)
       case UNSTARTED:
         return this.start(g, g._body(), inbox)
       case DOOMED:
-        g._state = SUSPENDED
+        becomeStarted(g)
         throw inbox
       case RAISING: {
         const frame = g._code as Frame | DataFrame
-        g._state = runningOn(frame)
         g._inbox = undefined
-        forgetRequest(g._state === SOFT)
+        forgetRequest(becomeResumed(g, frame) === SOFT)
         return throwIntoFrame(frame, inbox)
       }
       case WAITING:
@@ -373,7 +378,7 @@ export class ThreadState {
   start(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
     g._code = undefined
     g._inbox = undefined
-    g._state = SUSPENDED
+    becomeStarted(g)
     this.alive?.add(g)
     step.request.inPlace = false
     const made = start(body, g, args)
@@ -381,7 +386,7 @@ export class ThreadState {
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
     const frame = g._code as unknown as Frame | DataFrame
-    g._state = runningOn(frame)
+    becomeResumed(g, frame)
     // the loop resumes it
     if (isDataFrame(frame)) return switched
     // a body may return the iterator of an operation, which is not to be forgotten
@@ -393,7 +398,7 @@ export class ThreadState {
   private returned(g: Microthread, value: unknown): Microthread {
     if (g._pop()) return g.give(value)
     if (g === this.main) {
-      g._state = OUTSIDE
+      becomeOutside(g)
       return g.give(value)
     }
     g._bury()
@@ -406,7 +411,7 @@ export class ThreadState {
     if (isDataFrame(frame)) frame.pc = DONE
     if (g._pop()) return g.raise(error)
     if (g === this.main) {
-      g._state = OUTSIDE
+      becomeOutside(g)
       return g.raise(error)
     }
     g._bury()
@@ -648,7 +653,7 @@ export class ThreadState {
   private leave(): Exit.Exit<any, any> {
     const { main } = this
     const { _inbox: inbox, _state: state } = main
-    main._state = OUTSIDE
+    becomeOutside(main)
     main._inbox = undefined
     main._fiber?.release()
     main._fiber = undefined
@@ -676,7 +681,7 @@ export class ThreadState {
     main._policy.abandoned()
     this.current = main
     if (main._code === undefined) {
-      main._state = OUTSIDE
+      becomeOutside(main)
       return finish()
     }
     main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted"))
@@ -770,7 +775,7 @@ export class ThreadState {
         this.ended = true
         programs.delete(this)
         this.main._policy.orphaned()
-        this.main._state = DEAD
+        becomeDead(this.main)
         rested()
         return errors.length === 0 ? Effect.void : Effect.die(errors[0])
       }
@@ -809,7 +814,7 @@ export class ThreadState {
     this.parked = undefined
     main.abandoned()
     main._rebind(undefined)
-    main._state = OUTSIDE
+    becomeOutside(main)
     this.current = main
     this.finish?.()
   }
