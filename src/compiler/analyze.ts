@@ -63,7 +63,7 @@ class Analyzer {
     const region = this.directives.module
     const strict = module || hasDirective(program["body"], "use strict")
     this.program = this.unit = new Unit("program", program, undefined, region, strict, false, true)
-    this.scope = this.program.scope = new Scope("program", program, undefined, this.program)
+    this.scope = this.program.scope = this.program.variables = new Scope("program", program, undefined, this.program)
   }
 
   run(): Analysis {
@@ -73,8 +73,8 @@ class Analyzer {
     this.hoistBlockFunctions()
     for (const reference of this.references) this.resolve(reference)
     for (const reference of this.privates) this.resolvePrivate(reference)
-    this.directives.finish(this.program)
     this.place()
+    this.directives.finish(this.program)
     return {
       program: this.program,
       units: this.units,
@@ -366,7 +366,7 @@ class Analyzer {
     }
     node.unit = inner
     this.unit = inner
-    this.scope = inner.scope = new Scope("function", node, scope, inner)
+    this.scope = inner.scope = inner.variables = new Scope("function", node, scope, inner)
     this.scopes.push(inner.scope)
     this.jumps = []
     this.labels = []
@@ -383,9 +383,17 @@ class Analyzer {
     this.directives.enter(node)
     const unit = this.inUnit(kind, node, generator, (unit) => {
       unit.isStatic = isStatic
+      unit.inBlock = node["inBlock"] === true && node["generator"]
       const { params } = node as { params: ReadonlyArray<Node> } & Node
       for (const param of params) this.declarePattern(param, "parameter", unit.scope, 0)
-      if (block) {
+      if (block && unit.inner.length > 0) {
+        // What functions among the parameters capture, a `var` of the body does not change.
+        this.inScope("block", body, () => {
+          unit.variables = this.scope
+          this.declareFunctions(body["body"], this.scope)
+          if (this.visitAll(body["body"])) body.suspends = true
+        })
+      } else if (block) {
         this.declareFunctions(body["body"], unit.scope)
         if (this.visitAll(body["body"])) body.suspends = true
       } else {
@@ -555,7 +563,7 @@ class Analyzer {
       : "using"
     for (const declarator of declarations) {
       const { id, init } = declarator as { id: Node; init: Node | null } & Node
-      const scope = isVar ? this.unit.scope : this.scope
+      const scope = isVar ? this.unit.variables : this.scope
       let here = this.declarePattern(id, variableKind, scope, headEnd ?? declarator.end)
       if (id.type === "Identifier" && init !== null) this.name(init, id["name"])
       if (this.maybe(init)) here = true
@@ -616,6 +624,9 @@ class Analyzer {
     const variable = scope.declare(node["name"], kind)
     variable.initialized = initialized
     // A `var` may stand in the scope of a parameter of `catch` that has its name, and assign to that.
+    if (kind === "var" && variable.kind === "var" && scope !== scope.unit.scope) {
+      variable.inherits = scope.unit.scope.variables.get(node["name"])
+    }
     if (kind === "var" && this.scope !== scope) this.refer(node, node["name"])
     else node.variable = variable
   }
@@ -641,6 +652,7 @@ class Analyzer {
           node["id"].variable = scope.declare(node["id"].name, "function")
         }
         if (!scope.functions.includes(node)) scope.functions.push(node)
+        if (scope.kind !== "program" && scope.kind !== "function") node["inBlock"] = true
         if (
           !this.unit.strict && scope.kind !== "function" && scope.kind !== "program" && !node["generator"] &&
           !node["async"]
@@ -656,7 +668,7 @@ class Analyzer {
   private hoistBlockFunctions(): void {
     for (const { node, scope } of this.blockFunctions) {
       const { name } = node["id"]
-      const top = scope.unit.scope
+      const top = scope.unit.variables
       let conflict = false
       for (let outer = scope.parent; outer !== undefined && outer !== top; outer = outer.parent) {
         const variable = outer.variables.get(name)
@@ -665,7 +677,8 @@ class Analyzer {
         }
       }
       const there = top.variables.get(name)
-      if (there?.lexical || there?.kind === "parameter" || there?.kind === "import") conflict = true
+      const parameter = scope.unit.scope.variables.get(name)
+      if (there?.lexical || there?.kind === "import" || parameter?.kind === "parameter") conflict = true
       if (top.kind === "program" || conflict) continue
       if (there?.kind === "self") top.variables.delete(name)
       node["hoisted"] = top.declare(name, "var")
@@ -711,7 +724,7 @@ class Analyzer {
   private resolveSuper(node: Node, scope: Scope): void {
     const { unit } = scope
     const method = ownOf(unit)
-    if (!method.generator) {
+    if (!method.generator || amongParameters(node, method)) {
       // These stay in the method, where the language finds what `super` is.
       for (let inner = unit; inner !== method; inner = inner.parent!) inner.inPlace = true
       if (method.kind === "method") method.inPlace = true
@@ -768,6 +781,7 @@ class Analyzer {
         if (variable.kind === "parameter") variable.storage = "boxed"
       }
     }
+    for (const unit of this.units) mapArguments(unit)
     let id = 0
     const fields = new Map<Unit, Map<string, number>>()
     for (const scope of this.scopes) {
@@ -794,7 +808,7 @@ class Analyzer {
         while (scope !== undefined && !scope.boxed) scope = scope.parent
         unit.outer = scope
       }
-      if (unit.parent === this.program && unit.outer === undefined) unit.inPlace = true
+      if (unit.parent === this.program && unit.outer === undefined && !unit.inBlock) unit.inPlace = true
     }
   }
 
@@ -817,6 +831,21 @@ class Analyzer {
       for (let { unit } = scope; unit !== owner; unit = unit.parent!) unit.inPlace = true
     }
   }
+}
+
+/** In sloppy code, simple parameters and the elements of `arguments` are the same variables. */
+const mapArguments = (unit: Unit): void => {
+  const { node, scope, strict } = unit
+  const to = scope.variables.get("arguments")
+  const params: ReadonlyArray<Node> | undefined = node["params"]
+  if (strict || to?.kind !== "arguments" || to.assigned || !params!.every(({ type }) => type === "Identifier")) return
+  const variables = params!.map((param) => scope.variables.get(param["name"])!)
+  const boxed = variables.some(({ storage }) => storage === "boxed")
+  if (!unit.generator && !boxed) return
+  if (boxed) {
+    for (const variable of [to, ...variables]) variable.storage = "boxed"
+  }
+  for (const [index, variable] of variables.entries()) variable.mapped = { to, index }
 }
 
 /** Do functions in a unit's parameters capture variables of its own? */
@@ -850,6 +879,9 @@ const ownOf = (unit: Unit): Unit => {
   while (own.lexical) own = own.parent!
   return own
 }
+
+/** Does it stand in a function's parameters? They are evaluated where the function is called. */
+const amongParameters = (node: Node, unit: Unit): boolean => node.start < unit.node["body"].start
 
 const hasArguments = ({ kind }: Unit): boolean =>
   kind === "function" || kind === "method" || kind === "accessor" || kind === "member" || kind === "constructor"

@@ -184,7 +184,13 @@ const wrapper = (module: Module, node: Node, unit: Unit, self: boolean): Code =>
   module.wrapping = undefined
   frameCode(module, node, unit, name, fields)
   const construct = `new ${name}(${given.join(", ")})`
-  const strict = hasOwnDirective(node) ? ` "use strict";` : ""
+  // Functions of sloppy code have own properties that generator functions have not.
+  const simple = params.every(({ type }) => type === "Identifier")
+  const own = scope.variables.has("this") || scope.variables.has("arguments")
+  const names = [node["id"]?.name, ...params.map((param) => param["name"])]
+  const strict = hasOwnDirective(node) || !unit.strict && simple && !own && !names.some((name) => RESERVED.has(name))
+    ? ` "use strict";`
+    : ""
   const guard = unit.kind === "function"
     ? ` if (new.target !== undefined) ${module.runtime("constructed")}(new.target);`
     : ""
@@ -194,6 +200,11 @@ const wrapper = (module: Module, node: Node, unit: Unit, self: boolean): Code =>
   const head = unit.kind === "function" ? `function ${node["id"]?.name ?? ""}` : ""
   return [node.start, head, "(", text, `) {${strict}${guard}`, made, ` return ${result}; }`]
 }
+
+/** Names that strict code cannot use. */
+const RESERVED = new Set(
+  "arguments eval implements interface let package private protected public static yield".split(" ")
+)
 
 /** A function's own "use strict" goes with it. */
 const hasOwnDirective = (node: Node): boolean =>

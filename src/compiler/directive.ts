@@ -11,6 +11,7 @@ export class Directives {
   readonly module: boolean
   /** Those that are obeyed. What is compiled does not say that it is to be. */
   readonly obeyed = new Set<Node>()
+  private readonly everything: boolean
   private readonly parsed: Parsed
   private readonly onTop: boolean
   private readonly dynamic: Array<{ readonly node: Node; readonly unit: Unit; readonly reason: string }> = []
@@ -20,6 +21,7 @@ export class Directives {
   constructor(parsed: Parsed, all: boolean) {
     this.parsed = parsed
     this.onTop = this.stands(parsed.program["body"])
+    this.everything = all
     this.module = all || this.onTop
   }
 
@@ -70,13 +72,17 @@ export class Directives {
     this.dynamic.push({ node, unit, reason: "`with` cannot be compiled: what its names refer to is not known" })
   }
 
-  /** Those that could see what the compiler moves are errors. */
+  /**
+   * Those that could see what the compiler moves are errors; under the directive, which asks for the compiler, all of them.
+   * Called when everything has its place.
+   */
   finish(program: Unit): void {
     for (const { node, reason, unit } of this.dynamic) {
-      const moved = unit === program
-        ? this.onTop || node.type === "WithStatement" && program.inner.some((inner) => within(inner.node, node))
-        : compiles(unit)
-      if (moved) this.fail(reason, node)
+      if (unit === program ? this.onTop : !unit.region ? compiles(unit) : this.onTop || !this.everything) {
+        this.fail(reason, node)
+      }
+      const functions = unit.inner.some((inner) => within(inner.node, node))
+      if (node.type === "WithStatement" ? functions || moves(node) : reaches(unit)) this.fail(reason, node)
     }
   }
 
@@ -90,5 +96,24 @@ const directiveIn = (body: ReadonlyArray<Node>): Node | undefined =>
   body.find((node) => node["directive"] === DIRECTIVE)
 
 const compiles = (unit: Unit): boolean => unit.region || unit.inner.some(compiles)
+
+/** Can code in a unit see variables that have been moved? */
+const reaches = (unit: Unit): boolean => {
+  for (let at: Unit | undefined = unit; at !== undefined; at = at.parent) {
+    if (at.generator || !at.inPlace && at.outer !== undefined || at.scope.boxed || at.variables.boxed) return true
+  }
+  return false
+}
+
+/** Does a node refer to a variable that has been moved? */
+const moves = (node: Node): boolean => {
+  for (const child of Object.values(node)) {
+    for (const one of Array.isArray(child) ? child : [child]) {
+      if (typeof one?.type !== "string" || typeof one.start !== "number") continue
+      if (one.variable !== undefined && one.variable.storage !== "native" || moves(one)) return true
+    }
+  }
+  return false
+}
 
 const within = (inner: Node, outer: Node): boolean => outer.start <= inner.start && inner.end <= outer.end

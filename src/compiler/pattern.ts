@@ -6,7 +6,7 @@ import { placeCode } from "./reference.ts"
 
 export abstract class Patterns extends Expressions {
   protected bind(target: Node, value: Code, declares: boolean): void {
-    if (target.suspends !== true) {
+    if (target.suspends !== true && target.type !== "AssignmentPattern") {
       if (target.type === "Identifier") {
         this.emit(declares ? this.declares(target, value) : this.rewriter.assign(target, value), ";")
       } else if (target.type === "MemberExpression") this.emit(this.rewriter.assignMember(target, value), ";")

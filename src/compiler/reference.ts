@@ -46,7 +46,9 @@ export const around = (scope: Scope): Scope | undefined => {
 
 /** Where a variable that is not native is kept. */
 export const placeCode = (module: Module, unit: Unit, variable: Variable): string =>
-  variable.storage === "field"
+  variable.mapped !== undefined
+    ? `${placeCode(module, unit, variable.mapped.to)}[${variable.mapped.index}]`
+    : variable.storage === "field"
     ? `${module.frame}.${variable.field}`
     : `${scopeCode(module, unit, variable.scope)}.${variable.field}`
 

@@ -6,7 +6,7 @@ import { visitorKeys } from "oxc-parser"
 import { isFunction, type Node } from "./ast.ts"
 import { type Code, Slice } from "./code.ts"
 import type { Module } from "./module.ts"
-import { GIVEN, makeScope, placeCode, readCode, scopeCode } from "./reference.ts"
+import { around, GIVEN, makeScope, placeCode, readCode, scopeCode } from "./reference.ts"
 import type { Scope, Variable } from "./scope.ts"
 import type { Unit } from "./unit.ts"
 
@@ -22,6 +22,8 @@ export class Rewriter {
   private out: Array<Code> = []
   private position = 0
   private guards = 0
+  /** Where the labels of the statement that comes begin; -1 if it has none. */
+  private labels = -1
   /** The function whose parameters are being written: they are its own, whatever becomes of them. */
   private parameters: Unit | undefined = undefined
 
@@ -31,9 +33,10 @@ export class Rewriter {
     this.jumps = jumps
   }
 
-  /** The code of a node as it stands. */
+  /** The code of a node as it stands. A node does not have its parentheses: only a comma needs them everywhere. */
   text(node: Node): Code {
-    return this.piece(node.start, node.end, () => this.walk(node))
+    const code = this.piece(node.start, node.end, () => this.walk(node))
+    return node.type === "SequenceExpression" ? parens(code) : code
   }
 
   /** The code of a node's inside: what `walk` does not replace is copied. */
@@ -90,11 +93,17 @@ export class Rewriter {
 
   walk(node: Node): void {
     const { module, unit } = this
+    if (!LABELED.has(node.type)) this.labels = -1
     switch (node.type) {
       case "Identifier":
         this.copy(node.start)
         if (this.moved(node)) this.replace(node, this.read(node))
-        else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
+        else if (
+          node.variable?.kind === "class name" && node.variable.scope.node.suspends && node.variable.scope.unit === unit
+        ) {
+          // In a class's keys and heritage, which are evaluated before it, its name is not initialized.
+          this.replace(node, `${module.runtime("checked")}(${module.runtime("UNINITIALIZED")}, "${node["name"]}")`)
+        } else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
         return
       case "ThisExpression":
         if (this.moved(node)) this.replace(node, placeCode(module, unit, node.variable!))
@@ -219,9 +228,13 @@ export class Rewriter {
         }
         return
       }
-      case "LabeledStatement":
+      case "LabeledStatement": {
+        const outer = this.labels
+        this.labels = outer === -1 ? node.start : outer
         this.body(node["body"])
+        this.labels = outer
         return
+      }
       case "BreakStatement":
       case "ContinueStatement": {
         const code = this.jumps?.leave(node, undefined, this.guards > 0)
@@ -415,7 +428,7 @@ export class Rewriter {
     const place = placeCode(module, unit, variable)
     if (node["written"] !== true) return [node.start, place]
     if (variable.constant || variable.kind === "self" && unit.strict) {
-      return [node.start, `${module.runtime("readonly")}("${variable.name}").value`]
+      return [node.start, `${module.runtime("readonly")}("${variable.name}"${node.checked ? `, ${place}` : ""}).value`]
     }
     if (variable.kind === "self") return `({}).value`
     if (!node.checked) return [node.start, place]
@@ -661,9 +674,11 @@ export class Rewriter {
   /** The scope object that what stays in place within a class or object needs. */
   outerOfMembers(node: Node): Scope | undefined {
     for (const inner of this.unit.inner) {
-      if (inner.inPlace && inner.outer !== undefined && inner.node.start >= node.start && inner.node.end <= node.end) {
-        return inner.outer
-      }
+      if (!inner.inPlace || !isWithin(inner.node, node)) continue
+      let { outer } = inner
+      // Those that are made within it are not what it needs.
+      while (outer !== undefined && isWithin(outer.node, node)) outer = around(outer)
+      if (outer !== undefined) return outer
     }
     return undefined
   }
@@ -713,6 +728,12 @@ export class Rewriter {
     for (const element of body["body"] as ReadonlyArray<Node>) {
       const { computed, key, value } = element as { computed: boolean; key: Node; value: Node | null } & Node
       if (element["decorators"] !== undefined) this.walkAll(element["decorators"])
+      if (element.type === "MethodDefinition" && value!.unit!.generator) {
+        // Without the star.
+        const star = this.module.parsed.source.indexOf("*", element.start)
+        this.copy(star)
+        this.position = star + 1
+      }
       if (computed) {
         const code = given?.keys.get(key)
         if (code === undefined) this.walk(key)
@@ -723,12 +744,6 @@ export class Rewriter {
         : new Rewriter(this.module, element.unit ?? this.unit)
       if (element.type === "MethodDefinition") {
         const text = this.module.functionText(value!, value!.unit!, this.unit)
-        if (value!.unit!.generator) {
-          // Without the star.
-          const star = this.module.parsed.source.indexOf("*", element.start)
-          this.copy(star)
-          this.position = star + 1
-        }
         this.replace(value!, text)
       } else if (element.type === "StaticBlock") {
         this.replace(
@@ -749,18 +764,27 @@ export class Rewriter {
     }
   }
 
-  /** A class's generator methods get what marks such functions. */
+  /**
+   * A class's generator methods get what marks such functions. Where names are computed, nobody knows which method is found
+   * under which name; there they go without.
+   */
   private generatorMembers(elements: ReadonlyArray<Node>): string {
-    let code = ""
-    for (
-      const { computed, key, static: isStatic, type, value } of elements as ReadonlyArray<Node & Record<string, any>>
-    ) {
-      if (type !== "MethodDefinition" || !value.unit.generator || computed || key.type === "PrivateIdentifier") continue
-      const name = key.type === "Identifier"
-        ? JSON.stringify(key.name)
-        : this.module.parsed.source.slice(key.start, key.end)
+    const { meta, parsed } = this.module
+    const methods = elements.filter(({ type }) => type === "MethodDefinition")
+    const last = new Map<string, Node>()
+    for (const method of methods) {
+      const { key, static: isStatic } = method as { key: Node; static: boolean } & Node
       const holder = isStatic ? "this" : "this.prototype"
-      code += ` ${this.module.runtime("generator")}(${holder}[${name}], ${this.module.meta}[${value.unit.index}]);`
+      if (
+        key.type === "PrivateIdentifier" || methods.some((other) => other["computed"] && other["static"] === isStatic)
+      ) continue
+      const name = key.type === "Identifier" ? JSON.stringify(key["name"]) : parsed.source.slice(key.start, key.end)
+      last.set(`${holder}[${name}]`, method)
+    }
+    let code = ""
+    for (const [place, { kind, value }] of last as Map<string, { kind: string; value: Node } & Node>) {
+      if (kind !== "method" || !value.unit!.generator) continue
+      code += ` ${this.module.runtime("generator")}(${place}, ${meta}[${value.unit!.index}]);`
     }
     return code === "" ? "" : ` static {${code} }`
   }
@@ -832,7 +856,7 @@ export class Rewriter {
       if (this.moved(id)) code.push(` ${placeCode(module, unit, id.variable!)} = `, made, ";")
       else {
         if (node["hoisted"] !== undefined) id.variable!.rename ??= module.fresh(id["name"])
-        code.push(` ${scope === unit.scope ? "var" : "let"} ${id.variable!.rename ?? id["name"]} = `, made, ";")
+        code.push(` ${scope === unit.variables ? "var" : "let"} ${id.variable!.rename ?? id["name"]} = `, made, ";")
       }
     }
     return code
@@ -849,6 +873,21 @@ export class Rewriter {
     return `${to} = ${from};`
   }
 
+  /** A body's `var`s that have a parameter's name begin with its value. */
+  inherited(scope: Scope | undefined): Code {
+    if (scope === undefined) return ""
+    const { module, unit } = this
+    const code: Array<Code> = []
+    for (const variable of scope.variables.values()) {
+      const { inherits } = variable
+      if (inherits === undefined || inherits.storage === "native" && variable.storage === "native") continue
+      const place = variable.storage === "native" ? variable.name : placeCode(module, unit, variable)
+      const from = inherits.storage === "native" ? inherits.name : placeCode(module, unit, inherits)
+      code.push(` ${place} = ${from};`)
+    }
+    return code
+  }
+
   /** The targets that a function's arguments are assigned to, and the one of the rest. */
   parameterTargets(params: ReadonlyArray<Node>): { readonly targets: Array<Code>; readonly rest: Code | undefined } {
     const last = params.at(-1)
@@ -858,7 +897,7 @@ export class Rewriter {
 
   /** The body of a function that is copied. */
   functionBodyInPlace(body: Node): void {
-    const entry = this.entry(this.unit.scope)
+    const entry = [this.entry(this.unit.scope), this.entry(body.scope), this.inherited(body.scope)]
     if (!isEmpty(entry)) this.insert(bodyStart(this.module, body), entry)
     this.walkAll(body["body"])
   }
@@ -867,7 +906,12 @@ export class Rewriter {
   functionBody(body: Node, before: Code): Code {
     const start = bodyStart(this.module, body)
     return this.piece(body.start, body.end, () => {
-      this.insert(start, [before, before === "" ? this.entry(this.unit.scope) : this.functions(this.unit.scope)])
+      this.insert(start, [
+        before,
+        before === "" ? this.entry(this.unit.scope) : this.functions(this.unit.scope),
+        this.entry(body.scope),
+        this.inherited(body.scope)
+      ])
       this.walkAll(body["body"])
     })
   }
@@ -911,7 +955,8 @@ export class Rewriter {
       return
     }
     const discriminant = this.text(node["discriminant"])
-    this.insert(node.start, ["{", entry])
+    this.insert(this.labels === -1 ? node.start : this.labels, ["{", entry])
+    this.labels = -1
     this.replace(node["discriminant"], discriminant)
     for (const branch of node["cases"]) this.walk(branch)
     this.insert(node.end, "}")
@@ -1009,6 +1054,8 @@ export class Rewriter {
   }
 
   private forEach(node: Node): void {
+    const start = this.labels === -1 ? node.start : this.labels
+    this.labels = -1
     const { body, left, right } = node as { body: Node; left: Node; right: Node } & Node
     const scope = node.scope!
     const { module } = this
@@ -1025,7 +1072,7 @@ export class Rewriter {
       this.body(body)
     } else if (!scope.boxed) {
       // A `var`, or a variable of the frame.
-      if (declared["init"] !== null) this.insert(node.start, ["{ ", this.text(declared), "; "])
+      if (declared["init"] !== null) this.insert(start, ["{ ", this.text(declared), "; "])
       this.replace(left, this.declaring(declared["id"]))
       this.walk(right)
       this.body(body)
@@ -1033,7 +1080,7 @@ export class Rewriter {
     } else {
       const item = module.numberedName("$i", scope.id)
       const closures = this.unit.inner.some(({ node: inner }) => inner.start >= right.start && inner.end <= right.end)
-      if (closures) this.insert(node.start, ["{", this.entry(scope)])
+      if (closures) this.insert(start, ["{", this.entry(scope)])
       const id: Node = declared["id"]
       const bind = this.declaring(id)
       this.replace(left, `const ${item}`)
@@ -1093,6 +1140,11 @@ export class Rewriter {
     return this.unusual(node) ? this.assignUnusual(node, "=", value) : [this.text(node), " = ", value]
   }
 }
+
+const isWithin = (inner: Node, outer: Node): boolean => inner.start >= outer.start && inner.end <= outer.end
+
+/** Statements that look at the labels before them. */
+const LABELED = new Set(["LabeledStatement", "ForInStatement", "ForOfStatement", "SwitchStatement"])
 
 export const parens = (code: Code): Code => ["(", code, ")"]
 

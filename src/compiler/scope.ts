@@ -39,6 +39,10 @@ export class Variable {
   storage: "native" | "field" | "boxed" = "native"
   /** Its field in the frame or in the scope object. */
   field: string
+  /** A parameter of sloppy code whose function uses `arguments`: it is an element of that. */
+  mapped: { readonly to: Variable; readonly index: number } | undefined = undefined
+  /** The parameter whose value it begins with: a `var` of that name where parameters are a scope of their own. */
+  inherits: Variable | undefined = undefined
   /** Another name for it where it stays native. */
   rename: string | undefined = undefined
   /** Is it assigned to after its declaration? */

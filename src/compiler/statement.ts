@@ -3,13 +3,20 @@ import type { Node } from "./ast.ts"
 import { type Code, Label } from "./code.ts"
 import type { Finalizer, Region, Target } from "./machine.ts"
 import { Patterns } from "./pattern.ts"
+import { inFrame } from "./reference.ts"
 import type { Scope } from "./scope.ts"
 
 export class Statements extends Patterns {
   protected body(): void {
     const body: Node = this.unit.node["body"]
     this.enter(this.unit.scope)
-    this.statements(body["body"])
+    if (body.scope === undefined) this.statements(body["body"])
+    else {
+      this.within(body.scope, () => {
+        this.emit(this.rewriter.inherited(body.scope))
+        this.statements(body["body"])
+      })
+    }
     this.emit(this.ends("undefined"))
   }
 
@@ -96,7 +103,10 @@ export class Statements extends Patterns {
         this.emit(`${frame}.${variable.field} = ${this.module.runtime("UNINITIALIZED")};`)
       }
     }
-    if (scope.boxed && !whole) this.emit(`${frame}.s${scope.id} = ${this.rewriter.makeScope(scope)};`)
+    if (scope.boxed && !whole) {
+      const place = this.rewriter.scope(scope)
+      this.emit(`${inFrame(this.module, scope) ? "" : "const "}${place} = ${this.rewriter.makeScope(scope)};`)
+    }
     this.emit(this.rewriter.functions(scope))
   }
 

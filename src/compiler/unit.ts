@@ -24,6 +24,10 @@ export class Unit {
   readonly strict: boolean
   /** Its outermost scope: parameters, `var`s, what is declared on top of its body. */
   scope!: Scope
+  /** Where its `var`s are: the same, unless there are functions among its parameters. */
+  variables!: Scope
+  /** Is it a generator function that a block declares? */
+  inBlock = false
   /** A generator function that becomes frames. */
   readonly generator: boolean
   /** Does it stay where it stands? Others are made by a factory on top of the module. */

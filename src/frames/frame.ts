@@ -242,7 +242,7 @@ const stepIterator = (
     const method = iterator.throw
     if (method === undefined || method === null) {
       closeOf(iterator)
-      throw new TypeError("The iterator does not provide a 'throw' method")
+      throw new TypeError("The iterator does not provide a 'throw' method.")
     }
     result = method.call(iterator, value)
   } else {

@@ -22,12 +22,12 @@ export const constant = (name: string, _value: unknown, old?: unknown): never =>
 }
 
 /** A constant as a target of a pattern. */
-export const readonly = (name: string): { value: unknown } => ({
+export const readonly = (name: string, old?: unknown): { value: unknown } => ({
   get value() {
     return undefined
   },
-  set value(_) {
-    constant(name, _)
+  set value(value) {
+    constant(name, value, old)
   }
 })
 
