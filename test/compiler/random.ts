@@ -101,6 +101,12 @@ return main`
     return statements.join("\n")
   }
 
+  /** A variable that may be assigned to: those that count iterations are left alone, so that all loops end. */
+  private assignable(context: Context): string {
+    const name = this.name(context)
+    return /^[in]\d/.test(name) ? "a" : name
+  }
+
   private declare(names: Array<string>, taken: Set<string>): string {
     // Often a name that there is around already: a variable of its own.
     const name = this.chance(0.4) ? this.pick(["a", "b", "c", "d"]) : this.fresh("v")
@@ -371,8 +377,8 @@ return main`
 
   private target(context: Context): string {
     return this.pick([
-      () => this.name(context),
-      () => this.name(context),
+      () => this.assignable(context),
+      () => this.assignable(context),
       () => "o.z",
       () => `o[${this.expression(context, 1)}]`,
       () => `L(o).z`
@@ -400,10 +406,10 @@ return main`
       () => `(${e()} ${this.pick(["+", "-", "*", "<", "===", "!=", "&", ","])} ${e()})`,
       () => `(${e()} ${this.pick(["&&", "||", "??"])} ${e()})`,
       () => `(${e()} ? ${e()} : ${e()})`,
-      () => `(${this.name(context)} ${this.pick(["=", "+=", "??=", "&&=", "||="])} ${e()})`,
+      () => `(${this.assignable(context)} ${this.pick(["=", "+=", "??=", "&&=", "||="])} ${e()})`,
       () => `(o[${e()}] ${this.pick(["=", "+=", "??=", "||="])} ${e()})`,
       () => `(o.z ${this.pick(["=", "+=", "??=", "&&="])} ${e()})`,
-      () => this.pick([`${this.name(context)}++`, `--o[${e()}]`, `o.z--`, `++${this.name(context)}`]),
+      () => this.pick([`${this.assignable(context)}++`, `--o[${e()}]`, `o.z--`, `++${this.assignable(context)}`]),
       () =>
         `[${e()}, ${this.chance(0.3) ? `...${this.iterable(context)}` : e()}, ${this.chance(0.2) ? "," : ""} ${e()}]`,
       () => `(${this.object(context, depth)})`,
