@@ -623,6 +623,7 @@ class Analyzer {
     this.names.add(node["name"])
     const variable = scope.declare(node["name"], kind)
     variable.initialized = initialized
+    node["declares"] = variable
     // A `var` may stand in the scope of a parameter of `catch` that has its name, and assign to that.
     if (kind === "var" && variable.kind === "var" && scope !== scope.unit.scope) {
       variable.inherits = scope.unit.scope.variables.get(node["name"])
@@ -636,7 +637,7 @@ class Analyzer {
   }
 
   private groupOf(names: ReadonlyArray<Node>): void {
-    const group = names.flatMap(({ variable }) => variable === undefined ? [] : [variable])
+    const group = names.flatMap(({ declares }) => declares === undefined ? [] : [declares as Variable])
     for (const variable of group) variable.group = group
   }
 
