@@ -1,6 +1,8 @@
 /** What the web server does with its connections: where answers end, what follows a 101, who is waited for, how it stops. */
 import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
+import { spawn as spawnProcess } from "node:child_process"
+import { once } from "node:events"
 import { connect, type Socket as NodeSocket } from "node:net"
 import { describe, expect, test } from "vitest"
 import { caught, type Program, realProgram, type Steps } from "./program.ts"
@@ -501,6 +503,41 @@ describe("stop", () => {
     yield* Effect.promise(() => ended(socket))
     while (errors.length === 0) yield* gevent.sleep(0.005)
     expect(errors).toMatchObject([{ code: "ECONNRESET" }])
+  })
+
+  test("lets SIGTERM end a process, with its last answer, whoever is connected", async () => {
+    const source = `
+      import { Effect } from "effect"
+      import * as gevent from "effect-stackless/compat/gevent"
+      await Effect.runPromise(gevent.call(function*() {
+        const server = new gevent.WSGIServer(["127.0.0.1", 0], function*(environ, startResponse) {
+          startResponse("200 OK", [["Content-Type", "text/plain"]])
+          if (environ.PATH_INFO === "/slow") {
+            yield "slow "
+            yield* gevent.sleep(0.5)
+          }
+          yield "hello"
+        })
+        gevent.signalHandler("SIGTERM", () => server.stop(30))
+        yield* server.start()
+        console.log(server.serverPort)
+        yield* server.serveForever()
+      }))`
+    const child = spawnProcess(process.execPath, ["--input-type=module", "-e", source], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const [port] = await once(child.stdout, "data")
+    const address = ["127.0.0.1", Number(port)] as const
+    const beginnings = ["", "GET / HTT", "GET / HTTP/1.1\r\nHost: x\r\n", get("/")]
+    const idle: Array<NodeSocket> = []
+    for (let n = 0; n < 400; n++) idle.push(await client(address, beginnings[n % 4]!))
+    const slow = connect(address[1], address[0])
+    slow.write(get("/slow"))
+    const answer = [String((await once(slow, "data"))[0])]
+    slow.on("data", (data) => answer.push(String(data)))
+    child.kill("SIGTERM")
+    const [[code, signal]] = await Promise.all([once(child, "exit"), ended(slow), ...idle.map(ended)])
+    expect([code, signal, answer.join("")]).toEqual([0, null, expect.stringMatching(/slow [^]*hello\r\n0\r\n\r\n$/)])
   })
 
   realProgram("takes a listening socket with it", function*(program) {
