@@ -64,8 +64,12 @@ test("the port forwarder passes on what is said in both directions, and survives
 })
 
 describe("beside a web server", () => {
+  let inside = 0
+  let most = 0
   const web = createServer(async (request, response) => {
+    most = Math.max(most, ++inside)
     await new Promise((resolve) => setTimeout(resolve, 100))
+    inside--
     response.writeHead(request.url === "/gone" ? 404 : 200, { "x-kept": "yes" }).end(`page ${request.url}`)
   })
   let base: string
@@ -76,10 +80,9 @@ describe("beside a web server", () => {
   afterAll(() => void web.close())
 
   test("the downloads go on at the same time", async () => {
-    const began = Date.now()
     const urls = Array.from({ length: 10 }, (_, n) => `http://${base}/${n}`)
     expect(await run(() => download(urls))).toEqual(Array(10).fill(7))
-    expect(Date.now() - began).toBeLessThan(900)
+    expect(most).toBeGreaterThan(1)
   })
 
   test("the web proxy passes pages on, and answers 502 for a server that is not there", async () => {
