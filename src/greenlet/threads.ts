@@ -4,8 +4,8 @@ import { isAwaited } from "./effect/beyond-public.ts"
 import { Gate } from "./effect/fiber.ts"
 import { newThread } from "./greenlet.ts"
 import { Thread } from "./kernel/current.ts"
+import { ungated } from "./kernel/ending.ts"
 import { type Origin, programs } from "./kernel/origin.ts"
-import { ungated } from "./kernel/thread.ts"
 
 /**
  * A thread that ends with its scope: its suspended greenlets end with `GreenletExit` and run their `finally` blocks. A

@@ -1,7 +1,7 @@
 /** Trace functions: told of every switch of a thread. Mirrors `greenlet.settrace` and `gettrace`. */
 import type { Greenlet } from "./greenlet.ts"
 import { currentThread } from "./kernel.ts"
-import type { Tracer } from "./kernel/thread.ts"
+import type { Tracer } from "./kernel/loop.ts"
 
 /**
  * Called in `target`, right after control came to it from `origin`: with `"switch"`, or with `"throw"` if an error is

@@ -15,10 +15,10 @@ import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"
 import { type Frame, isEffectFrame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
+import { Loop } from "./loop.ts"
 import { Microthread, Start } from "./microthread.ts"
 import { iteratorOfAll as iterator, Operation, switchedOfAll } from "./operation.ts"
 import { UNSTARTED } from "./state.ts"
-import { ThreadState } from "./thread.ts"
 
 /**
  * What is told of an operation that was forgotten: an error whose stack says where it was made, and the operation. What
@@ -142,7 +142,7 @@ const enter = (report: ReportForgotten): () => void => {
   // ---- turns ------------------------------------------------------------------------------------------------------
 
   const effects = Utils.SingleShotGen.prototype
-  const thread = ThreadState.prototype as unknown as Turns
+  const thread = Loop.prototype as unknown as Turns
   const undo = [
     ...[iterator, effects as Pick<Frame, "next">].map((steps) =>
       patch(steps, "next", (next) =>

@@ -1,0 +1,571 @@
+/**
+ * The loop: what a switch is.
+ *
+ * It resumes the frame of the greenlet that runs. What that yields is an operation, which is performed and names the greenlet to run
+ * next; or an Effect or another frame, which becomes a frame on top. Most operations are performed in place, in the first step of
+ * `yield*`, and the greenlet that they name runs on top of the one that has named it, up to its own next switch: so of two that
+ * hand over to each other only one is suspended.
+ *
+ * Upstream's counterpart is `g_switch` of `TGreenlet.cpp`, which exchanges the machine's stack.
+ */
+import { Effect, Exit, Fiber } from "effect"
+import { type Body, isFrame, notYieldable, requireResult, start } from "./body.ts"
+import { errorOf } from "./border.ts"
+import type { Thread } from "./current.ts"
+import {
+  BEGIN,
+  completion,
+  type DataFrame,
+  DELEGATE,
+  DONE,
+  isDataFrame,
+  NEXT,
+  PREEMPTED,
+  RESUME,
+  RETURNED,
+  RUNNING,
+  YIELDED
+} from "./data-frame.ts"
+import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
+import { GreenletError } from "./errors.ts"
+import { type Frame, generatorNext, isGenerator } from "./frame.ts"
+import type { Hard } from "./hard.ts"
+import { Operation, switchedOfAll } from "./operation.ts"
+import type { MainGreenlet, Microthread } from "./ports.ts"
+import {
+  becomeLeftToLoop,
+  becomeOutside,
+  becomeResumed,
+  becomeSoft,
+  becomeStarted,
+  DATA,
+  DOOMED,
+  FRESH,
+  OUTSIDE,
+  OUTSIDE_RAISING,
+  RAISING,
+  SOFT,
+  SUSPENDED,
+  UNSTARTED,
+  WAITING
+} from "./state.ts"
+import { forgetRequest, renewRequest, SLICE, stepping } from "./step.ts"
+
+// The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
+const soft = SOFT
+const data = DATA
+const soften = becomeSoft
+const resumeData: typeof RESUME = RESUME
+const Performable = Operation
+const resumeGenerator = generatorNext
+const switched = switchedOfAll
+const currentFiber = Fiber.getCurrent
+const { DEEP, depth, Ended, endedWithNothing, step } = stepping
+
+/**
+ * How many operations a frame performs in place before it goes back to the loop, which sees how deep it is: so a recursion that
+ * performs one at each level is seen in time.
+ */
+const STRETCH = 128
+
+/** Not even a fiber: there operations are never performed in place. */
+const nowhere = Symbol("nowhere")
+
+/** Told of each switch of a thread: see trace.ts. */
+export type Tracer = (event: "switch" | "throw", origin: Microthread, target: Microthread) => void
+
+/** What a thread does: it has one greenlet that runs, and switches. */
+export abstract class Loop {
+  /** The main greenlet: the program outside. */
+  readonly main: MainGreenlet
+  /** The greenlet that runs. */
+  current: Microthread
+  /** Has it ended? Its greenlets cannot be switched to any more. */
+  ended = false
+  /** @internal its greenlets are being ended */
+  ending = false
+  /** @internal is its loop on the JavaScript stack? */
+  looping = false
+  /** The fiber that stands for main. */
+  protected host: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The greenlet to go on with, while the loop is off the stack in the middle of main's operation. */
+  protected parked: Microthread | undefined = undefined
+  /** Tells the host's fiber that main's turn has come. */
+  protected finish: (() => void) | undefined = undefined
+  /** The host's fiber was interrupted while the loop ran: to be called when it has stopped, unless `finish` is. */
+  protected giveUp: (() => void) | undefined = undefined
+  private traceFunction: Tracer | undefined = undefined
+  /** The fiber in which the loop runs, if any. */
+  private loopFiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The fiber in which operations are performed in place, if they are: code that runs in another one is no greenlet's own. */
+  private performingFiber: Fiber.Fiber<unknown, unknown> | typeof nowhere | undefined = nowhere
+  /** Does a greenlet run on top of another one, which is not suspended? */
+  private nested = false
+  private budget = SLICE
+  /** What is left of `STRETCH`. */
+  private stretch = STRETCH
+  /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
+  private readonly reclaiming: Array<Microthread> = []
+  /** @internal the fibers of Effect */
+  readonly hard: Hard
+
+  constructor(hard: Hard, makeMain: (thread: Thread) => MainGreenlet) {
+    this.hard = hard
+    this.main = this.current = makeMain(this.itself)
+  }
+
+  /** The same, as everybody knows it: thread.ts. */
+  protected get itself(): Thread {
+    return this as unknown as Thread
+  }
+
+  // ---- what is said elsewhere: ending.ts --------------------------------------------------------------------------
+
+  /** @internal `g` has begun to run its body */
+  abstract started(g: Microthread): void
+  /** @internal */
+  abstract drop(g: Microthread): Microthread | undefined
+  /** @internal */
+  abstract lingers(g: Microthread): Microthread
+  protected abstract refuse(g: Microthread, next: Microthread): Microthread
+
+  // ---- the loop ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Resumes `g`, whose frame performs operations in place, and goes on with whoever is current then; until that is a main
+   * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
+   */
+  private loop(g: Microthread): void {
+    let performing = false
+    for (;;) {
+      try {
+        for (;;) {
+          const state = g._state
+          if (state === data) {
+            const value = g._inbox
+            g._inbox = undefined
+            const outcome = (g._code as DataFrame)[resumeData](NEXT, value)
+            if (outcome instanceof Performable && this.performingFiber !== nowhere) {
+              performing = true
+              const next = outcome.perform(g)
+              performing = false
+              if (next !== g) this.current = g = next
+            } else g = this.carryOut(g, outcome)
+            if (--this.budget > 0) continue
+            this.budget = SLICE
+            renewRequest()
+            if (this.yieldToEventLoop(g)) return
+            continue
+          }
+          let result: IteratorResult<unknown, unknown> | undefined
+          this.stretch = STRETCH
+          if (state >= soft) {
+            if (state !== soft) soften(g)
+            const value = g._inbox
+            g._inbox = undefined
+            const { request } = step
+            request.operation = undefined
+            request.inPlace = true
+            result = resumeGenerator.call(g._code as Frame, value)
+          } else {
+            result = this.resume(g)
+            if (result === undefined) return
+          }
+          g = result === switched && depth.levels <= DEEP ? this.current : this.proceed(g, result)
+          depth.levels = 0
+          if ((this.budget -= STRETCH + 1 - this.stretch) > 0) continue
+          this.budget = SLICE
+          renewRequest()
+          if (this.yieldToEventLoop(g)) return
+        }
+      } catch (error) {
+        if (performing) {
+          performing = false
+          g = g.raise(error)
+        } else g = this.fail(g, error)
+      }
+    }
+  }
+
+  /**
+   * @internal the first step of `yield* operation`, in a frame of the greenlet that runs. It ends the iteration if the
+   * greenlet goes on at once.
+   *
+   * Another one that is suspended in a generator runs here, on top of that frame, up to its own next switch. If it comes back,
+   * as with two that hand over to each other, only one of the two has been suspended: that makes 1.4 times as many switches.
+   */
+  performInPlace(operation: Operation<any, any, any>): IteratorResult<unknown, unknown> {
+    if (currentFiber() !== this.performingFiber) return operation as unknown as IteratorResult<unknown, unknown>
+    const { request } = step
+    request.inPlace = false
+    const g = this.current
+    const next = operation.perform(g)
+    if (next !== g) {
+      this.current = next
+      if (this.nested === true || next._state !== soft) return switched
+      this.nested = true
+      request.operation = undefined
+      request.inPlace = true
+      const value = next._inbox
+      next._inbox = undefined
+      try {
+        const result = resumeGenerator.call(next._code as Frame, value)
+        if (result !== switched || depth.levels > DEEP) this.proceed(next, result)
+        depth.levels = 0
+      } catch (error) {
+        this.fail(next, error)
+      }
+      this.nested = false
+      if (this.current !== g) return switched
+    }
+    if (g._state !== soft || --this.stretch <= 0) return switched
+    request.inPlace = true
+    const value = g._inbox
+    if (value === undefined) return endedWithNothing
+    g._inbox = undefined
+    return new Ended(value)
+  }
+
+  /** @internal may `next` run on top of the fiber that has named it? */
+  mayRunOnTop(next: Microthread): boolean {
+    return !this.nested && (next._state === SUSPENDED || next._state === SOFT || next._state === FRESH) &&
+      this.performingFiber !== nowhere
+  }
+
+  /** @internal runs the current greenlet, which may run on top of the fiber that has named it, up to its own next switch */
+  runOnTop(): void {
+    const { current } = this
+    this.nested = true
+    try {
+      const result = this.resume(current)!
+      if (result !== switched || depth.levels > DEEP) this.proceed(current, result)
+    } catch (error) {
+      this.fail(current, error)
+    }
+    depth.levels = 0
+    this.nested = false
+  }
+
+  /** @internal may the greenlet that runs perform another operation before it goes back to the loop? */
+  goesOn(): boolean {
+    return --this.stretch > 0
+  }
+
+  /** `g` is deep: until its top frame is another one, its operations are not performed in place. Returns who is current. */
+  private leaveToLoop(g: Microthread): Microthread {
+    becomeLeftToLoop(g)
+    return this.current
+  }
+
+  /** `g` has yielded an operation that was not performed in place, or anything else, or has returned: goes on with the next. */
+  private proceed(g: Microthread, result: IteratorResult<unknown, unknown>): Microthread {
+    step.request.inPlace = false
+    if (result === switched) return this.leaveToLoop(g)
+    if (this.current !== g) return result.value === switched ? this.current : this.strayed(g, result)
+    return this.handOver(
+      g,
+      result instanceof Operation
+        ? this.perform(g, result)
+        : result.done === true
+        ? this.returned(g, result.value)
+        : this.yielded(g, result.value)
+    )
+  }
+
+  /** @internal `g`, which is current, hands over to `next`, if it may; returns who is current now */
+  handOver(g: Microthread, next: Microthread): Microthread {
+    return this.switchTo(g, this.ending && next !== g ? this.refuse(g, next) : next)
+  }
+
+  /** A frame of `g` threw: goes on with the next. */
+  private fail(g: Microthread, error: unknown): Microthread {
+    step.request.inPlace = false
+    return this.current === g ? this.switchTo(g, this.threw(g, error)) : this.strayed(g)
+  }
+
+  private perform(g: Microthread, operation: Operation<any, any, any>): Microthread {
+    try {
+      return operation.perform(g)
+    } catch (error) {
+      g.raise(error)
+      return this.ending ? this.drop(g) ?? g : g
+    }
+  }
+
+  /** From `g` to `next`, which is told to whoever traces; returns `next`. */
+  protected switchTo(g: Microthread, next: Microthread): Microthread {
+    if (next !== g) {
+      this.current = next
+      if (this.tracer !== undefined) this.trace(g, next)
+    }
+    return next
+  }
+
+  /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */
+  private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
+    const inbox = g._inbox
+    switch (g._state) {
+      case SUSPENDED:
+        g._inbox = undefined
+        forgetRequest(false)
+        return (g._code as Frame).next(inbox)
+      case DATA:
+        // the loop resumes it
+        return switched
+      case SOFT:
+      case FRESH:
+        becomeSoft(g)
+        g._inbox = undefined
+        forgetRequest(true)
+        return resumeGenerator.call(g._code as Frame, inbox)
+      case UNSTARTED:
+        return this.start(g, g._body(), inbox)
+      case DOOMED:
+        becomeStarted(g)
+        throw inbox
+      case RAISING: {
+        const frame = g._code as Frame | DataFrame
+        g._inbox = undefined
+        forgetRequest(becomeResumed(g, frame) === SOFT)
+        return throwIntoFrame(frame, inbox)
+      }
+      case WAITING:
+        this.parked = g
+        for (let r = this.reclaiming.pop(); r !== undefined; r = this.reclaiming.pop()) {
+          if (r._fiber?.somethingGivenUp === true) this.reclaim(r, true)
+        }
+        return undefined
+      case OUTSIDE:
+      case OUTSIDE_RAISING:
+        this.parked = undefined
+        return undefined
+      default:
+        throw new GreenletError("an operation named a dead greenlet to run next")
+    }
+  }
+
+  /** @internal calls the body of `g` */
+  start(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
+    g._code = undefined
+    g._inbox = undefined
+    becomeStarted(g)
+    this.started(g)
+    step.request.inPlace = false
+    const made = start(body, g, args)
+    if (Effect.isEffect(made)) g._code = this.hard.frame(g, made, false)
+    else if (isFrame(made)) g._push(made)
+    else return { done: true, value: requireResult(made) }
+    const frame = g._code as unknown as Frame | DataFrame
+    becomeResumed(g, frame)
+    // the loop resumes it
+    if (isDataFrame(frame)) return switched
+    // a body may return the iterator of an operation, which is not to be forgotten
+    step.request.inPlace = g._state === SOFT
+    return frame.next(undefined)
+  }
+
+  /** The top frame of `g` returned. */
+  private returned(g: Microthread, value: unknown): Microthread {
+    if (g._pop()) return g.give(value)
+    if (g === this.main) {
+      becomeOutside(g)
+      return g.give(value)
+    }
+    g._bury()
+    return this.ending ? this.main.give(value) : g._policy.ends(value)
+  }
+
+  /** The top frame of `g` threw. */
+  private threw(g: Microthread, error: unknown): Microthread {
+    const { _code: frame } = g
+    if (isDataFrame(frame)) frame.pc = DONE
+    if (g._pop()) return g.raise(error)
+    if (g === this.main) {
+      becomeOutside(g)
+      return g.raise(error)
+    }
+    g._bury()
+    if (this.ending) return this.main.raise(error)
+    try {
+      return g._policy.dies(error)
+    } catch (error) {
+      return this.main.raise(error)
+    }
+  }
+
+  /** `g` has been resumed in a frame that is plain data, which has brought something else than an operation to be performed here. */
+  private carryOut(g: Microthread, outcome: unknown): Microthread {
+    if (this.current !== g) return this.strayed(g)
+    const next = outcome === RETURNED
+      ? this.returned(g, completion.value)
+      : outcome === YIELDED
+      ? this.yielded(g, completion.value)
+      : outcome === PREEMPTED
+      ? g._policy.preempted()
+      : this.delegate(g, outcome)
+    return this.handOver(g, next)
+  }
+
+  /** @internal `g` goes on when what stands behind its `yield*` is done, which becomes a frame on top of its own. */
+  delegate(g: Microthread, to: unknown): Microthread {
+    if (to instanceof Operation) return this.perform(g, to)
+    if (isDataFrame(to)) {
+      if (to.pc === DONE) return g.give(undefined)
+      if (to.pc === RUNNING) return g.raise(new TypeError("Generator is already running"))
+      g._push(to)
+      // it was stepped by hand, in the middle of a `yield*` of its own
+      const inner = to.pc > BEGIN && (to.pc & 1) === 0 ? to[DELEGATE]?.() : undefined
+      if (isDataFrame(inner) || isGenerator(inner as Frame | undefined)) return this.delegate(g, inner)
+      if (inner !== undefined) g._push(new Iteration(inner))
+    } else if (Effect.isEffect(to)) return this.yielded(g, to)
+    else if (isGenerator(to as Frame | undefined)) g._push(to as Frame)
+    else {
+      try {
+        g._push(iterationOf(to))
+      } catch (error) {
+        return g.raise(error)
+      }
+    }
+    return g
+  }
+
+  /** A body yielded something by itself, without `yield*`, or an Effect. */
+  private yielded(g: Microthread, value: unknown): Microthread {
+    if (value instanceof Operation) return this.perform(g, value)
+    if (!Effect.isEffect(value)) return g.raise(new TypeError(notYieldable(value)))
+    this.hard.letErrorsInto(value)
+    if (Exit.isExit(value)) return Exit.isSuccess(value) ? g.give(value.value) : g.raise(errorOf(value.cause, g))
+    g._push(this.hard.frame(g, value, true))
+    return g
+  }
+
+  /**
+   * `g` has gone on though it was away: its body steps a generator by itself and did not yield what that has yielded. Whoever is
+   * current runs. When `g` is resumed, it finds an error where it stands, or ends with it.
+   */
+  private strayed(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {
+    if (!g.dead) {
+      g._replaceTop(
+        new RanOnFrame(g, result === undefined || result.done === true ? undefined : g._code as Frame | DataFrame)
+      )
+    }
+    return this.current
+  }
+
+  /** @internal see trace.ts */
+  get tracer(): Tracer | undefined {
+    return this.traceFunction
+  }
+
+  set tracer(tracer: Tracer | undefined) {
+    this.traceFunction = tracer
+    this.choosePerformingFiber()
+  }
+
+  /** Who traces, and whoever ends a thread, has to see each switch. */
+  private choosePerformingFiber(): void {
+    this.performingFiber = this.ending || this.traceFunction !== undefined ? nowhere : this.loopFiber
+  }
+
+  /** @internal tells the trace function */
+  trace(origin: Microthread, target: Microthread): void {
+    const { _state: state } = target
+    const event = state === RAISING || state === DOOMED || state === OUTSIDE_RAISING ? "throw" : "switch"
+    try {
+      this.tracer!(event, origin, target)
+    } catch (error) {
+      this.tracer = undefined
+      target.raise(error)
+    }
+  }
+
+  protected enter(g: Microthread): void {
+    const { request: { inPlace }, thread } = step
+    step.thread = this.itself
+    this.looping = true
+    this.nested = false
+    this.loopFiber = currentFiber()
+    this.choosePerformingFiber()
+    try {
+      this.loop(g)
+    } finally {
+      step.thread = thread
+      forgetRequest(inPlace)
+      this.looping = false
+    }
+  }
+
+  // ---- waiting ----------------------------------------------------------------------------------------------------
+
+  /** @internal the wait of `g` is over */
+  wake(g: Microthread): void {
+    if (g === this.parked) queueMicrotask(() => this.pump())
+  }
+
+  /** Goes on where the loop was parked. */
+  protected pump(): void {
+    const g = this.parked
+    if (g === undefined || g._state === WAITING || this.looping) return
+    this.enter(g)
+    if (this.parked === undefined) this.finish?.()
+    else this.giveUp?.()
+  }
+
+  private yieldToEventLoop(g: Microthread): boolean {
+    const host = this.host!
+    // a greenlet that waits stops the loop, which is a turn as well
+    if (g._state === WAITING || host.cache.scheduler.executionMode === "sync") return false
+    this.parked = g
+    if (this.ending) this.parked = this.current = this.lingers(g)
+    host.currentDispatcher.scheduleTask(() => this.pump(), 0)
+    return true
+  }
+
+  /**
+   * @internal `g` is suspended in a switch, and the race or timeout around it was decided otherwise: it takes the switch
+   * back, and goes on in place of the greenlet that the thread has stopped at. As long as the loop runs, that is nobody.
+   */
+  reclaim(g: Microthread, stopped = !this.looping): void {
+    if (this.parked === undefined || !stopped) {
+      if (this.looping) this.reclaiming.push(g)
+      return
+    }
+    const before = this.current
+    this.parked = this.current = g
+    if (g === this.main) g._policy.abandoned()
+    if (before !== g && this.tracer !== undefined) this.trace(before, g)
+    queueMicrotask(() => this.pump())
+  }
+
+  /** Runs what waits on nothing but a scheduler that `Effect.runSync` would flush: of a fiber that cannot wait. */
+  protected flush(): void {
+    for (let g = this.parked; g !== undefined; g = this.parked) {
+      g._fiber?.gate.flush()
+      if (g === this.parked && g._state === WAITING) return
+      this.pump()
+    }
+  }
+}
+
+/** In front of a frame that has gone on without having been resumed: the next resume finds an error there. */
+class RanOnFrame implements Frame {
+  private readonly microthread: Microthread
+  private readonly frame: Frame | DataFrame | undefined
+  constructor(microthread: Microthread, frame: Frame | DataFrame | undefined) {
+    this.microthread = microthread
+    this.frame = frame
+  }
+  next(): IteratorResult<unknown, unknown> {
+    return this.throw(
+      new GreenletError(
+        "a generator that this body steps by itself has switched, and the body went on: yield what such a generator yields, or delegate to it with yield*"
+      )
+    )
+  }
+  throw(error: unknown): IteratorResult<unknown, unknown> {
+    const { frame } = this
+    if (frame === undefined) throw error
+    this.microthread._replaceTop(frame)
+    return throwIntoFrame(frame, error)
+  }
+}
