@@ -1,5 +1,5 @@
 /** The errors of the Stackless layer: upstream's names, a message that says what to do, and the data to see why. */
-import { nameIs } from "../greenlet/index.ts"
+import { hold, nameIs, passesOn } from "../greenlet/index.ts"
 import { named } from "./names.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 
@@ -14,6 +14,9 @@ export { ValueError } from "../greenlet/index.ts"
  */
 export class RuntimeError extends Error {
   override readonly name: string = "RuntimeError"
+  static {
+    hold(this, "RuntimeError")
+  }
 }
 
 /**
@@ -37,6 +40,9 @@ export interface Waiting {
  */
 export class DeadlockError extends RuntimeError {
   override readonly name: string = "DeadlockError"
+  static {
+    hold(this, "DeadlockError")
+  }
   /** Who waits on what: the tasklet that blocked last, main if it waits too, and those who wait beside them. */
   readonly waiting: ReadonlyArray<Waiting>
 
@@ -62,6 +68,8 @@ export class TaskletExit extends Error {
   declare readonly name: string
   static {
     nameIs(this, "TaskletExit")
+    hold(this, "TaskletExit")
+    passesOn(this, "exit")
   }
 }
 
@@ -73,6 +81,9 @@ export class TaskletExit extends Error {
  */
 export class StopIteration extends Error {
   override readonly name: string = "StopIteration"
+  static {
+    hold(this, "StopIteration")
+  }
 }
 
 /** What makes an error of a class takes no error that is made. */

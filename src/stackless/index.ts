@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-export { call, currentThread, makeThread, Thread, withThread } from "../greenlet/index.ts"
+export { call, currentThread, makeThread, rethrow, Thread, withThread } from "../greenlet/index.ts"
 export { atomic } from "./atomic.ts"
 export { Bomb, bomb } from "./bomb.ts"
 export { channel, type ChannelOptions } from "./buffer.ts"

@@ -7,9 +7,19 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import { Effect, Exit } from "effect"
-import { type Displaced, MainPolicy, Microthread, onRest, Operation, rested, type Thread } from "../greenlet/index.ts"
+import {
+  type Displaced,
+  ledOutOf,
+  MainPolicy,
+  Microthread,
+  onRest,
+  Operation,
+  rested,
+  type Thread
+} from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
 import type { Meter } from "./meter.ts"
+import { named } from "./names.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
@@ -308,6 +318,7 @@ export class Scheduler {
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
     if (failed && t._isExit(error)) failed = false
+    if (failed) ledOutOf(error, named("tasklet", t))
     if (failed && callbacks.error !== undefined) {
       try {
         callbacks.error(error, t)

@@ -6,6 +6,7 @@
  * Everything else of this package uses documented interfaces alone.
  */
 import { Effect, Effectable, type Fiber } from "effect"
+import { led } from "../kernel/lead.ts"
 
 // ---- the iterator of an Effect --------------------------------------------------------------------------------------
 
@@ -27,9 +28,11 @@ export const letErrorsInto = (effect: Effect.Effect<any, any, any>): void => {
   lastIterator = iterator
   const prototype = Object.getPrototypeOf(effect[Symbol.iterator]()) as Partial<Iterator<unknown>> | null
   if (prototype === null || !Object.hasOwn(prototype, "next")) return
-  prototype.throw ??= (error) => {
-    throw error
-  }
+  prototype.throw ??= throwsInto
+}
+
+const throwsInto = (error: unknown): never => {
+  throw led(error, throwsInto)
 }
 
 // ---- the step of an Effect ------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  * Upstream's `GreenletExit` derives from `BaseException`, so that `except Exception` lets it pass. JavaScript has one
  * `catch` for everything: a body that must not swallow its own end tests for `GreenletExit` and throws it on.
  */
+import { hold, passesOn } from "./brand.ts"
 import { nameIs } from "./exit.ts"
 
 /**
@@ -15,6 +16,9 @@ import { nameIs } from "./exit.ts"
  */
 export class GreenletError extends Error {
   override readonly name: string = "GreenletError"
+  static {
+    hold(this, "GreenletError")
+  }
 }
 
 /**
@@ -28,6 +32,8 @@ export class GreenletExit extends Error {
   declare readonly name: string
   static {
     nameIs(this, "GreenletExit")
+    hold(this, "GreenletExit")
+    passesOn(this, "exit")
   }
 }
 
@@ -39,6 +45,9 @@ export class GreenletExit extends Error {
  */
 export class SystemError extends Error {
   override readonly name: string = "SystemError"
+  static {
+    hold(this, "SystemError")
+  }
 }
 
 /**
@@ -50,6 +59,9 @@ export class SystemError extends Error {
  */
 export class ValueError extends Error {
   override readonly name: string = "ValueError"
+  static {
+    hold(this, "ValueError")
+  }
 }
 
 /**
@@ -61,4 +73,7 @@ export class ValueError extends Error {
  */
 export class AttributeError extends Error {
   override readonly name: string = "AttributeError"
+  static {
+    hold(this, "AttributeError")
+  }
 }

@@ -14,6 +14,7 @@ import { type Effect, Effectable, Fiber } from "effect"
 import { Thread } from "./current.ts"
 import type { Frame } from "./frame.ts"
 import { FiberGate } from "./hard.ts"
+import { led } from "./lead.ts"
 import type { Microthread } from "./ports.ts"
 import { stepping } from "./step.ts"
 
@@ -48,7 +49,13 @@ const iterator: Frame = {
     const { operation } = request
     if (operation !== undefined) {
       request.operation = undefined
-      if (request.inPlace === true) return step.thread!.performInPlace(operation)
+      if (request.inPlace === true) {
+        try {
+          return step.thread!.performInPlace(operation)
+        } catch (error) {
+          throw led(error, iterator.next)
+        }
+      }
       const fiber = currentFiber()
       const gate = fiber?.cache.scheduler
       return gate instanceof FiberGate && gate.performInPlace(operation, fiber!) ||
@@ -59,7 +66,7 @@ const iterator: Frame = {
 
   /** An error thrown into a body that waits in `yield* operation`. */
   throw(error) {
-    throw error
+    throw led(error, iterator.throw)
   }
 }
 

@@ -5,6 +5,7 @@
  * JavaScript has one `catch` for everything: a body that must not swallow its own end tests for them and throws them on.
  * Errors that Python itself brings (`ValueError`, `RuntimeError`) are here under their names, as programs catch them.
  */
+import { hold } from "../../../greenlet/index.ts"
 /** Somebody who waits for ever, and the objects that it waits for. */
 export interface Blocked {
   /** The greenlet, named as a log line would. */
@@ -22,6 +23,9 @@ export interface Blocked {
  */
 export class AssertionError extends Error {
   override readonly name: string = "AssertionError"
+  static {
+    hold(this, "gevent.AssertionError")
+  }
 }
 
 /**
@@ -32,6 +36,9 @@ export class AssertionError extends Error {
  */
 export class RuntimeError extends Error {
   override readonly name: string = "RuntimeError"
+  static {
+    hold(this, "gevent.RuntimeError")
+  }
 }
 
 /**
@@ -43,6 +50,9 @@ export class RuntimeError extends Error {
  */
 export class LoopExit extends Error {
   override readonly name: string = "LoopExit"
+  static {
+    hold(this, "gevent.LoopExit")
+  }
   readonly blocked: ReadonlyArray<Blocked>
   constructor(blocked: ReadonlyArray<Blocked> = []) {
     const who = blocked.map(({ greenlet, on }) => `\n  ${greenlet} waits on ${on}`)
@@ -60,6 +70,9 @@ export class LoopExit extends Error {
  */
 export class BlockingSwitchOutError extends AssertionError {
   override readonly name: string = "BlockingSwitchOutError"
+  static {
+    hold(this, "gevent.BlockingSwitchOutError")
+  }
 }
 
 /**
@@ -71,6 +84,9 @@ export class BlockingSwitchOutError extends AssertionError {
  */
 export class InvalidThreadUseError extends RuntimeError {
   override readonly name: string = "InvalidThreadUseError"
+  static {
+    hold(this, "gevent.InvalidThreadUseError")
+  }
 }
 
 /**
@@ -82,6 +98,9 @@ export class InvalidThreadUseError extends RuntimeError {
  */
 export class ConcurrentObjectUseError extends AssertionError {
   override readonly name: string = "ConcurrentObjectUseError"
+  static {
+    hold(this, "gevent.ConcurrentObjectUseError")
+  }
 }
 
 /**
@@ -93,4 +112,7 @@ export class ConcurrentObjectUseError extends AssertionError {
  */
 export class InvalidSwitchError extends AssertionError {
   override readonly name: string = "InvalidSwitchError"
+  static {
+    hold(this, "gevent.InvalidSwitchError")
+  }
 }

@@ -4,7 +4,16 @@
  * Carries `gevent.timeout`. What Python writes as `with Timeout(…):` is `timeout.within(function*() { … })`.
  */
 import type { Effect } from "effect"
-import { call, exitOf, getcurrent, GreenletExit, type Microthread, type Operation } from "../../../greenlet/index.ts"
+import {
+  call,
+  exitOf,
+  getcurrent,
+  GreenletExit,
+  hold,
+  type Microthread,
+  type Operation,
+  passesOn
+} from "../../../greenlet/index.ts"
 import { AssertionError } from "./exceptions.ts"
 import { describe, gethub, throwing } from "./hub.ts"
 import type { Timer } from "./loop.ts"
@@ -40,6 +49,10 @@ export type Block<A, E> = () => Generator<Effect.Effect<any, E, any>, A, any> | 
  */
 export class Timeout extends Error {
   override readonly name: string = "Timeout"
+  static {
+    hold(this, "gevent.Timeout")
+    passesOn(this, "timeout")
+  }
   readonly seconds: number | undefined
   readonly exception: unknown
   private timer: Timer | undefined = undefined

@@ -6,7 +6,7 @@
  * does and gevent's does not.
  */
 import type { Effect } from "effect"
-import { type Operation, ValueError } from "../../../greenlet/index.ts"
+import { hold, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
 import { sleep } from "../core/sleep.ts"
 import { Waiter } from "../core/waiter.ts"
@@ -186,6 +186,9 @@ export const poll = <S extends Selectable = Selectable>(): Poll<S> => new Poll<S
  */
 export class KeyError extends Error {
   override readonly name: string = "KeyError"
+  static {
+    hold(this, "gevent.KeyError")
+  }
 }
 
 // ---- one socket ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  * `"ECONNRESET"`, instead of a number.
  */
 import { Exit } from "effect"
+import { hold } from "../../../greenlet/index.ts"
 
 /**
  * An error of a socket. `code` is the system's, such as `ECONNRESET`. A typed failure in Effect's sense. Mirrors
@@ -15,6 +16,9 @@ import { Exit } from "effect"
  */
 export class SocketError extends Error {
   override readonly name: string = "SocketError"
+  static {
+    hold(this, "gevent.SocketError")
+  }
   readonly code: string
   constructor(code: string, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
@@ -30,6 +34,9 @@ export class SocketError extends Error {
  */
 export class SocketTimeout extends SocketError {
   override readonly name: string = "SocketTimeout"
+  static {
+    hold(this, "gevent.SocketTimeout")
+  }
   constructor() {
     super("ETIMEDOUT", "timed out")
   }

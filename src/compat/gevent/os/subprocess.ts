@@ -14,7 +14,7 @@ import { constants, devNull, tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { type Body, call, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type Body, call, hold, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { Steps } from "../core/hub.ts"
 import { AbstractLinkable, type Link } from "../core/linkable.ts"
 import type { Place } from "../core/wait-queue.ts"
@@ -79,6 +79,9 @@ type ContentOf<O, Name extends "stdout" | "stderr"> = O extends { readonly captu
  */
 export class SubprocessError extends Error {
   override readonly name: string = "SubprocessError"
+  static {
+    hold(this, "gevent.SubprocessError")
+  }
 }
 
 const asLine = (command: Command): string => typeof command === "string" ? command : command.join(" ")
@@ -91,6 +94,9 @@ const asLine = (command: Command): string => typeof command === "string" ? comma
  */
 export class CalledProcessError extends SubprocessError {
   override readonly name: string = "CalledProcessError"
+  static {
+    hold(this, "gevent.CalledProcessError")
+  }
   readonly returncode: number
   readonly cmd: Command
   /** What it has written, if that was piped. */
@@ -117,6 +123,9 @@ export class CalledProcessError extends SubprocessError {
  */
 export class TimeoutExpired extends SubprocessError {
   override readonly name: string = "TimeoutExpired"
+  static {
+    hold(this, "gevent.TimeoutExpired")
+  }
   readonly cmd: Command
   readonly timeout: number
   /** What it had written until then, if that was piped and the process was killed for it. */

@@ -12,7 +12,7 @@ import type { Effect } from "effect"
 import { availableParallelism } from "node:os"
 import { Script } from "node:vm"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
-import { type Body, call, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type Body, call, hold, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { InvalidThreadUseError, RuntimeError } from "../core/exceptions.ts"
 import { Greenlet } from "../core/greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
@@ -52,6 +52,9 @@ type ResultsOf<Results, A> = Results extends "ordered" ? IMap<A> : IMapUnordered
  */
 export class ThreadEnded extends Error {
   override readonly name: string = "ThreadEnded"
+  static {
+    hold(this, "gevent.ThreadEnded")
+  }
   /** What the thread ended with; `undefined` if it was killed. */
   readonly exitCode: number | undefined
   constructor(message: string, exitCode?: number) {

@@ -4,7 +4,7 @@
  * callback's `putNowait`, which upstream has switch to those who wait to get, finds the queue full instead.
  */
 import type { Effect } from "effect"
-import { type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { hold, type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
 import type { Callback } from "../core/loop.ts"
@@ -21,6 +21,9 @@ import { Event } from "./event.ts"
  */
 export class Empty extends Error {
   override readonly name: string = "Empty"
+  static {
+    hold(this, "gevent.Empty")
+  }
 }
 
 /**
@@ -31,6 +34,9 @@ export class Empty extends Error {
  */
 export class Full extends Error {
   override readonly name: string = "Full"
+  static {
+    hold(this, "gevent.Full")
+  }
 }
 
 /**
@@ -41,6 +47,9 @@ export class Full extends Error {
  */
 export class ShutDown extends Error {
   override readonly name: string = "ShutDown"
+  static {
+    hold(this, "gevent.ShutDown")
+  }
 }
 
 /** How to put or get. */

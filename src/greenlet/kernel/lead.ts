@@ -1,0 +1,86 @@
+/**
+ * The way from an error to the user's line.
+ *
+ * An error that comes out of a wait was made elsewhere, and its stack has lines of this library and of Node alone. Where it
+ * is thrown into a body, that body is on the JavaScript stack; so are those that have delegated to it. Their lines are put
+ * in front of the others, and behind those of bodies that the error has come through before, as in Python's traceback.
+ *
+ * Nothing is paid for it before there is an error. Of an exit nobody wants to know where it was.
+ */
+import { isExit } from "./brand.ts"
+
+/** How many lines of bodies an error is given: one that comes out of a deep recursion would have them all. */
+const LIMIT = 50
+
+/** How many lines of a stack are looked at. Each generator that delegates takes two. */
+const DEPTH = 24
+
+/** The errors that have as many as they get. */
+const full = new WeakSet<Error>()
+
+/** Puts the lines of the bodies that are on the stack, above `below`, into the stack of an error. Returns the error. */
+export const led = (error: unknown, below: (...args: Array<any>) => unknown): unknown => {
+  if (!(error instanceof Error) || isExit(error) || full.has(error)) return error
+  return withLines(error, linesAbove(below))
+}
+
+/** Says in the stack of an error whose it was. */
+export const ledOutOf = (error: unknown, who: string): void => {
+  if (error instanceof Error && !full.has(error)) withLines(error, [`    in ${who}`])
+}
+
+const withLines = (error: Error, lines: ReadonlyArray<string>): Error => {
+  const { stack } = error
+  if (lines.length === 0 || typeof stack !== "string") return error
+  // an engine that writes it otherwise says it as it does
+  let end = stack.startsWith(AT) ? 0 : stack.indexOf(`\n${AT}`) + 1
+  if (end === 0 && !stack.startsWith(AT)) return error
+  let count = lines.length
+  while (end < stack.length) {
+    const next = stack.indexOf("\n", end)
+    const line = next < 0 ? stack.slice(end) : stack.slice(end, next)
+    if (!isOfUser(line)) break
+    count++
+    if (next < 0) return error
+    end = next + 1
+  }
+  if (count > LIMIT) full.add(error)
+  try {
+    error.stack = `${stack.slice(0, end)}${lines.join("\n")}\n${stack.slice(end)}`
+  } catch {
+    // it is frozen
+  }
+  return error
+}
+
+const linesAbove = (below: (...args: Array<any>) => unknown): Array<string> => {
+  const lines: Array<string> = []
+  const { stackTraceLimit } = Error
+  if (typeof Error.captureStackTrace !== "function" || !(stackTraceLimit > 0)) return lines
+  const holder: { stack?: string } = {}
+  try {
+    Error.stackTraceLimit = DEPTH
+    Error.captureStackTrace(holder, below)
+    Error.stackTraceLimit = stackTraceLimit
+  } catch {
+    // the language's own objects are frozen
+    return lines
+  }
+  for (const line of String(holder.stack).split("\n")) {
+    if (line.includes(KERNEL) || line.includes(EFFECT)) break
+    if (line.startsWith(AT) && isOfUser(line)) lines.push(line)
+  }
+  return lines
+}
+
+const isOfUser = (line: string): boolean =>
+  (line.startsWith(AT) || line.startsWith(IN)) &&
+  !line.includes(LIBRARY) && !line.includes(EFFECT) && !line.includes("node:") && !line.includes("(<anonymous>)")
+
+const AT = "    at "
+const IN = "    in "
+const EFFECT = "/node_modules/effect/"
+const here = new URL(import.meta.url).pathname
+/** The folder of these files, if they are where they were: bundled with a program they cannot be told from it. */
+const KERNEL = /\/greenlet\/kernel\/lead\.\w+$/.test(here) ? here.slice(0, here.lastIndexOf("/") + 1) : "\0"
+const LIBRARY = KERNEL.replace(/greenlet\/kernel\/$/, "")

@@ -1,0 +1,232 @@
+/** Where an error was, what a careless `catch` passes on, and errors of another copy of the package. */
+import { Effect } from "effect"
+import * as gevent from "effect-stackless/compat/gevent"
+import * as greenlets from "effect-stackless/greenlet"
+import * as stackless from "effect-stackless/stackless"
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { describe, expect, test } from "vitest"
+import { inBothGears, main, type Steps } from "../stackless/program.ts"
+
+const { call, channel, run, schedule, tasklet } = stackless
+
+/** The functions that a stack names, the innermost first, up to the first line of the library. */
+const functionsOf = (error: unknown): Array<string> => {
+  const lines = String((error as Error).stack).split("\n").filter((line) => /^ {4}(at|in) /.test(line))
+  const end = lines.findIndex((line) => /\/src\/(greenlet|stackless|compat)\//.test(line))
+  return lines.slice(0, end < 0 ? undefined : end)
+    .map((line) => line.replace(/^ {4}(at|in) /, "").replace(/ \(.*$/, "").replace(/^.*\./, ""))
+}
+
+/** What a body dies of. */
+const caught = function*(body: () => Effect.Effect<unknown, unknown>): Steps<any> {
+  try {
+    yield* body()
+  } catch (error) {
+    return error
+  }
+  throw new Error("nothing was thrown")
+}
+
+inBothGears("an error out of a wait", () => {
+  test("leads to the lines of the bodies that it comes through, the innermost first", () =>
+    main(function*() {
+      const c = channel()
+      function* waits(): Steps<unknown> {
+        return yield* c.receive()
+      }
+      function* delegates(): Steps<unknown> {
+        return yield* waits()
+      }
+      function* calls(): Steps<unknown> {
+        return yield* call(delegates)
+      }
+      function* callsAgain(): Steps<unknown> {
+        return yield* call(calls)
+      }
+      const t = tasklet(callsAgain)()
+      yield* run()
+      const library = `    at x (${fileURLToPath(new URL("../../src/greenlet/y.ts", import.meta.url))}:1:1)`
+      const error = Object.assign(new Error("thrown"), { stack: `Error: thrown\n${library}` })
+      expect(yield* caught(() => t.throw(error))).toBe(error)
+      expect(functionsOf(error).slice(0, 6)).toEqual([
+        "waits",
+        "delegates",
+        "calls",
+        "callsAgain",
+        "a tasklet",
+        "caught"
+      ])
+      expect(error.stack.startsWith("Error: thrown\n    at ")).toBe(true)
+      expect(error.stack.endsWith(library)).toBe(true)
+    }))
+
+  test("is a deadlock, what an operation refuses, what is sent, and what an Effect fails with", () =>
+    main(function*() {
+      const c = channel()
+      function* deadlocked(): Steps<unknown> {
+        return yield* c.receive()
+      }
+      expect(functionsOf(yield* caught(() => call(deadlocked)))[0]).toBe("deadlocked")
+
+      function* refused(): Steps<unknown> {
+        yield* schedule()
+        return yield* new stackless.Tasklet().run()
+      }
+      expect(functionsOf(yield* caught(() => call(refused)))[0]).toBe("refused")
+
+      function* failed(): Steps<unknown> {
+        return yield* Effect.promise(() => Promise.reject(new Error("rejected")))
+      }
+      expect(functionsOf(yield* caught(() => call(failed)))).toContain("failed")
+
+      function sends(): Effect.Effect<void> {
+        return c.sendThrow(new RangeError("sent"))
+      }
+      function* receives(): Steps<unknown> {
+        return yield* c.receive()
+      }
+      tasklet(sends)()
+      expect(functionsOf(yield* caught(() => call(receives))).slice(0, 2)).toEqual(["sends", "receives"])
+    }))
+
+  test("names the tasklet that has not caught it, and leads from the body that failed to who joins it", () =>
+    main(function*() {
+      function* fails(): Steps<never> {
+        yield* schedule()
+        throw new Error("failed")
+      }
+      tasklet(fails)().name = "worker"
+      const error = yield* caught(() => run())
+      expect(error.stack).toContain("in tasklet \"worker\"")
+      expect(functionsOf(error).slice(0, 2)).toEqual(["fails", "tasklet \"worker\""])
+
+      const t = tasklet(fails)()
+      function* joins(): Steps<never> {
+        return yield* t.join()
+      }
+      expect(functionsOf(yield* caught(() => call(joins))).slice(0, 2)).toEqual(["fails", "joins"])
+    }))
+
+  test("does not grow without end, and an exit is given no lines", () =>
+    main(function*() {
+      const error = new Error("deep")
+      function* deep(n: number): Steps<void> {
+        if (n === 0) throw error
+        yield* call(deep, n - 1)
+      }
+      yield* caught(() => call(deep, 1000))
+      expect(error.stack!.split("\n").length).toBeLessThan(100)
+      const stack = new stackless.TaskletExit("by hand")
+      const before = stack.stack
+      const t = tasklet(function*(): Steps<void> {
+        yield* schedule()
+      })()
+      yield* t.run()
+      yield* t.throw(stack)
+      expect(stack.stack).toBe(before)
+    }))
+
+  test("may be frozen", () =>
+    main(function*() {
+      const frozen = Object.freeze(new Error("frozen"))
+      const t = tasklet(function*(): Steps<void> {
+        yield* stackless.scheduleRemove()
+      })()
+      yield* t.run()
+      expect(yield* caught(() => t.throw(frozen))).toBe(frozen)
+    }))
+})
+
+describe("an error out of a wait of gevent", () => {
+  test("leads to the line of the greenlet: Empty, a socket's, what a greenlet has died of", () =>
+    Effect.runPromise(greenlets.withThread(gevent.call(function*(): Steps<void> {
+      const queue = new gevent.Queue<number>()
+      function* gets(): Steps<number> {
+        return yield* queue.get({ timeout: 0.001 })
+      }
+      function* outer(): Steps<number> {
+        return yield* call(gets)
+      }
+      const g = gevent.spawn(outer)
+      const empty = yield* caught(() => g.get())
+      expect(empty).toBeInstanceOf(gevent.Empty)
+      expect(functionsOf(empty).slice(0, 2)).toEqual(["gets", "outer"])
+
+      const server = createServer().listen(0)
+      yield* Effect.promise(() => new Promise((resolve) => server.once("listening", resolve)))
+      const { port } = server.address() as { port: number }
+      server.close()
+      function* connects(): Steps<unknown> {
+        return yield* gevent.createConnection(["127.0.0.1", port])
+      }
+      const refused = yield* caught(() => call(connects))
+      expect(refused).toBeInstanceOf(gevent.SocketError)
+      expect(functionsOf(refused)[0]).toBe("connects")
+    }))))
+})
+
+describe("a greenlet", () => {
+  test("has its lines in what its child dies of", () =>
+    Effect.runPromise(greenlets.withThread(call(function*(): Steps<void> {
+      function* child(): Steps<void> {
+        yield* greenlets.getcurrent().parent!.switch()
+        throw new Error("child")
+      }
+      function* parent(): Steps<void> {
+        const g = greenlets.greenlet(child)
+        yield* g.switch()
+        yield* g.switch()
+      }
+      expect(functionsOf(yield* caught(() => greenlets.greenlet(parent).switch())).slice(0, 3))
+        .toEqual(["child", "parent", "caught"])
+    }))))
+})
+
+test("rethrow passes exits and timeouts on, and nothing else", () => {
+  for (const { rethrow } of [greenlets, stackless, gevent]) {
+    for (
+      const error of [
+        new greenlets.GreenletExit(),
+        new stackless.TaskletExit(),
+        new gevent.Timeout(1),
+        new (class extends stackless.TaskletExit {})()
+      ]
+    ) {
+      expect(() => rethrow(error)).toThrow(error)
+    }
+    for (const error of [new Error("x"), new gevent.Empty(), null, undefined, "a string", 3]) rethrow(error)
+  }
+})
+
+test("two copies of the package tell each other's errors, and end silently of each other's exits", async () => {
+  const root = fileURLToPath(new URL("../..", import.meta.url))
+  const folder = mkdtempSync(join(root, "node_modules/.twin-"))
+  try {
+    cpSync(join(root, "src"), join(folder, "src"), { recursive: true })
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
+    const twin: typeof stackless = await import(
+      /* @vite-ignore */ pathToFileURL(join(folder, "src/stackless/index.ts")).href
+    )
+    expect(twin.TaskletExit).not.toBe(stackless.TaskletExit)
+    expect(new twin.TaskletExit()).toBeInstanceOf(stackless.TaskletExit)
+    expect(new stackless.DeadlockError("x", [])).toBeInstanceOf(twin.RuntimeError)
+    class Mine extends stackless.TaskletExit {}
+    expect(new twin.TaskletExit()).not.toBeInstanceOf(Mine)
+    expect(new Mine()).toBeInstanceOf(twin.TaskletExit)
+    expect(new Error("x")).not.toBeInstanceOf(twin.TaskletExit)
+    expect(() => stackless.rethrow(new twin.TaskletExit())).toThrow(twin.TaskletExit)
+    await main(function*() {
+      const t = tasklet(function*(): Steps<void> {
+        yield* stackless.scheduleRemove()
+      })()
+      yield* t.run()
+      yield* t.throw(new twin.TaskletExit())
+      expect(t.alive).toBe(false)
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
