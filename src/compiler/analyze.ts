@@ -791,7 +791,11 @@ class Analyzer {
       if (!unit.generator) continue
       const whole = scope === unit.scope
       const suspends = whole ? unit.node["body"].suspends : scope.node.suspends
+      const suspendsInside = scope.kind === "class" && scope.node.suspends === true
       for (const variable of scope.variables.values()) {
+        if (variable.kind === "class name" && suspendsInside && variable.storage === "native") {
+          variable.storage = "missing"
+        }
         if (variable.storage === "boxed" || scope.kind === "class" || scope.kind === "object") continue
         const always = whole && AT_CREATION.has(variable.kind)
         if (!always && !suspends) continue

@@ -57,6 +57,8 @@ export abstract class Machine implements Jumps {
   private usedTemporaries = 0
   private usedRegisters = 0
   private endLabel: Label | undefined = undefined
+  /** Has the code that has been written a jump or a return that leaves it? */
+  protected left = false
   /** Where the loops and statements that are labels go. */
   protected readonly targets = new Map<Node, { readonly leave: Target; readonly next: Target | undefined }>()
 
@@ -162,10 +164,12 @@ export abstract class Machine implements Jumps {
 
   leave(node: Node, argument: Code | undefined, guarded: boolean): Code | undefined {
     if (node.type === "ReturnStatement") {
+      this.left = true
       return ["{ ", node.start, `${this.module.value} = `, argument ?? "undefined", "; ", this.returns(guarded), " }"]
     }
     const target = this.targets.get(node.target!)
     if (node.target!.suspends !== true || target === undefined) return undefined
+    this.left = true
     return this.exit(node.type === "ContinueStatement" ? target.next! : target.leave)
   }
 

@@ -13,7 +13,11 @@ export const inFrame = (module: Module, scope: Scope): boolean => {
 
 /** The scope object of a scope, as code of `unit` refers to it. */
 export const scopeCode = (module: Module, unit: Unit, scope: Scope): string => {
-  if (scope.unit === unit) return inFrame(module, scope) ? `${module.frame}.s${scope.id}` : module.scopeName(scope)
+  if (scope.unit === unit) {
+    return inFrame(module, scope) && !scope.local
+      ? `${module.frame}.s${scope.id}`
+      : module.scopeName(scope)
+  }
   if (!unit.generator || module.wrapping === unit) return visibleScope(module, unit, scope)
   const outer = unit.outer!
   const from = unit.scope.boxed ? `s${unit.scope.id}.up` : `s${outer.id}`
@@ -46,7 +50,11 @@ export const around = (scope: Scope): Scope | undefined => {
 
 /** Where a variable that is not native is kept. */
 export const placeCode = (module: Module, unit: Unit, variable: Variable): string =>
-  variable.mapped !== undefined
+  variable.storage === "missing"
+    ? module.runtime("UNINITIALIZED")
+    : variable.local !== undefined
+    ? variable.local
+    : variable.mapped !== undefined
     ? `${placeCode(module, unit, variable.mapped.to)}[${variable.mapped.index}]`
     : variable.storage === "field"
     ? `${module.frame}.${variable.field}`

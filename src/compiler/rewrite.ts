@@ -98,12 +98,7 @@ export class Rewriter {
       case "Identifier":
         this.copy(node.start)
         if (this.moved(node)) this.replace(node, this.read(node))
-        else if (
-          node.variable?.kind === "class name" && node.variable.scope.node.suspends && node.variable.scope.unit === unit
-        ) {
-          // In a class's keys and heritage, which are evaluated before it, its name is not initialized.
-          this.replace(node, `${module.runtime("checked")}(${module.runtime("UNINITIALIZED")}, "${node["name"]}")`)
-        } else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
+        else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
         return
       case "ThisExpression":
         if (this.moved(node)) this.replace(node, placeCode(module, unit, node.variable!))
@@ -1097,6 +1092,7 @@ export class Rewriter {
   moved(node: Node): boolean {
     const { variable } = node
     return variable !== undefined && variable.storage !== "native" &&
+      (variable.storage !== "missing" || variable.scope.unit === this.unit) &&
       (this.parameters === undefined || variable.scope.unit !== this.parameters || !GIVEN.has(variable.kind))
   }
 

@@ -36,13 +36,18 @@ export class Variable {
   initialized = 0
   /** May some reference meet it uninitialized? */
   checked = false
-  storage: "native" | "field" | "boxed" = "native"
+  /** `missing`: the name of a class in its own keys and heritage, where these suspend; they come before the class. */
+  storage: "native" | "field" | "boxed" | "missing" = "native"
   /** Its field in the frame or in the scope object. */
   field: string
   /** A parameter of sloppy code whose function uses `arguments`: it is an element of that. */
   mapped: { readonly to: Variable; readonly index: number } | undefined = undefined
   /** The parameter whose value it begins with: a `var` of that name where parameters are a scope of their own. */
   inherits: Variable | undefined = undefined
+  /** Where a loop runs without a suspension: the local variable that it is in meanwhile. */
+  local: string | undefined = undefined
+  /** The name of that one. */
+  alias: string | undefined = undefined
   /** Another name for it where it stays native. */
   rename: string | undefined = undefined
   /** Is it assigned to after its declaration? */
@@ -103,6 +108,8 @@ export class Scope {
   readonly functions: Array<Node> = []
   /** Has it variables that are captured? */
   boxed = false
+  /** Is its object in a local variable meanwhile? */
+  local = false
   /** Its number among the module's boxed ones. */
   id = -1
 

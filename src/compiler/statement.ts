@@ -1,10 +1,11 @@
 /** Statements in which something suspends. */
-import type { Node } from "./ast.ts"
+import { visitorKeys } from "oxc-parser"
+import { isLoop, type Node } from "./ast.ts"
 import { type Code, Label } from "./code.ts"
 import type { Finalizer, Region, Target } from "./machine.ts"
 import { Patterns } from "./pattern.ts"
 import { inFrame } from "./reference.ts"
-import type { Scope } from "./scope.ts"
+import type { Scope, Variable } from "./scope.ts"
 
 export class Statements extends Patterns {
   protected body(): void {
@@ -28,6 +29,7 @@ export class Statements extends Patterns {
     if (node["directive"] !== undefined) return
     const { mark } = this
     if (node.suspends === true) this.suspending(node)
+    else if (loops(node)) this.nativeLoop(node)
     else if (node.type !== "EmptyStatement") this.emit(this.text(node))
     this.release(mark)
   }
@@ -122,6 +124,62 @@ export class Statements extends Patterns {
   }
 
   // --- branches and loops
+
+  /**
+   * A loop that runs without a suspension. Meanwhile what it uses of the frame is in local variables: in a tight loop a field
+   * that is written costs twice the time (20 million sums: 22 ms in a field, 13 in a local).
+   */
+  private nativeLoop(node: Node): void {
+    const { frame } = this.module
+    const variables = new Map<Variable, boolean>()
+    const scopes = new Set<Scope>()
+    this.uses(node, variables, scopes)
+    const taken: Array<string> = []
+    const kept: Array<string> = []
+    for (const [variable, written] of variables) {
+      const place = `${frame}.${variable.field}`
+      variable.local = variable.alias ??= this.module.fresh(`$${variable.field.replace("$", "")}`)
+      taken.push(`${variable.local} = ${place}`)
+      if (written) kept.push(`${place} = ${variable.local};`)
+    }
+    for (const scope of scopes) {
+      taken.push(`${this.module.scopeName(scope)} = ${frame}.s${scope.id}`)
+      scope.local = true
+    }
+    const { left } = this
+    this.left = false
+    const code = this.text(node)
+    for (const variable of variables.keys()) variable.local = undefined
+    for (const scope of scopes) scope.local = false
+    const plain = !this.left && this.region === undefined
+    this.left = left || this.left
+    const before = taken.length === 0 ? "" : `let ${taken.join(", ")};`
+    if (kept.length === 0) this.emit(before === "" ? code : ["{ ", before, " ", code, " }"])
+    else if (plain) this.emit("{ ", before, " ", code, " ", kept.join(" "), " }")
+    else this.emit("{ ", before, " try { ", code, " } finally { ", kept.join(" "), " } }")
+  }
+
+  /** The variables and scope objects of the frame that code uses, and which variables it assigns to. */
+  private uses(node: Node, variables: Map<Variable, boolean>, scopes: Set<Scope>): void {
+    const { variable } = node
+    if (variable !== undefined && (node.type === "Identifier" || node.type === "ThisExpression")) {
+      if (variable.storage === "field" && variable.mapped === undefined) {
+        const declared = node.type === "Identifier" && node["declares"] !== undefined
+        variables.set(variable, variables.get(variable) === true || node["written"] === true || declared)
+      } else if (
+        variable.storage === "boxed" && variable.scope.unit === this.unit && inFrame(this.module, variable.scope)
+      ) {
+        scopes.add(variable.scope)
+      }
+    }
+    // A function in it has its own ways to what it uses.
+    if (node.unit !== undefined) return
+    for (const key of visitorKeys[node.type as keyof typeof visitorKeys] ?? []) {
+      const child = node[key]
+      if (Array.isArray(child)) { for (const one of child) if (one !== null) this.uses(one, variables, scopes) }
+      else if (child !== null && child !== undefined) this.uses(child, variables, scopes)
+    }
+  }
 
   private if(node: Node): void {
     const { alternate, consequent, test } = node as { alternate: Node | null; consequent: Node; test: Node } & Node
@@ -356,3 +414,6 @@ export class Statements extends Patterns {
     this.place(after)
   }
 }
+
+/** Is it a loop, labels before it left aside? */
+const loops = (node: Node): boolean => node.type === "LabeledStatement" ? loops(node["body"]) : isLoop(node)
