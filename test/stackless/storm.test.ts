@@ -1,0 +1,44 @@
+/**
+ * Runs storms, see storm.ts. `STORMS=100000 npx vitest run test/stackless/storm.test.ts` runs that many in each gear, from the
+ * seed `STORMS_FROM` on; `STORM=seed` runs that one several times, and makes it smaller if it fails. What fails is printed
+ * with its seed, at once if `STORMS_LOUD` is set.
+ */
+import { enableSoftswitch } from "effect-stackless/stackless"
+import { expect, test } from "vitest"
+import { calm, shown, storm, weather, within } from "./storm.ts"
+
+const numberFrom = (name: string): number | undefined => {
+  const value = process.env[name]
+  return value === undefined ? undefined : Number(value)
+}
+
+const seed = numberFrom("STORM")
+const count = numberFrom("STORMS") ?? (seed === undefined ? 150 : 20)
+const first = seed ?? numberFrom("STORMS_FROM") ?? 1
+const loud = process.env["STORMS_LOUD"] !== undefined
+
+/** How many go on at once: most of the time they wait for their timers. */
+const AT_ONCE = 20
+
+test.each(["soft", "hard"])("storms come to an end and leave nothing broken (%s)", async (gear) => {
+  enableSoftswitch(gear === "soft")
+  const failures: Array<string> = []
+  try {
+    let next = 0
+    const some = async (): Promise<void> => {
+      while (next < count && failures.length < 5) {
+        const its = seed ?? first + next
+        next++
+        const wrong = await within(weather(storm(its)), 60_000)
+        if (wrong.length > 0) failures.push(`STORM=${its}: ${wrong.join("; ")}`)
+        if (loud && wrong.length > 0) process.stderr.write(`${failures.at(-1)}\n`)
+        if (loud && next % 1000 === 0) process.stderr.write(`${next}\n`)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, some))
+    if (seed !== undefined && failures.length > 0) failures.push(shown(await calm(storm(seed))))
+    expect(failures.join("\n")).toBe("")
+  } finally {
+    enableSoftswitch(true)
+  }
+}, 24 * 3_600_000)
