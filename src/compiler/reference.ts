@@ -110,5 +110,5 @@ export const defineScope = (module: Module, scope: Scope): void => {
     }
   }
   module.definitions.push(`function ${module.scopeClass(scope)}(${parameters.join(", ")}) {${body} }\n`)
-  module.scopes.push(`[${module.scopeClass(scope)}, "${names.join(" ")}"]`)
+  module.scopes.push(`[${module.scopeClass(scope)}, "${names.join(" ")}", ${scope.unit.index}]`)
 }

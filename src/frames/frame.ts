@@ -78,6 +78,14 @@ class Delegation extends Given {
   }
 }
 
+/** What a frame that is stepped by hand delegates to, at a `yield*`. */
+export const delegateOf = (frame: DataFrame): Iterator<unknown> | undefined => Delegation.of(frame)
+
+/** Has a frame that stands at a `yield*` delegate to an iterator. */
+export const delegate = (frame: DataFrame, iterator: Iterator<unknown>): void => {
+  Delegation.start(frame, iterator, iterator.next)
+}
+
 const isFrame = (value: unknown): value is DataFrame & Iterator<unknown> => isDataFrame(value)
 
 /** A frame that delegates to a frame of ours: both are stepped without one calling the other. */
@@ -275,7 +283,7 @@ const methods = {
   }
 }
 
-const delegateOf = function(this: DataFrame): Iterator<unknown> | undefined {
+const takeDelegate = function(this: DataFrame): Iterator<unknown> | undefined {
   const delegate = Delegation.of(this)
   if (delegate !== undefined) Delegation.end(this)
   return delegate
@@ -288,6 +296,6 @@ export const framePrototype = (resume: (mode: Mode, value: unknown) => unknown):
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false })
   }
   Object.defineProperty(prototype, RESUME, { value: resume })
-  Object.defineProperty(prototype, DELEGATE, { value: delegateOf })
+  Object.defineProperty(prototype, DELEGATE, { value: takeDelegate })
   return prototype
 }

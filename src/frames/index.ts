@@ -1,6 +1,7 @@
 /** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
 export { type DataFrame, RESUME } from "../greenlet/kernel/data-frame.ts"
-export { closeQuietly, cursor, END, enumerate } from "./cursor.ts"
+export { ArrayCursor, closeQuietly, cursor, END, enumerate, IteratorCursor, KeyCursor, StringCursor } from "./cursor.ts"
+export { delegate, delegateOf } from "./frame.ts"
 export {
   assigned,
   call,
@@ -44,6 +45,7 @@ export {
   generator,
   idOf,
   lookup,
+  lookupScope,
   type ModuleMeta,
   register,
   type Registration,

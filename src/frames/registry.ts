@@ -50,10 +50,11 @@ export interface ModuleMeta {
   readonly functions: ReadonlyArray<FunctionMeta>
 }
 
-/** The class of a scope object, the fields that hold its variables, and its place among the module's. */
+/** The class of a scope object, and the fields that hold its variables. */
 export interface ScopeMeta {
   readonly module: ModuleMeta
-  readonly index: number
+  /** Package, module, the function that it is of, and its place among those of that function. */
+  readonly id: string
   readonly fields: ReadonlyArray<string>
   readonly class: new(...args: ReadonlyArray<unknown>) => object
 }
@@ -71,12 +72,15 @@ export interface Registration {
       readonly points?: ReadonlyArray<readonly [pc: number, line: number, column: number, live: string]>
     }
   >
-  readonly scopes: ReadonlyArray<readonly [new(...args: ReadonlyArray<unknown>) => object, string]>
+  readonly scopes: ReadonlyArray<
+    readonly [of: new(...args: ReadonlyArray<unknown>) => object, fields: string, functionIndex: number]
+  >
 }
 
 const modules = new Map<string, ModuleMeta>()
 const functions = new Map<string, FunctionMeta>()
 const scopes = new Map<unknown, ScopeMeta>()
+const scopesById = new Map<string, ScopeMeta>()
 const resumes = new Map<unknown, FunctionMeta>()
 
 /** The id of a function: package, module, name. */
@@ -104,9 +108,16 @@ export const register = (registration: Registration): ReadonlyArray<FunctionMeta
     metas.push(meta)
     functions.set(idOf(meta), meta)
   }
-  registration.scopes.forEach(([of, fields], index) => {
-    scopes.set(of.prototype, { module, index, fields: words(fields), class: of })
-  })
+  const counts = new Map<number, number>()
+  for (const [of, fields, index] of registration.scopes) {
+    const count = counts.get(index) ?? 0
+    counts.set(index, count + 1)
+    const owner = metas[index]
+    const id = `${owner === undefined ? `${package_}/${name}#` : idOf(owner)}:${count}`
+    const meta: ScopeMeta = { module, id, fields: words(fields), class: of }
+    scopes.set(of.prototype, meta)
+    scopesById.set(id, meta)
+  }
   modules.set(`${package_}/${name}`, module)
   return metas
 }
@@ -244,6 +255,9 @@ export const functionInfo = (
 /** What is known of a scope object. */
 export const scopeInfo = (value: unknown): ScopeMeta | undefined =>
   typeof value === "object" && value !== null ? scopes.get(Object.getPrototypeOf(value)) : undefined
+
+/** The scope objects with an id. */
+export const lookupScope = (id: string): ScopeMeta | undefined => scopesById.get(id)
 
 /** The function with an id. */
 export const lookup = (id: string): FunctionMeta | undefined => functions.get(id)

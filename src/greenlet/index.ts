@@ -23,6 +23,16 @@ export { onRest, programs, rested } from "./kernel/origin.ts"
 export { MainPolicy } from "./kernel/policy.ts"
 export { FLAG } from "./kernel/state.ts"
 export { isThread } from "./kernel/thread.ts"
+export {
+  assemble,
+  assembleGreenlet,
+  type GreenletParts,
+  greenletParts,
+  isData,
+  type Parts,
+  partsOf,
+  type PartState
+} from "./parts.ts"
 export { makeThread, withThread } from "./threads.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"
 export { UnswitchableGreenlet } from "./unswitchable.ts"

@@ -87,10 +87,14 @@ export const ORDINARY = WRITABLE | ENUMERABLE | CONFIGURABLE
 export const WELL_KNOWN = 0
 /** Given by `persistent`. */
 export const PERSISTENT = 1
-/** A function or class of a compiled module, and the hash of its code. */
+/** A function or class of a compiled module. */
 export const COMPILED = 2
 /** Of the thread that loads. */
 export const OF_THREAD = 3
+/** The code of a function of a compiled module, with its hash: what frames and closures are of. */
+export const COMPILED_CODE = 4
+/** What keeps the variables of a function that closures share. */
+export const COMPILED_SCOPE = 5
 
 export const REGISTERED_SYMBOL = 0
 export const WELL_KNOWN_SYMBOL = 1

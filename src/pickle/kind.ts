@@ -1,4 +1,5 @@
 /** The kinds of records: how each is written, checked, made and filled. */
+import type { FunctionMeta, ScopeMeta } from "../frames/index.ts"
 
 /** What a kind writes with. */
 export interface Writing {
@@ -25,8 +26,19 @@ export interface Writing {
   ): void
   /** Ends a record that has no properties. */
   shapeless(family: Family, object: object, extra?: number): void
+  /** Ends a record whose properties the kind has written, all of them ordinary ones. */
+  keyed(family: Family, extra: number, keys: ReadonlyArray<string>): void
   /** The family of a kind that no prototype tells. */
   family(kind: Kind): Family
+  /** The numbers of the names of a function's code, and of a scope. */
+  codeNumber(meta: FunctionMeta): number
+  scopeNumber(meta: ScopeMeta): number
+}
+
+/** What a pickle names, by the numbers of the names. */
+export interface Names {
+  code(number: number): FunctionMeta
+  scope(number: number): ScopeMeta
 }
 
 /** What a kind checks with: each reads what was written so, and throws if it is something else. */
@@ -36,8 +48,10 @@ export interface Checking {
   string(): void
   /** What is no object, of a type as `typeof` gives it. */
   primitive(type: string): void
-  /** A record of one of some kinds; gives back its type. */
-  record(...kinds: ReadonlyArray<Kind>): Type
+  /** A record of a kind. */
+  record(kind: Kind): void
+  /** The same, or `undefined`. */
+  optionalRecord(kind: Kind): void
   integer(): number
   double(): number
   /** Gives back how many there are. */
@@ -59,7 +73,15 @@ export interface Making {
   /** What an object of a type inherits from, and its class. */
   prototypeOf(type: Type): object | null
   classOf(type: Type): unknown
-  /** Calls `f` when all objects are complete and nothing can go wrong any more. */
+  readonly names: Names
+  /** Was the object made by this load, not found by its name? */
+  isLoaded(object: object): boolean
+  /** Says that the object has a place in which it may be only once. */
+  claim(object: object): void
+  /** Calls `f` when all objects are filled; then what was given to `whenComplete`. Either may throw. */
+  whenFilled(f: () => void): void
+  whenComplete(f: () => void): void
+  /** Calls `f` when nothing can go wrong any more. */
   atEnd(f: () => void): void
 }
 
@@ -90,6 +112,8 @@ export interface Family {
   readonly named: number
   /** What stands first in each record: the prototype, or its class. */
   readonly held: object | undefined
+  /** Of frames, whose they are. */
+  readonly meta: FunctionMeta | undefined
   /** Shapes, by what the kind says of its own. */
   readonly shapes: Map<number, Shape>
 }
@@ -151,10 +175,12 @@ export interface Kind<O extends object = any> {
   readonly last?: boolean
   /** The prototype of those that have their kind's. */
   readonly prototype?: object
+  /** Others that objects of this kind may have; what they are then, the kind sees. */
+  readonly others?: ReadonlyArray<object>
   /** Is an object what its prototype promises? */
   is?(object: object): boolean
   /** Checks a type when it is read. */
-  check?(type: Type): void
+  check?(type: Type, names: Names): void
   /** For errors: what the object is called, and where in it another one stands. */
   describe?(object: O): string
   locate?(object: O, inner: unknown): string | undefined

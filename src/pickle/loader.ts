@@ -34,7 +34,7 @@ import {
   WRITABLE
 } from "./format.ts"
 import { groupsOf } from "./groups.ts"
-import type { Making, Type } from "./kind.ts"
+import type { Making, Names, Type } from "./kind.ts"
 import { objectKind } from "./kinds.ts"
 import { Scanner } from "./scanner.ts"
 import { Source } from "./source.ts"
@@ -46,13 +46,18 @@ export class Loader extends Source implements Making {
   private readonly types: ReadonlyArray<Type>
   private readonly objects: Array<object | undefined>
   private next = 0
-  /** What is to be done when all is there. */
+  readonly names: Names
+  // what is to be done when all is there
+  private readonly filled: Array<() => void> = []
+  private readonly completed: Array<() => void> = []
   private readonly endings: Array<() => void> = []
+  private readonly claimed = new Set<object>()
 
   constructor(data: Uint8Array) {
     super(data)
     this.scanner = new Scanner(data)
     this.tables = this.scanner.tables
+    this.names = this.tables.names
     this.types = this.scanner.types
     this.objects = new Array(this.types.length)
   }
@@ -76,8 +81,27 @@ export class Loader extends Source implements Making {
     this.at = this.scanner.start
     this.next = 0
     const value = this.value()
-    for (const end of this.endings) end()
+    for (const f of this.filled) f()
+    for (const f of this.completed) f()
+    for (const f of this.endings) f()
     return value
+  }
+
+  isLoaded(object: object): boolean {
+    return !this.tables.named.includes(object)
+  }
+
+  claim(object: object): void {
+    if (this.claimed.has(object)) throw new UnpicklingError("a frame of the pickle is on two stacks")
+    this.claimed.add(object)
+  }
+
+  whenFilled(f: () => void): void {
+    this.filled.push(f)
+  }
+
+  whenComplete(f: () => void): void {
+    this.completed.push(f)
   }
 
   atEnd(f: () => void): void {

@@ -126,8 +126,8 @@ const roots = [
   "console"
 ] as const
 
-const wellKnownValues = new Map<string, object>()
-const wellKnownNames = new Map<object, string>()
+const wellKnownValues = new Map<string, Nameable>()
+const wellKnownNames = new Map<Nameable, string>()
 
 /**
  * Names an object, and all functions that it and its prototype have. A prototype itself gets no name, nor does what makes
@@ -187,12 +187,12 @@ const learnAll = (): void => {
 }
 
 /** The name of something that the language or this library has; none, "", if a pickle must not refer to it. */
-export const wellKnownNameOf = (value: object): string | undefined => {
+export const wellKnownNameOf = (value: Nameable): string | undefined => {
   if (!learned) learnAll()
   return wellKnownNames.get(value)
 }
 
-export const wellKnownValueOf = (name: string): object => {
+export const wellKnownValueOf = (name: string): Nameable => {
   if (!learned) learnAll()
   const value = wellKnownValues.get(name)
   if (value === undefined) throw new UnpicklingError(`the pickle refers to ${name}, which this program has not`)
@@ -200,7 +200,7 @@ export const wellKnownValueOf = (name: string): object => {
 }
 
 /** Gives something of this library a name, that no index exports. */
-export const nameOwn = (name: string, value: object): void => {
+export const nameOwn = (name: string, value: Nameable): void => {
   wellKnownNames.set(value, name)
   wellKnownValues.set(name, value)
 }

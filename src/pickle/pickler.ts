@@ -6,10 +6,23 @@
  */
 import { Writer } from "./bytes.ts"
 import { classOf, kindFor, kindOfClass, titleOf } from "./class.ts"
+import {
+  closureKind,
+  frameKind,
+  functionInfo,
+  type FunctionMeta,
+  idOf,
+  isScope,
+  metaOfFrame,
+  scopeKind,
+  type ScopeMeta
+} from "./code.ts"
 import { PicklingError } from "./errors.ts"
 import {
   BIGINT,
   COMPILED,
+  COMPILED_CODE,
+  COMPILED_SCOPE,
   CONFIGURABLE,
   DOUBLE,
   ENUMERABLE,
@@ -28,6 +41,8 @@ import {
   NEW,
   NO_PROTOTYPE,
   NULL,
+  OF_THREAD,
+  ORDINARY,
   OWN_PROTOTYPE,
   PERSISTENT,
   REFERENCE,
@@ -47,10 +62,11 @@ import {
 } from "./format.ts"
 import { Identities } from "./identities.ts"
 import { type Family, type Kind, Shape, type Writing } from "./kind.ts"
-import { objectKind } from "./kinds.ts"
+import { kindOfPrototype, objectKind } from "./kinds.ts"
 import { persistentNameOf, wellKnownNameOf, wellKnownSymbolNameOf } from "./names.ts"
 import { pathTo } from "./path.ts"
 import { isProxy } from "./proxy.ts"
+import { thingsOfThread } from "./thread.ts"
 import { Unpicklable } from "./unpicklable.ts"
 
 export class Pickler implements Writing {
@@ -174,10 +190,11 @@ export class Pickler implements Writing {
   }
 
   private symbol(v: symbol): void {
-    const name = persistentNameOf(v)
+    const persistent = persistentNameOf(v)
+    const name = persistent ?? wellKnownNameOf(v)
     if (name !== undefined) {
       this.contents.byte(NAMED)
-      this.contents.integer(this.nameNumber(v, PERSISTENT, name))
+      this.contents.integer(this.nameNumber(v, persistent === undefined ? WELL_KNOWN : PERSISTENT, name))
       return
     }
     this.contents.byte(SYMBOL)
@@ -233,34 +250,49 @@ export class Pickler implements Writing {
       )
     }
     if (wellKnown !== undefined) return this.nameNumber(o, WELL_KNOWN, wellKnown)
+    const ofThread = this.ofThread.get(o)
+    if (ofThread !== undefined) return this.nameNumber(o, OF_THREAD, ofThread)
+    if (typeof o === "function") {
+      const meta = functionInfo(o)?.function
+      if (meta?.value === o) return this.nameNumber(o, COMPILED, idOf(meta))
+    }
     return -1
   }
 
-  private nameNumber(o: object | symbol, kind: number, name: string, hash?: string): number {
+  private nameNumber(o: object | symbol, kind: number, name: string): number {
     let number = this.named.get(o)
     if (number === undefined) {
       this.nameTable.byte(kind)
       this.nameTable.integer(this.stringNumber(name))
-      if (kind === COMPILED) this.nameTable.integer(this.stringNumber(hash!))
       this.named.set(o, number = this.named.size)
     }
     return number
   }
 
+  codeNumber(meta: FunctionMeta): number {
+    let number = this.named.get(meta)
+    if (number === undefined) {
+      number = this.nameNumber(meta, COMPILED_CODE, idOf(meta))
+      this.nameTable.integer(this.stringNumber(meta.hash))
+    }
+    return number
+  }
+
+  scopeNumber(meta: ScopeMeta): number {
+    return this.named.get(meta) ?? this.nameNumber(meta, COMPILED_SCOPE, meta.id)
+  }
+
+  /** What stands for the thread that dumps, and for that which loads. */
+  private readonly ofThread: ReadonlyMap<object, string> = thingsOfThread()
+
   // ---- records ----------------------------------------------------------------------------------------------------
 
   private record(o: object): void {
     if (isProxy(o)) throw new Unpicklable("a proxy cannot be pickled: its target can, or name it with persistent")
-    if (typeof o === "function") {
-      throw new Unpicklable(
-        `the ${Function.prototype.toString.call(o).startsWith("class") ? "class" : "function"} ${
-          titleOf(o)
-        } is of no compiled module: name it with persistent`
-      )
-    }
+    if (typeof o === "function") return closureKind.write(this, o, this.family(closureKind))
     const prototype: object | null = Object.getPrototypeOf(o)
     let family = this.families.get(prototype)
-    if (family === undefined) this.families.set(prototype, family = this.familyOf(prototype))
+    if (family === undefined) this.families.set(prototype, family = this.familyOf(prototype, o))
     const { kind } = family
     if (kind.is !== undefined && !kind.is(o)) {
       throw new Unpicklable(`an object that inherits from ${kind.name}, and is none, cannot be pickled`)
@@ -268,10 +300,13 @@ export class Pickler implements Writing {
     kind.write(this, o, family)
   }
 
-  private familyOf(prototype: object | null): Family {
+  private familyOf(prototype: object | null, o: object): Family {
     if (prototype === null) return familyOf(objectKind, NO_PROTOTYPE)
+    const meta = metaOfFrame(o)
+    if (meta !== undefined) return familyOf(frameKind, OWN_PROTOTYPE, -1, undefined, meta)
+    if (isScope(o)) return familyOf(scopeKind, OWN_PROTOTYPE)
     const kind = kindFor(prototype)
-    if (kind.prototype === prototype) return familyOf(kind, OWN_PROTOTYPE)
+    if (kindOfPrototype.get(prototype) === kind) return familyOf(kind, OWN_PROTOTYPE)
     const Class = classOf(prototype)
     if (Class === undefined) return familyOf(kind, HELD_PROTOTYPE, -1, prototype)
     const kindOfInstances = kindOfClass(Class)
@@ -291,6 +326,22 @@ export class Pickler implements Writing {
   }
 
   private readonly kindFamilies = new Map<Kind, Family>()
+
+  keyed(family: Family, extra: number, keys: ReadonlyArray<string>): void {
+    let shape = family.shapes.get(extra)
+    if (shape === undefined) {
+      shape = new Shape(family, extra, undefined, "", 0)
+      for (const key of keys) shape = shape.with(key, ORDINARY)
+      family.shapes.set(extra, shape)
+    }
+    let number = shape.extensible
+    if (number === -1) {
+      number = shape.extensible = this.types.length
+      this.types.push(shape)
+      this.writeType(shape, true, false)
+    }
+    this.kinds.integer(number)
+  }
 
   shapeless(family: Family, o: object, extra = 0): void {
     this.type(this.emptyShape(family, extra), o, false)
@@ -452,10 +503,17 @@ const indexOf = (key: string): number | undefined => {
   return Number.isInteger(n) && n >= 0 && n < 2 ** 32 - 1 && String(n) === key ? n : undefined
 }
 
-const familyOf = (kind: Kind, prototype: number, named = -1, held?: object): Family => ({
+const familyOf = (
+  kind: Kind,
+  prototype: number,
+  named = -1,
+  held?: object,
+  meta?: FunctionMeta
+): Family => ({
   kind,
   prototype,
   named,
   held,
+  meta,
   shapes: new Map()
 })

@@ -141,18 +141,22 @@ export class Scanner extends Source implements Checking {
     throw new UnpicklingError(`the pickle has a value of kind ${tag}, which there is not here`)
   }
 
-  record(...kinds: ReadonlyArray<Kind>): Type {
+  record(kind: Kind): void {
     const tag = this.byte()
     if (tag !== NEW && tag !== REFERENCE) {
       throw new UnpicklingError("the pickle has a plain value where an object belongs")
     }
     const id = tag === NEW ? this.next++ : this.integer()
     this.met(id)
-    const type = this.types[id]!
-    if (!kinds.includes(type.kind)) {
-      throw new UnpicklingError(`the pickle has a record of kind ${type.kind.name} where ${kinds[0]!.name} belongs`)
+    const actual = this.types[id]!.kind
+    if (actual !== kind) {
+      throw new UnpicklingError(`the pickle has a record of kind ${actual.name} where ${kind.name} belongs`)
     }
-    return type
+  }
+
+  optionalRecord(kind: Kind): void {
+    if (this.peek() === UNDEFINED) this.byte()
+    else this.record(kind)
   }
 
   string(): void {

@@ -1,11 +1,16 @@
 /** The tables of a pickle: strings, symbols, names, types. All is found and checked before a record is read. */
 import { kindOfClass, prototypeOf } from "./class.ts"
+import { codeWith, type FunctionMeta, functionWith, type ScopeMeta, scopeWith } from "./code.ts"
 import { UnpicklingError } from "./errors.ts"
 import {
+  COMPILED,
+  COMPILED_CODE,
+  COMPILED_SCOPE,
   HELD_CLASS,
   HELD_PROTOTYPE,
   INDEX_KEY,
   NAMED_CLASS,
+  OF_THREAD,
   ORDINARY,
   OWN_PROTOTYPE,
   PERSISTENT,
@@ -15,17 +20,38 @@ import {
   WELL_KNOWN,
   WELL_KNOWN_SYMBOL
 } from "./format.ts"
-import type { Kind, Type } from "./kind.ts"
+import type { Kind, Names, Type } from "./kind.ts"
 import { kindByCode, objectKind, reducedKind } from "./kinds.ts"
 import { persistentValueOf, wellKnownSymbolOf, wellKnownValueOf } from "./names.ts"
 import type { Source } from "./source.ts"
+import { thingOfThread } from "./thread.ts"
 import { Unpicklable } from "./unpicklable.ts"
 
 export interface Tables {
   readonly strings: ReadonlyArray<string>
   readonly symbols: ReadonlyArray<symbol>
+  /** What the names mean; nothing, if it is no value. */
   readonly named: ReadonlyArray<unknown>
+  readonly names: Names
   readonly types: ReadonlyArray<Type>
+}
+
+/** What names mean that are no values. */
+class Meanings implements Names {
+  readonly codes = new Map<number, FunctionMeta>()
+  readonly scopes = new Map<number, ScopeMeta>()
+
+  code(number: number): FunctionMeta {
+    const found = this.codes.get(number)
+    if (found === undefined) throw new UnpicklingError("the pickle has a frame or a function of no code")
+    return found
+  }
+
+  scope(number: number): ScopeMeta {
+    const found = this.scopes.get(number)
+    if (found === undefined) throw new UnpicklingError("the pickle has variables of no function")
+    return found
+  }
 }
 
 export const readTables = (source: Source): Tables => {
@@ -34,10 +60,11 @@ export const readTables = (source: Source): Tables => {
   const symbols: Array<symbol> = []
   for (let n = source.count(); n > 0; n--) symbols.push(readSymbol(source, strings))
   const named: Array<unknown> = []
-  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings))
+  const names = new Meanings()
+  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings, names, named.length))
   const types: Array<Type> = []
-  for (let n = source.count(); n > 0; n--) types.push(readType(source, strings, symbols, named))
-  return { strings, symbols, named, types }
+  for (let n = source.count(); n > 0; n--) types.push(readType(source, strings, symbols, named, names))
+  return { strings, symbols, named, names, types }
 }
 
 const pick = <A>(source: Source, table: ReadonlyArray<A>, what: string): A => {
@@ -54,11 +81,31 @@ const readSymbol = (source: Source, strings: ReadonlyArray<string>): symbol => {
   throw new UnpicklingError(`the pickle has a symbol of kind ${kind}, which this program does not know`)
 }
 
-const readName = (source: Source, strings: ReadonlyArray<string>): unknown => {
+/** The value by a name; or, if it names no value, `undefined`, and what it means is put among the meanings. */
+const readName = (source: Source, strings: ReadonlyArray<string>, names: Meanings, number: number): unknown => {
   const kind = source.byte()
   const name = pick(source, strings, "string")
-  if (kind === PERSISTENT) return persistentValueOf(name)
-  if (kind === WELL_KNOWN) return wellKnownValueOf(name)
+  switch (kind) {
+    case PERSISTENT:
+      return persistentValueOf(name)
+    case WELL_KNOWN:
+      return wellKnownValueOf(name)
+    case OF_THREAD:
+      return thingOfThread(name)
+    case COMPILED: {
+      const { value } = functionWith(name)
+      if (value === undefined) {
+        throw new UnpicklingError(`the pickle refers to the function ${name}, of which there are many`)
+      }
+      return value
+    }
+    case COMPILED_CODE:
+      names.codes.set(number, codeWith(name, pick(source, strings, "string")))
+      return undefined
+    case COMPILED_SCOPE:
+      names.scopes.set(number, scopeWith(name))
+      return undefined
+  }
   throw new UnpicklingError(`the pickle has a name of kind ${kind}, which this program does not know`)
 }
 
@@ -66,7 +113,8 @@ const readType = (
   source: Source,
   strings: ReadonlyArray<string>,
   symbols: ReadonlyArray<symbol>,
-  named: ReadonlyArray<unknown>
+  named: ReadonlyArray<unknown>,
+  names: Names
 ): Type => {
   const code = source.integer()
   const kind = kindByCode.get(code)
@@ -78,6 +126,9 @@ const readType = (
   const Class = prototype === NAMED_CLASS ? pick(source, named, "name") : undefined
   if (prototype === NAMED_CLASS) requireClassOf(Class, kind)
   else if (kind === reducedKind) throw new UnpicklingError("an object of the pickle has no class, and needs one")
+  else if (kind.prototype === undefined && prototype !== OWN_PROTOTYPE) {
+    throw new UnpicklingError(`a record of kind ${kind.name} has a prototype of its own, which none has`)
+  }
   const flags = source.byte()
   const extra = source.integer()
   const count = source.integer()
@@ -104,7 +155,7 @@ const readType = (
     assignable: prototype !== HELD_PROTOTYPE && prototype !== HELD_CLASS && attributes.every((a) => a === ORDINARY) &&
       (inherited === undefined || keys.every((key) => !(key in inherited)))
   }
-  kind.check?.(type)
+  kind.check?.(type, names)
   return type
 }
 

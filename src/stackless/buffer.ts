@@ -42,8 +42,8 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
     this.stored++
   }
 
-  /** A value was received. */
-  private readonly taken = (): void => {
+  /** @internal a value was received */
+  readonly taken = (): void => {
     this.stored--
     if (this.stored === 0) this.last = undefined
     let sender: Waiter | undefined

@@ -28,6 +28,20 @@ export {
 export { enableSoftswitch } from "./hard-body.ts"
 export { metrics } from "./metrics.ts"
 export { stackless } from "./module.ts"
+export {
+  assembleChannel,
+  assembleTasklet,
+  CHANNEL_FIELDS,
+  type ChannelParts,
+  channelParts,
+  lineUp,
+  mainTaskletOf,
+  Snapshot,
+  snapshot,
+  TASKLET_FIELDS,
+  type TaskletParts,
+  taskletParts
+} from "./parts.ts"
 export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
 export type { ChannelCallback, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
 export { type Cases, select, type Selected } from "./select.ts"

@@ -38,10 +38,17 @@ export class Join<A, E> extends Operation<A, E> {
   }
 }
 
-export const endOf = (tasklet: Tasklet): Channel => {
+/** The channel on which others wait for the end of a tasklet, if any do. */
+export const joinedEndOf = (tasklet: Tasklet): Channel | undefined => {
+  const end = ends.get(tasklet)
+  return end === undefined || end.balance === 0 ? undefined : end
+}
+
+/** The same, made if there is none yet: the one that is given, or a new one. */
+export const endOf = (tasklet: Tasklet, given = new Channel()): Channel => {
   let end = ends.get(tasklet)
   if (end === undefined) {
-    end = new Channel()
+    end = given
     end.name = `the end of ${named("tasklet", tasklet)}`
     ends.set(tasklet, end)
     tasklet._joined()

@@ -14,6 +14,7 @@ import {
   frameOf,
   GreenletError,
   type GreenletFrame,
+  isData,
   type Microthread,
   Operation,
   type Thread
@@ -278,9 +279,12 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     return Math.max(1, depthOf(this.isMain ? this.thread.main : this).frames)
   }
 
-  /** Is all it needs to go on in its frames, none of it in a fiber? Mirrors `tasklet.restorable`. */
+  /**
+   * Is all that it needs to go on in frames that are data, so that it can be pickled? The compiler makes such frames. What they
+   * refer to may still be something that cannot be pickled. Mirrors `tasklet.restorable`.
+   */
   get restorable(): boolean {
-    return this._fiber === undefined
+    return isData(this)
   }
 
   /**

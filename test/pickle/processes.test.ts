@@ -1,8 +1,9 @@
 /** What is dumped in one process is there again in another one. */
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { bundle, makeDirectory } from "./bundle.ts"
+import { samples as programs } from "./samples/programs.ts"
 import { samples as values } from "./samples/values.ts"
 
 const directory = makeDirectory()
@@ -20,8 +21,12 @@ beforeAll(async () => {
   wrong = JSON.parse(run("load"))
 })
 
-for (const name of Object.keys(values)) {
-  test(name, () => {
-    expect(wrong[name]).toBe("")
+for (const [what, samples] of Object.entries({ values, programs })) {
+  describe(what, () => {
+    for (const name of Object.keys(samples)) {
+      test(name, () => {
+        expect(wrong[name]).toBe("")
+      })
+    }
   })
 }

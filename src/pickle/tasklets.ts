@@ -1,0 +1,367 @@
+/** Tasklets, channels and greenlets. What they are made of is said by the layers that have them; where it stands, here. */
+import {
+  assembleGreenlet,
+  Greenlet,
+  type GreenletParts,
+  greenletParts,
+  isDataFrame,
+  Microthread,
+  type Parts,
+  type PartState
+} from "../greenlet/index.ts"
+import {
+  assembleChannel,
+  assembleTasklet,
+  Channel,
+  channel as makeChannel,
+  CHANNEL_FIELDS,
+  type ChannelParts,
+  channelParts,
+  lineUp,
+  schedule,
+  Tasklet,
+  TASKLET_FIELDS,
+  type TaskletParts,
+  taskletParts
+} from "../stackless/index.ts"
+import { frameKind } from "./code.ts"
+import { UnpicklingError } from "./errors.ts"
+import type { Checking, Kind, Making, Writing } from "./kind.ts"
+import { nameOwn } from "./names.ts"
+import { Unpicklable } from "./unpicklable.ts"
+
+// operations that were made and not performed are objects with plain fields
+const sample = makeChannel()
+const operations: Record<string, object> = {
+  Receive: sample.receive(),
+  Send: sample.send(0),
+  SendError: sample.sendThrow(new Error()),
+  Join: new Tasklet().join()
+}
+for (const [name, operation] of Object.entries(operations)) nameOwn(`stackless:${name}`, operation.constructor)
+nameOwn("stackless:schedule()", schedule())
+
+// ---- what a microthread is in the middle of -------------------------------------------------------------------------
+
+const STATES: ReadonlyArray<PartState> = ["unstarted", "doomed", "suspended", "raising", "dead"]
+
+// the bits of a type's `extra`: the state in the lowest three, then these
+const HAS_INBOX = 8
+/** From this bit on a kind has its own. */
+const OWN = 16
+
+const extraOf = ({ inbox, state }: Parts): number => STATES.indexOf(state) | (inbox === undefined ? 0 : HAS_INBOX)
+
+const writeParts = (pickler: Writing, { below, code, inbox, state }: Parts): void => {
+  if (inbox !== undefined) pickler.value(inbox)
+  if (state === "dead") return
+  pickler.value(code)
+  if (state !== "suspended" && state !== "raising") return
+  pickler.integer(below.length)
+  for (let i = below.length - 1; i >= 0; i--) pickler.value(below[i])
+}
+
+const scanParts = (scanner: Checking, extra: number): void => {
+  const state = STATES[extra & 7]!
+  if ((extra & HAS_INBOX) !== 0) scanner.value()
+  if (state === "dead") return
+  if (state !== "suspended" && state !== "raising") return scanner.value()
+  scanner.record(frameKind)
+  for (let n = scanner.integer(); n > 0; n--) scanner.record(frameKind)
+}
+
+const readParts = (loader: Making, extra: number): Parts => {
+  const state = STATES[extra & 7]!
+  const inbox = (extra & HAS_INBOX) !== 0 ? loader.value() : undefined
+  const code = state === "dead" ? undefined : loader.value()
+  const below: Array<unknown> = []
+  if (state === "suspended" || state === "raising") {
+    requireStack(loader, code, false)
+    for (let n = loader.integer(); n > 0; n--) below.push(requireStack(loader, loader.value(), true))
+    below.reverse()
+  } else if (code !== undefined && typeof code !== "function") {
+    throw new UnpicklingError("a microthread of the pickle has a body that is no function")
+  }
+  return { state, inbox, code, below }
+}
+
+/** A frame on a stack stands where it can go on, and on one stack only. */
+const requireStack = (loader: Making, frame: unknown, calling: boolean): unknown => {
+  loader.claim(frame as object)
+  if (!isDataFrame(frame) || frame.pc < 0 || (calling && frame.pc === 0)) {
+    throw new UnpicklingError("a microthread of the pickle is in the middle of a frame that has ended")
+  }
+  return frame
+}
+
+const requireState = (extra: number): void => {
+  if (STATES[extra & 7] === undefined) {
+    throw new UnpicklingError("a microthread of the pickle is in a state that there is not")
+  }
+}
+
+/** Parts, or why there are none. */
+const taken = <A>(what: string, take: () => A): A => {
+  try {
+    return take()
+  } catch (error) {
+    throw new Unpicklable(`${what} cannot be pickled: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const named = (what: string, name: unknown): string => name === undefined ? what : `${what} ${JSON.stringify(name)}`
+
+const taskletName = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(Tasklet.prototype), "name") ??
+  Reflect.getOwnPropertyDescriptor(Tasklet.prototype, "name")!
+const channelName = Reflect.getOwnPropertyDescriptor(Channel.prototype, "name")!
+
+/** The properties that a program has given an object of ours, beside what the library has there. */
+const otherKeys = (object: object, fields: ReadonlySet<PropertyKey>): ReadonlyArray<PropertyKey> => {
+  const keys = Reflect.ownKeys(object)
+  return keys.every((key) => fields.has(key)) ? noKeys : keys.filter((key) => !fields.has(key))
+}
+
+const noKeys: ReadonlyArray<PropertyKey> = []
+
+const requireNoneOf = (keys: ReadonlyArray<PropertyKey> | undefined, fields: ReadonlySet<PropertyKey>): void => {
+  if (keys === undefined || keys.some((key) => fields.has(key))) {
+    throw new UnpicklingError("an object of the pickle has a property that only the library may set")
+  }
+}
+
+// ---- tasklets -------------------------------------------------------------------------------------------------------
+
+const HAS_CHANNEL = OWN
+const SENDING = 2 * OWN
+const HAS_END = 4 * OWN
+const HAS_NAME = 8 * OWN
+/** The flags stand from this bit on. */
+const FLAGS = 16 * OWN
+
+export const taskletKind: Kind<Tasklet> = {
+  name: "tasklet",
+  code: 64,
+  prototype: Tasklet.prototype,
+  write(pickler, tasklet, family) {
+    const parts = taken("a tasklet", () => taskletParts(tasklet))
+    const { channel, end, flags, sending } = parts
+    const name: unknown = taskletName.get!.call(tasklet)
+    const extra = extraOf(parts) | (channel === undefined ? 0 : HAS_CHANNEL) | (sending ? SENDING : 0) |
+      (end === undefined ? 0 : HAS_END) | (name === undefined ? 0 : HAS_NAME) | flags * FLAGS
+    pickler.begin(family)
+    writeParts(pickler, parts)
+    if (channel !== undefined) pickler.value(channel)
+    if (end !== undefined) pickler.value(end)
+    if (name !== undefined) pickler.value(name)
+    const keys = otherKeys(tasklet, TASKLET_FIELDS)
+    if (keys.length === 0) pickler.shapeless(family, tasklet, extra)
+    else pickler.properties(tasklet, family, extra, keys)
+  },
+  check({ extra, keys }) {
+    requireState(extra)
+    requireNoneOf(keys, TASKLET_FIELDS)
+  },
+  scan(scanner, type) {
+    const { extra } = type
+    scanParts(scanner, extra)
+    if ((extra & HAS_CHANNEL) !== 0) scanner.value()
+    if ((extra & HAS_END) !== 0) scanner.record(channelKind)
+    if ((extra & HAS_NAME) !== 0) scanner.string()
+    scanner.properties(type)
+  },
+  make: () => new Tasklet(),
+  fill(loader, tasklet, type) {
+    const { extra } = type
+    const parts = readParts(loader, extra)
+    const channel = (extra & HAS_CHANNEL) !== 0 ? loader.value() : undefined
+    const end = (extra & HAS_END) !== 0 ? loader.value() : undefined
+    const sending = (extra & SENDING) !== 0
+    if (channel !== undefined && !(channel instanceof Channel)) {
+      throw new UnpicklingError("a tasklet of the pickle is blocked on what is no channel")
+    }
+    const all: TaskletParts = {
+      ...parts,
+      channel,
+      sending,
+      end: end as Channel | undefined,
+      flags: Math.floor(extra / FLAGS)
+    }
+    if (channel === undefined ? sending : parts.state !== "suspended") {
+      throw new UnpicklingError("a tasklet of the pickle is blocked and is not")
+    }
+    if ((extra & HAS_NAME) !== 0) taskletName.set!.call(tasklet, loader.value() as string)
+    loader.properties(tasklet, type)
+    assembleTasklet(tasklet, all)
+    if (channel === undefined) return
+    if (loader.isLoaded(channel)) {
+      loader.whenComplete(() => {
+        if (!tasklet.blocked) {
+          throw new UnpicklingError("a tasklet of the pickle is in no queue of the channel that it is blocked on")
+        }
+      })
+    } else loader.atEnd(() => lineUp(channel, tasklet, sending))
+  },
+  describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet))
+}
+
+// ---- channels -------------------------------------------------------------------------------------------------------
+
+const PREFERENCES = [-1, 0, 1]
+// the bits of a type's `extra`: one more than the preference in the lowest two, then these
+const SCHEDULES_ALL = 4
+const CLOSING = 8
+const SENDERS = 16
+const HAS_CAPACITY = 32
+const IS_NAMED = 64
+
+const bufferedPrototype: object = Object.getPrototypeOf(makeChannel({ capacity: 1 }))
+
+export const channelKind: Kind<Channel> = {
+  name: "channel",
+  code: 65,
+  prototype: Channel.prototype,
+  others: [bufferedPrototype],
+  write(pickler, channel, family) {
+    const { capacity, closing, preference, queue, scheduleAll, sending, stored } = taken(
+      "a channel",
+      () => channelParts(channel)
+    )
+    const name: unknown = channelName.get!.call(channel)
+    const extra = preference + 1 | (scheduleAll ? SCHEDULES_ALL : 0) | (closing ? CLOSING : 0) |
+      (sending ? SENDERS : 0) |
+      (capacity > 0 ? HAS_CAPACITY : 0) | (name === undefined ? 0 : IS_NAMED)
+    pickler.begin(family)
+    if (capacity > 0) {
+      pickler.double(capacity)
+      pickler.integer(stored.length)
+      for (const { raising, value } of stored) {
+        pickler.value(raising)
+        pickler.value(value)
+      }
+    }
+    pickler.integer(queue.length)
+    for (const tasklet of queue) pickler.value(tasklet)
+    if (name !== undefined) pickler.value(name)
+    pickler.properties(channel, family, extra, otherKeys(channel, CHANNEL_FIELDS))
+  },
+  check({ extra, keys }) {
+    requireNoneOf(keys, CHANNEL_FIELDS)
+    if (PREFERENCES[extra & 3] === undefined) {
+      throw new UnpicklingError("a channel of the pickle has a preference that there is not")
+    }
+  },
+  scan(scanner, type) {
+    const { extra } = type
+    if ((extra & HAS_CAPACITY) !== 0) {
+      scanner.double()
+      for (let n = scanner.integer(); n > 0; n--) {
+        scanner.primitive("boolean")
+        scanner.value()
+      }
+    }
+    for (let n = scanner.integer(); n > 0; n--) scanner.record(taskletKind)
+    if ((extra & IS_NAMED) !== 0) scanner.string()
+    scanner.properties(type)
+  },
+  make(loader, { extra }) {
+    if ((extra & HAS_CAPACITY) === 0) return makeChannel()
+    const capacity = loader.double()
+    if (!(capacity >= 1)) throw new UnpicklingError("a channel of the pickle has a capacity that there is not")
+    return makeChannel({ capacity })
+  },
+  fill(loader, channel, type) {
+    const { extra } = type
+    const stored: Array<{ readonly value: unknown; readonly raising: boolean }> = []
+    if ((extra & HAS_CAPACITY) !== 0) {
+      const capacity = loader.double()
+      for (let n = loader.integer(); n > 0; n--) {
+        const raising = loader.value() as boolean
+        stored.push({ raising, value: loader.value() })
+      }
+      if (stored.length > capacity) throw new UnpicklingError("a channel of the pickle holds more than it can")
+    }
+    const queue: Array<Tasklet> = []
+    for (let n = loader.integer(); n > 0; n--) queue.push(loader.value() as Tasklet)
+    if ((extra & IS_NAMED) !== 0) channelName.set!.call(channel, loader.value() as string)
+    loader.properties(channel, type)
+    const parts: Omit<ChannelParts, "queue"> = {
+      preference: PREFERENCES[extra & 3]!,
+      scheduleAll: (extra & SCHEDULES_ALL) !== 0,
+      closing: (extra & CLOSING) !== 0,
+      capacity: channel.capacity,
+      stored,
+      sending: (extra & SENDERS) !== 0
+    }
+    assembleChannel(channel, parts)
+    loader.whenFilled(() => {
+      for (const tasklet of queue) lineUp(channel, tasklet, parts.sending)
+    })
+  },
+  describe: (channel) => named("channel", channelName.get!.call(channel)),
+  locate: (_channel, inner) => inner instanceof Tasklet && inner.blocked ? "its queue" : undefined
+}
+
+// ---- greenlets ------------------------------------------------------------------------------------------------------
+
+const HAS_PARENT = OWN
+
+export const GREENLET_FIELDS: ReadonlySet<PropertyKey> = new Set([
+  "_home",
+  "_bits",
+  "_inbox",
+  "_code",
+  "_rest",
+  "_up",
+  "_origin",
+  "_switching"
+])
+
+export const greenletKind: Kind<Greenlet> = {
+  name: "greenlet",
+  code: 66,
+  prototype: Greenlet.prototype,
+  write(pickler, greenlet, family) {
+    const parts = taken("a greenlet", () => greenletParts(greenlet))
+    const { origin, parent } = parts
+    pickler.begin(family)
+    writeParts(pickler, parts)
+    if (parent !== undefined) pickler.value(parent)
+    pickler.value(origin)
+    pickler.properties(
+      greenlet,
+      family,
+      extraOf(parts) | (parent === undefined ? 0 : HAS_PARENT),
+      otherKeys(greenlet, GREENLET_FIELDS)
+    )
+  },
+  check({ extra, keys }) {
+    requireState(extra)
+    requireNoneOf(keys, GREENLET_FIELDS)
+  },
+  scan(scanner, type) {
+    const { extra } = type
+    scanParts(scanner, extra)
+    if ((extra & HAS_PARENT) !== 0) scanner.value()
+    scanner.value()
+    scanner.properties(type)
+  },
+  make: () => new Greenlet(),
+  fill(loader, greenlet, type) {
+    const { extra } = type
+    const parts = readParts(loader, extra)
+    const parent = (extra & HAS_PARENT) !== 0 ? loader.value() : undefined
+    const origin = loader.value()
+    if (!(parent instanceof Microthread)) {
+      throw new UnpicklingError("a greenlet of the pickle has a parent that is none")
+    }
+    if (origin !== undefined && typeof origin !== "function") {
+      throw new UnpicklingError("a greenlet of the pickle has a body that is no function")
+    }
+    loader.properties(greenlet, type)
+    const all: GreenletParts = { ...parts, parent, origin: origin as GreenletParts["origin"] }
+    loader.whenFilled(() => assembleGreenlet(greenlet, all))
+  },
+  describe: () => "greenlet"
+}
+
+export const microthreadKinds: ReadonlyArray<Kind> = [taskletKind, channelKind, greenletKind]

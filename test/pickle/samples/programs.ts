@@ -1,0 +1,560 @@
+"use stackless"
+
+/** Programs in the middle of what they do. */
+import { Effect } from "effect"
+import { getcurrent, Greenlet, greenlet } from "effect-stackless/greenlet"
+import { persistent } from "effect-stackless/pickle"
+import * as stackless from "effect-stackless/stackless"
+import assert from "node:assert/strict"
+import type { Samples } from "./sample.ts"
+
+const run = (): Promise<void> => Effect.runPromise(stackless.run())
+
+/** What the loaded program says. */
+let said: Array<unknown> = []
+const say = (what: unknown): void => {
+  said.push(what)
+}
+
+/** Runs what is runnable, and tells what was said. */
+const after = async (go: () => void): Promise<Array<unknown>> => {
+  said = []
+  go()
+  await run()
+  return said
+}
+
+/** Makes a tasklet, and runs it up to where it takes itself out of the ring. */
+const paused = async <Args extends ReadonlyArray<any>>(
+  body: (...args: Args) => any,
+  ...args: Args
+): Promise<stackless.Tasklet> => {
+  const tasklet = stackless.tasklet(body)(...args) as stackless.Tasklet
+  await run()
+  assert.ok(tasklet.paused)
+  assert.ok(tasklet.restorable)
+  return tasklet
+}
+
+/** A body that pauses once: `said` is what it says when it goes on. */
+const pausing = <Args extends ReadonlyArray<any>>(
+  body: (...args: Args) => any,
+  args: Args,
+  expected: ReadonlyArray<unknown>
+) => ({
+  make: () => paused(body, ...args),
+  check: async (loaded: any) => assert.deepEqual(await after(() => loaded.insert()), expected)
+})
+
+const ch = stackless.channel<string>()
+
+function* recurs(depth: number, level = 1): any {
+  say(`enter level ${level}`)
+  if (level >= depth) yield* ch.send("hi")
+  if (level < depth) yield* recurs(depth, level + 1)
+  say(`leave level ${level}`)
+}
+
+function* demo(): any {
+  assert.equal(yield* ch.receive(), "hi")
+}
+
+function* deep(n: number): any {
+  if (n === 0) {
+    yield* stackless.scheduleRemove()
+    return 0
+  }
+  return 1 + (yield* deep(n - 1))
+}
+function* sayDepth(n: number): any {
+  say(yield* deep(n))
+}
+
+function* overList(list: ReadonlyArray<unknown>): any {
+  for (const x of list) {
+    say(x)
+    if (x === 2) yield* stackless.scheduleRemove()
+  }
+}
+function* overMap(map: Map<string, number>): any {
+  for (const [k, v] of map) {
+    say(k)
+    if (v === 2) {
+      map.delete("a")
+      yield* stackless.scheduleRemove()
+      map.set("z", 26)
+    }
+  }
+}
+function* overSet(set: Set<number>): any {
+  for (const x of set) {
+    say(x)
+    if (x === 2) yield* stackless.scheduleRemove()
+  }
+}
+function* overString(text: string): any {
+  for (const c of text) {
+    say(c)
+    if (c === "b") yield* stackless.scheduleRemove()
+  }
+}
+function* overKeys(object: object): any {
+  for (const key in object) {
+    say(key)
+    if (key === "b") yield* stackless.scheduleRemove()
+  }
+}
+function* overBytes(bytes: Uint8Array): any {
+  for (const b of bytes) {
+    say(b)
+    if (b === 2) yield* stackless.scheduleRemove()
+  }
+}
+function* count(to: number): any {
+  for (let i = 0; i < to; i++) yield i
+}
+function* overGenerator(): any {
+  for (const i of count(5)) {
+    say(i)
+    if (i === 2) yield* stackless.scheduleRemove()
+  }
+}
+function* inner(): any {
+  const got = yield "a"
+  say(got)
+  yield "b"
+}
+function* outer(): any {
+  yield* inner()
+  yield "c"
+}
+
+function* triesAndFinally(): any {
+  try {
+    say("body")
+    yield* stackless.scheduleRemove()
+    say("on")
+  } finally {
+    say("finally")
+    yield* stackless.scheduleRemove()
+    say("end")
+  }
+}
+function* catches(): any {
+  try {
+    yield* stackless.scheduleRemove()
+  } catch (error) {
+    say((error as Error).message)
+    yield* stackless.scheduleRemove()
+    say((error as Error).message)
+  }
+}
+function* withClosures(): any {
+  const closures: Array<() => number> = []
+  let total = 0
+  for (let i = 0; i < 3; i++) {
+    closures.push(() => total += i)
+    if (i === 1) yield* stackless.scheduleRemove()
+  }
+  const inside = function*(): any {
+    yield* stackless.schedule()
+    total += 100
+  }
+  for (const closure of closures) closure()
+  yield* inside()
+  say(total)
+}
+function* withArguments(..._: ReadonlyArray<number>): any {
+  yield* stackless.scheduleRemove()
+  // oxlint-disable-next-line prefer-rest-params
+  say([...arguments])
+}
+const body = {
+  name: "an object",
+  *method(this: { name: string }): any {
+    yield* stackless.scheduleRemove()
+    say(this.name)
+  }
+}
+function* callsMethod(): any {
+  yield* body.method()
+}
+
+function* receiver(c: stackless.Channel, name: string): any {
+  for (;;) say([name, yield* c.receive()])
+}
+function* receiving(c: stackless.Channel, n: number): any {
+  const got: Array<unknown> = []
+  while (got.length < n) got.push(yield* c.receive())
+  return got
+}
+function* sender(c: stackless.Channel, ...values: ReadonlyArray<unknown>): any {
+  for (const value of values) yield* c.send(value)
+  say("sent")
+}
+
+const blockedReceivers = async (): Promise<stackless.Channel> => {
+  const c = stackless.channel()
+  c.name = "c"
+  c.preference = 0
+  stackless.tasklet(receiver)(c, "first")
+  stackless.tasklet(receiver)(c, "second")
+  await run()
+  assert.equal(c.balance, -2)
+  return c
+}
+
+class Worker extends stackless.Tasklet {
+  job = "none"
+}
+class Pipe extends stackless.Channel<number> {
+  label = "pipe"
+}
+persistent("Worker", Worker)
+persistent("Pipe", Pipe)
+const wellKnown = persistent("a channel with a name", stackless.channel<string>())
+
+function* greet(name: string): any {
+  const answer = yield* getcurrent().parent!.switch(`hello ${name}`)
+  say(answer)
+  return "done"
+}
+class Greeter extends Greenlet {
+  greeting = "hi"
+  override *run(name: string): any {
+    const answer = yield* this.parent!.switch(`${this.greeting} ${name}`)
+    return `${answer} ${this.greeting}`
+  }
+}
+persistent("Greeter", Greeter)
+function* parentOf(): any {
+  const child = greenlet(greet)
+  const got: unknown = yield* child.switch("child")
+  yield* getcurrent().parent!.switch([got, child])
+  say(yield* child.switch("again"))
+  return "parent done"
+}
+
+export const samples: Samples = {
+  "the talk's program, nine calls deep": {
+    make: async () => {
+      const tasklet = stackless.tasklet(recurs)(9)
+      await Effect.runPromise(stackless.call(demo))
+      return tasklet
+    },
+    check: async (loaded) => {
+      const levels = Array.from({ length: 9 }, (_, i) => `leave level ${9 - i}`)
+      assert.deepEqual(await after(() => loaded.insert()), levels)
+      assert.ok(!loaded.alive)
+    }
+  },
+  "recursion 1,000 deep": {
+    make: () => paused(sayDepth, 1000),
+    check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), [1000])
+  },
+  "iteration over a list": pausing(overList, [[1, 2, 3, 4]], [3, 4]),
+  "iteration over a list that something else changes": {
+    make: async () => {
+      const list: Array<unknown> = [1, 2, 3]
+      return { list, tasklet: await paused(overList, list) }
+    },
+    check: async ({ list, tasklet }) => {
+      list.push("more")
+      assert.deepEqual(await after(() => tasklet.insert()), [3, "more"])
+    }
+  },
+  "iteration over a Map that changes": pausing(overMap, [new Map([["a", 1], ["b", 2], ["c", 3]])], ["c", "z"]),
+  "iteration over a Set": pausing(overSet, [new Set([1, 2, 3])], [3]),
+  "iteration over a string": pausing(overString, ["ab\ud83d\ude00d"], ["\ud83d\ude00", "d"]),
+  "iteration over the keys of an object": pausing(overKeys, [{ a: 1, b: 2, c: 3 }], ["c"]),
+  "iteration over bytes": pausing(overBytes, [new Uint8Array([1, 2, 3])], [3]),
+  "iteration over a generator": pausing(overGenerator, [], [3, 4]),
+  "a generator that nobody runs": {
+    make: () => {
+      const fresh = count(2)
+      const begun = count(3)
+      begun.next()
+      const done = count(0)
+      done.next()
+      return [fresh, begun, done]
+    },
+    check: ([fresh, begun, done]) => {
+      assert.deepEqual([...fresh], [0, 1])
+      assert.deepEqual([...begun], [1, 2])
+      assert.deepEqual([...done], [])
+    }
+  },
+  "a generator that delegates to another one": {
+    make: () => {
+      const generator = outer()
+      assert.equal(generator.next().value, "a")
+      return generator
+    },
+    check: async (loaded) => {
+      said = []
+      assert.deepEqual(loaded.next("got"), { value: "b", done: false })
+      assert.deepEqual(said, ["got"])
+      assert.deepEqual([...loaded], ["c"])
+    }
+  },
+  "in the body of a try": pausing(triesAndFinally, [], ["on", "finally"]),
+  "in a finally": {
+    make: async () => {
+      const tasklet = await paused(triesAndFinally)
+      tasklet.insert()
+      await run()
+      return tasklet
+    },
+    check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), ["end"])
+  },
+  "in a catch": {
+    make: async () => {
+      const tasklet = await paused(catches)
+      await Effect.runPromise(tasklet.throw(new Error("caught")))
+      return tasklet
+    },
+    check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), ["caught"])
+  },
+  "closures that share variables, one in each iteration": pausing(withClosures, [], [103]),
+  "arguments": pausing(withArguments, [1, 2, 3], [[1, 2, 3]]),
+  "a method in the middle": pausing(callsMethod, [], ["an object"]),
+  "a closure alone": {
+    make: () => {
+      let n = 5
+      return [() => ++n, () => n]
+    },
+    check: ([up, get]) => {
+      up()
+      assert.equal(get(), 6)
+    }
+  },
+  "functions on top of a module, by name": {
+    make: () => [recurs, count],
+    check: (loaded) => assert.deepEqual(loaded, [recurs, count])
+  },
+  "a tasklet that has not started, with its arguments": {
+    make: () => [
+      new stackless.Tasklet(overList, [[7, 8]]),
+      new stackless.Tasklet(overList),
+      new stackless.Tasklet(),
+      new stackless.Tasklet(withArguments, [1, 2])
+    ],
+    check: async ([bound, unbound, nothing, several]) => {
+      assert.ok(bound.alive && bound.paused && !unbound.alive && !nothing.alive)
+      assert.deepEqual(await after(() => bound.insert()), [7, 8])
+      assert.deepEqual(await after(() => unbound.setup([9])), [9])
+      several.insert()
+      await run()
+      assert.deepEqual(await after(() => several.insert()), [[1, 2]])
+    }
+  },
+  "a dead tasklet, with its result": {
+    make: async () => {
+      const tasklet = stackless.tasklet(deep)(0)
+      await run()
+      tasklet.insert()
+      await run()
+      return tasklet
+    },
+    check: async (tasklet) => {
+      assert.ok(!tasklet.alive && tasklet.dead)
+      assert.equal(await Effect.runPromise(tasklet.join()), 0)
+    }
+  },
+  "a tasklet that will get an error": {
+    make: async () => {
+      const tasklet = await paused(catches)
+      tasklet.tempval = new stackless.Bomb(new Error("bomb"))
+      return tasklet
+    },
+    check: async (loaded) => {
+      assert.ok(loaded.tempval instanceof stackless.Bomb)
+      assert.deepEqual(await after(() => loaded.insert()), ["bomb"])
+    }
+  },
+  "tempval, name and flags": {
+    make: async () => {
+      const tasklet = await paused(function*() {
+        say(yield* stackless.scheduleRemove())
+      })
+      tasklet.tempval = { the: "value" }
+      tasklet.name = "named"
+      tasklet.blockTrap = true
+      tasklet.setAtomic(true)
+      tasklet.setIgnoreNesting(true)
+      return tasklet
+    },
+    check: async (loaded) => {
+      assert.deepEqual(
+        [loaded.name, loaded.blockTrap, loaded.atomic, loaded.ignoreNesting],
+        ["named", true, true, true]
+      )
+      assert.deepEqual(await after(() => loaded.insert()), [{ the: "value" }])
+    }
+  },
+  "a runnable tasklet is loaded as a paused one": {
+    make: () => stackless.tasklet(overList)([5]),
+    check: async (loaded) => {
+      assert.ok(loaded.paused)
+      assert.deepEqual(await after(() => loaded.insert()), [5])
+    }
+  },
+  "receivers that are blocked, with their channel": {
+    make: blockedReceivers,
+    check: async (c) => {
+      assert.deepEqual([c.balance, c.name, c.preference], [-2, "c", 0])
+      const sends = (to: stackless.Channel) => () => {
+        stackless.tasklet(sender)(to, 1, 2, 3)
+      }
+      const got = await after(sends(c))
+      assert.deepEqual(got, await after(sends(await blockedReceivers())))
+      assert.equal(got.length, 4)
+      assert.equal(c.balance, -2)
+    }
+  },
+  "a sender that is blocked, reached through its tasklet": {
+    make: async () => {
+      const c = stackless.channel()
+      const tasklet = stackless.tasklet(sender)(c, { a: 1 }, 2)
+      await run()
+      return { tasklet, c }
+    },
+    check: async ({ c, tasklet }) => {
+      assert.ok(tasklet.blocked && c.queue === tasklet && c.balance === 1)
+      assert.deepEqual(await Effect.runPromise(stackless.call(receiving, c, 2)), [{ a: 1 }, 2])
+      await run()
+      assert.ok(!tasklet.alive)
+    }
+  },
+  "a tasklet that is blocked on a channel with a name": {
+    make: async () => {
+      const tasklet = stackless.tasklet(receiver)(wellKnown, "named")
+      await run()
+      return tasklet
+    },
+    check: async (loaded) => {
+      assert.equal(wellKnown.queue, loaded)
+      const got = await after(() => {
+        stackless.tasklet(sender)(wellKnown, "x")
+      })
+      assert.deepEqual(got, [["named", "x"], "sent"])
+      await Effect.runPromise(loaded.kill())
+    }
+  },
+  "a channel that is closing, one that schedules all, one with a capacity": {
+    make: async () => {
+      const closing = stackless.channel()
+      closing.close()
+      const all = stackless.channel()
+      all.scheduleAll = true
+      const buffered = stackless.channel({ capacity: 2 })
+      stackless.tasklet(sender)(buffered, 1, 2, 3)
+      await run()
+      return { closing, all, buffered }
+    },
+    check: async ({ all, buffered, closing }) => {
+      assert.ok(closing.closing && closing.closed)
+      assert.ok(all.scheduleAll)
+      assert.deepEqual([buffered.capacity, buffered.balance, buffered.preference], [2, 3, 1])
+      assert.deepEqual(await Effect.runPromise(stackless.call(receiving, buffered, 3)), [1, 2, 3])
+      assert.equal(buffered.balance, 0)
+      await run()
+    }
+  },
+  "those who wait for the end of a tasklet": {
+    make: async () => {
+      const tasklet = await paused(deep, 3)
+      stackless.tasklet(function*() {
+        say(yield* tasklet.join())
+      })()
+      await run()
+      return tasklet
+    },
+    check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), [3])
+  },
+  "subclasses of tasklets and channels": {
+    make: async () => {
+      const worker = new Worker(overList, [[1, 2, 3]])
+      worker.job = "count"
+      const pipe = new Pipe()
+      pipe.label = "a pipe"
+      return { worker, pipe }
+    },
+    check: async ({ pipe, worker }) => {
+      assert.ok(worker instanceof Worker && worker.job === "count")
+      assert.ok(pipe instanceof Pipe && pipe.label === "a pipe" && pipe.balance === 0)
+      worker.insert()
+      await run()
+      assert.deepEqual(await after(() => worker.insert()), [3])
+    }
+  },
+  "a greenlet in the middle of a switch": {
+    make: async () => {
+      const g = greenlet(greet)
+      assert.equal(await Effect.runPromise(g.switch("me")), "hello me")
+      return g
+    },
+    check: async (loaded) => {
+      said = []
+      assert.ok(loaded.active)
+      assert.equal(loaded.parent, getcurrent())
+      assert.equal(await Effect.runPromise(loaded.switch("answer")), "done")
+      assert.deepEqual(said, ["answer"])
+      assert.ok(loaded.dead)
+    }
+  },
+  "a greenlet whose parent is another one": {
+    make: async () => {
+      const parent = greenlet(parentOf)
+      const [got, child] = await Effect.runPromise(parent.switch<any>())
+      assert.equal(got, "hello child")
+      return { parent, child }
+    },
+    check: async ({ child, parent }) => {
+      said = []
+      assert.equal(child.parent, parent)
+      assert.equal(await Effect.runPromise(parent.switch()), "parent done")
+      assert.deepEqual(said, ["again", "done"])
+    }
+  },
+  "a greenlet of a subclass": {
+    make: async () => {
+      const fresh = new Greeter()
+      fresh.greeting = "hey"
+      const begun = new Greeter()
+      assert.equal(await Effect.runPromise(begun.switch("you")), "hi you")
+      return { fresh, begun }
+    },
+    check: async ({ begun, fresh }) => {
+      assert.equal(await Effect.runPromise(fresh.switch("there")), "hey there")
+      assert.equal(await Effect.runPromise(fresh.switch("bye")), "bye hey")
+      assert.equal(await Effect.runPromise(begun.switch("ciao")), "ciao hi")
+    }
+  },
+  "a snapshot of all that is runnable": {
+    make: async () => {
+      const c = stackless.channel<number>()
+      stackless.tasklet(function*() {
+        for (let i = 0; i < 3; i++) {
+          say(`a${i}`)
+          yield* c.send(i)
+          yield* stackless.schedule()
+        }
+      })()
+      stackless.tasklet(function*() {
+        for (let i = 0; i < 3; i++) {
+          say(`b${yield* c.receive()}`)
+          yield* stackless.schedule()
+        }
+      })()
+      await Effect.runPromise(stackless.schedule())
+      await Effect.runPromise(stackless.schedule())
+      return stackless.snapshot()
+    },
+    check: async (loaded) => {
+      const got = await after(() => loaded.restore())
+      assert.deepEqual(got.slice(-1), ["b2"])
+      assert.ok(got.includes("a2") && !got.includes("a0"))
+    }
+  }
+}
