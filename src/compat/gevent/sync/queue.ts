@@ -141,7 +141,7 @@ function* telling<A>(waiter: Waiter<A>, value: A): Generator<Effect.Effect<any, 
  */
 export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
   private limit: number
-  private readonly store: Store<T>
+  protected readonly store: Store<T>
   /** Was it shut down? */
   protected closed = false
 
@@ -381,7 +381,7 @@ class Get<T> extends HubOperation<T> {
 // ---- what queues keep their items in --------------------------------------------------------------------------------
 
 /** Where the items of a queue are. */
-interface Store<T> extends Iterable<T> {
+export interface Store<T> extends Iterable<T> {
   readonly size: number
   add(item: T): void
   take(): T
@@ -516,7 +516,7 @@ export class Queue<in out T = unknown> extends SimpleQueue<T> {
   }
 
   protected override _put(item: T): void {
-    super._put(item)
+    this.store.add(item)
     if (this.unfinishedTasks++ === 0) this.done?.clear()
   }
 
