@@ -10,7 +10,7 @@ import { Context, Effect } from "effect"
 import { letErrorsInto } from "./effect/beyond-public.ts"
 import { EffectFrame } from "./effect/effect-frame.ts"
 import { Gate } from "./effect/fiber.ts"
-import { type Body, describe, requireFunction } from "./kernel/body.ts"
+import { type Body, describe, type Plain, requireFunction } from "./kernel/body.ts"
 import { currentThread, setDefaultThread, type Thread } from "./kernel/current.ts"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { exitOf } from "./kernel/exit.ts"
@@ -326,7 +326,7 @@ export const greenlet: {
     run: (...args: Args) => Effect.Effect<A, E, R>,
     parent?: Greenlet
   ): Greenlet<Args, A, E>
-  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, parent?: Greenlet): Greenlet<Args, A, never>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => Plain<A>, parent?: Greenlet): Greenlet<Args, A, never>
   (): Greenlet<any, any, any>
 } = (run?: Body, parent?: Greenlet): any => new Greenlet(run, parent)
 

@@ -1,6 +1,6 @@
 /** Sections that the watchdog leaves alone. Carries the context manager `stackless.atomic`. */
 import type { Effect } from "effect"
-import { call, currentThread, type Operation } from "../greenlet/index.ts"
+import { call, currentThread, type Operation, type Plain } from "../greenlet/index.ts"
 import { schedulerOf } from "./tasklet.ts"
 
 /**
@@ -21,7 +21,7 @@ export const atomic: {
     f: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
   ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, ...args: Args): Operation<A>
+  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => Plain<A>, ...args: Args): Operation<A>
 } = (f: (...args: ReadonlyArray<any>) => unknown, ...args: ReadonlyArray<unknown>): any => {
   if (typeof f !== "function") throw new TypeError(`atomic takes a function and its arguments; got ${typeof f}`)
   return call(atomically, f, args)

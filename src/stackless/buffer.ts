@@ -81,7 +81,7 @@ export interface ChannelOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const channel: <T = any>(options?: ChannelOptions) => Channel<T> = bound(
+export const channel: <T = unknown>(options?: ChannelOptions) => Channel<T> = bound(
   <T>({ capacity, name }: ChannelOptions = {}): Channel<T> => {
     const made = capacity === undefined || capacity === 0 ? new Channel<T>() : new BufferedChannel<T>(capacity)
     if (name !== undefined) made.name = name

@@ -339,7 +339,7 @@ class Each<T> extends Composite<number, any, Parameters<typeof eachOf<T>>> {
       const made: unknown = hardened(body)(value)
       if (Effect.isEffect(made)) return made as Effect.Effect<unknown>
       // of an async function, which `call` refuses
-      return Predicate.isPromiseLike(made) ? call(() => made) : Effect.void
+      return Predicate.isPromiseLike(made) ? call((): unknown => made) : Effect.void
     }
     return hardened(eachOf<T>)(this.channel, once)
   }

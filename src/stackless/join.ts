@@ -5,7 +5,7 @@
  * what waits there is what waits on any channel: it can be killed, timed out, and found in a deadlock.
  */
 import { Effect, type Fiber } from "effect"
-import { failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import { expected, failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { Channel, serve } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
@@ -74,6 +74,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
 /** A `TaskletExit` would end those who join as silently as it ended the tasklet. */
 const errorOf = (tasklet: Tasklet): unknown => {
   const { _inbox: inbox } = tasklet
+  expected(inbox)
   return inbox === undefined || inbox instanceof TaskletExit || inbox instanceof GreenletExit
     ? new RuntimeError(`${named("tasklet", tasklet)} was killed, and has no result to join`, { cause: inbox })
     : inbox

@@ -14,7 +14,8 @@ import { type RunOptions, Watch } from "./watch.ts"
  * atomic, or in the middle of an Effect, is interrupted when it is not any more. Of nested calls with a timeout only the
  * outermost counts.
  *
- * An error that a tasklet does not catch is thrown here. Dies with `RuntimeError` if switching is trapped. Throws
+ * An error that a tasklet does not catch is thrown here; if that has failed with it, it is a defect of this one, whose type
+ * says nothing of it. Dies with `RuntimeError` if switching is trapped. Throws
  * `TypeError` if the timeout is no number. Mirrors `stackless.run`.
  *
  * @category operations
@@ -118,11 +119,9 @@ class EnterRun extends Operation<void> {
  * @category operations
  * @since 0.1.0
  */
-export const schedule: {
-  (): Operation<Tasklet>
-  <A>(retval: A): Operation<A>
-} = (...args: ReadonlyArray<unknown>): Operation<any> =>
-  args.length === 0 ? scheduling : new Schedule(false, args[0], false)
+export const schedule: <A = Tasklet>(retval?: A) => Operation<NoInfer<A>> = (
+  ...args: ReadonlyArray<unknown>
+): Operation<any> => args.length === 0 ? scheduling : new Schedule(false, args[0], false)
 
 /**
  * Lets the next runnable tasklet run, and takes the caller out of the ring: it is paused until somebody inserts or runs
@@ -131,11 +130,9 @@ export const schedule: {
  * @category operations
  * @since 0.1.0
  */
-export const scheduleRemove: {
-  (): Operation<Tasklet>
-  <A>(retval: A): Operation<A>
-} = (...args: ReadonlyArray<unknown>): Operation<any> =>
-  args.length === 0 ? new Schedule(true, undefined, true) : new Schedule(false, args[0], true)
+export const scheduleRemove: <A = Tasklet>(retval?: A) => Operation<NoInfer<A>> = (
+  ...args: ReadonlyArray<unknown>
+): Operation<any> => args.length === 0 ? new Schedule(true, undefined, true) : new Schedule(false, args[0], true)
 
 class Schedule extends Operation<unknown> {
   readonly ownself: boolean

@@ -15,6 +15,7 @@ import {
   onRest,
   Operation,
   rested,
+  strayed,
   type Thread
 } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
@@ -343,6 +344,7 @@ export class Scheduler {
     }
     if (failed) {
       next = this.watchdog
+      strayed(error)
       next.raise(error)
     }
     return this.ends(t, next)

@@ -17,6 +17,7 @@ import {
   isData,
   type Microthread,
   Operation,
+  type Plain,
   type Thread
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
@@ -498,7 +499,7 @@ export const tasklet: {
   <Args extends ReadonlyArray<any>, A, E, R>(
     f: (...args: Args) => Effect.Effect<A, E, R>
   ): (...args: Args) => Tasklet<A, E>
-  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A): (...args: Args) => Tasklet<A, never>
+  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => Plain<A>): (...args: Args) => Tasklet<A, never>
   (): Tasklet
 } = (...bodies: ReadonlyArray<Body>): any => {
   if (bodies.length === 0) return new Tasklet()

@@ -103,7 +103,7 @@ const trace = async (
           case "return":
             return op.value
           case "async body":
-            yield* greenlet(async () => {}).switch()
+            yield* greenlet((async () => {}) as () => unknown).switch()
             break
           case "no body":
             yield* greenlet().switch()

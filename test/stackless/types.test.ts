@@ -1,10 +1,11 @@
 /** What the types say, which the type check holds; and that the rest of it is so. */
-import { Context, Effect } from "effect"
-import type { Operation } from "effect-stackless/greenlet"
+import { Context, Effect, Exit } from "effect"
+import { greenlet, type Operation } from "effect-stackless/greenlet"
 import {
   atomic,
   call,
   channel,
+  enableSoftswitch,
   run,
   schedule,
   StopIteration,
@@ -121,4 +122,72 @@ test("what throw and sendThrow make of a class is given what its constructor tak
     t.throw()
   ]
   expectTypeOf(throws).returns.toEqualTypeOf<Array<Operation<void>>>()
+})
+
+test("a channel without a type is one of unknown values", () => {
+  expectTypeOf(channel().receive()).toEqualTypeOf<Operation<unknown>>()
+  expectTypeOf(channel<string>().receive()).toEqualTypeOf<Operation<string>>()
+})
+
+test("call takes schedule itself, and a body that says nothing of itself", () =>
+  main(function*() {
+    expectTypeOf(schedule()).toEqualTypeOf<Operation<Tasklet>>()
+    expectTypeOf(schedule(3)).toEqualTypeOf<Operation<number>>()
+    expect(yield* call(schedule)).toBe(yield* schedule())
+    expect(yield* call(schedule, 5)).toBe(5)
+    expect(
+      yield* call(function*(): Generator<any, any, any> {
+        return 1
+      })
+    ).toBe(1)
+  }))
+
+test("an async function is no body", () => {
+  const wrong = () => {
+    // @ts-expect-error -- nobody would wait for its promise
+    tasklet(async () => 1)()
+    // @ts-expect-error -- nobody would wait for its promise
+    void call(async (n: number) => n, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void greenlet(() => Promise.resolve(1))
+    // @ts-expect-error -- nobody would wait for its promise
+    void atomic(async () => 1)
+  }
+  expectTypeOf(wrong).returns.toEqualTypeOf<void>()
+  expectTypeOf(call((): any => 1)).toEqualTypeOf<Operation<any>>()
+  expectTypeOf(call(() => 1)).toEqualTypeOf<Operation<number>>()
+})
+
+test("what a tasklet fails with and does not catch is a defect of run, and a failure of who joins it", async () => {
+  for (const soft of [true, false]) {
+    enableSoftswitch(soft)
+    try {
+      const fails = function*() {
+        yield* schedule()
+        return yield* Effect.fail("typed" as const)
+      }
+      const runs = call(function*() {
+        tasklet(fails)()
+        yield* run()
+      })
+      expectTypeOf(runs).toEqualTypeOf<Operation<void>>()
+      expect(await Effect.runPromiseExit(withThread(runs))).toEqual(Exit.die("typed"))
+      const oops = { oops: true }
+      const joins = call(function*() {
+        const t = tasklet(function*() {
+          return yield* Effect.fail(oops)
+        })()
+        try {
+          yield* run()
+        } catch (error) {
+          expect(error).toBe(oops)
+        }
+        return yield* t.join()
+      })
+      expectTypeOf(joins).toEqualTypeOf<Operation<never, typeof oops>>()
+      expect(await Effect.runPromiseExit(withThread(joins))).toEqual(Exit.fail(oops))
+    } finally {
+      enableSoftswitch(true)
+    }
+  }
 })

@@ -72,3 +72,11 @@ export const notYieldable = (value: unknown): string => {
   if (typeof value === "function") return `${rule}; got a function: call it, as in yield* ${value.name || "f"}(…)`
   return `${rule}; got ${value === null ? "null" : typeof value}: a plain value needs no yield`
 }
+
+/**
+ * What a plain function may return as a body: no promise, as nobody would wait for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Plain<A> = A extends PromiseLike<any> | AsyncGenerator<any, any, any> ? never : A

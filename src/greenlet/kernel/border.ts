@@ -40,3 +40,17 @@ export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown =>
 /** What Effect sees of an error that a body threw. */
 export const failureOf = (error: unknown): Exit.Exit<never, any> =>
   (isObject(error) ? failures.has(error) : plainFailures.has(error)) ? Exit.fail(error) : Exit.die(error)
+
+/** The typed failures that went to somebody whose type knows nothing of them. */
+const strays = new WeakSet<object>()
+
+/** For schedulers: an error goes to somebody who did not ask for it, for whom a typed failure is a defect. */
+export const strayed = (error: unknown): void => {
+  if (!isObject(error)) plainFailures.delete(error)
+  else if (failures.delete(error)) strays.add(error)
+}
+
+/** For schedulers: it goes to somebody who did, and is what it was. */
+export const expected = (error: unknown): void => {
+  if (isObject(error) && strays.has(error)) failures.add(error)
+}

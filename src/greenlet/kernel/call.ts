@@ -6,7 +6,7 @@
  * keeps its frames on the heap.
  */
 import { Effect } from "effect"
-import { type Body, isFrame, requireResult } from "./body.ts"
+import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 
@@ -82,7 +82,7 @@ export const call: {
     f: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
   ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, ...args: Args): Operation<A>
+  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => Plain<A>, ...args: Args): Operation<A>
 } = (f: Body, ...args: ReadonlyArray<unknown>): any => {
   if (typeof f !== "function") throw new TypeError(`call takes a function and its arguments; got ${typeof f}`)
   return args.length === 1 ? new CallWithOne(f, args[0]) : new Call(f, args)
