@@ -185,6 +185,13 @@ describe("a greenlet", () => {
     }))))
 })
 
+test("a subclass with Python's _run is told what the method is called", () => {
+  class Job extends gevent.Greenlet {
+    *_run() {}
+  }
+  expect(() => new Job()).toThrow("rename _run")
+})
+
 test("rethrow passes exits and timeouts on, and nothing else", () => {
   for (const { rethrow } of [greenlets, stackless, gevent]) {
     for (

@@ -81,6 +81,9 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    */
   constructor(run?: Body<Args, A, E>, ...args: NoInfer<Args>) {
     super(run)
+    if (run == null && "_run" in this && !hasRun(this)) {
+      throw new TypeError("the body of a subclass is its method run: rename _run, which is the name in Python, to run")
+    }
     this._args = args
   }
 
