@@ -1,7 +1,7 @@
 /** A measurement: what one fresh process does, and the figures that come of it. */
 
-/** What a figure counts. Of a rate more is better, of everything else less. */
-export type Unit = "/s" | "ns" | "µs" | "bytes" | "MB"
+/** What a figure counts. Of a rate, and of how many times as many, more is better; of everything else less. */
+export type Unit = "/s" | "×" | "ns" | "µs" | "bytes" | "MB"
 
 export interface Figure {
   readonly name: string

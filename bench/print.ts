@@ -8,6 +8,8 @@ export const inUnit = (number: number, unit: Unit): string => {
   switch (unit) {
     case "/s":
       return `${(number / 1_000_000).toFixed(2)} M/s`
+    case "×":
+      return `${number.toFixed(2)} ×`
     case "ns":
       return `${number.toFixed(number < 100 ? 1 : 0)} ns`
     case "µs":

@@ -1,6 +1,7 @@
 /** All measurements of this package's own, in the order of the table. */
 import type { Measurement } from "../measurement.ts"
 import { attachments } from "./attached.ts"
+import { compiled } from "./compiled.ts"
 import { depths } from "./depth.ts"
 import { greenlets } from "./greenlet.ts"
 import { million } from "./million.ts"
@@ -13,5 +14,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...stackless,
   ...million,
   ...depths,
+  ...compiled,
   ...attachments
 }

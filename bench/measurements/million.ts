@@ -6,6 +6,7 @@
  */
 import { Effect } from "effect"
 import { call, type Channel, channel, run, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { waiting } from "../bodies.ts"
 import { median } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 import { collect, memory } from "../memory.ts"
@@ -14,10 +15,6 @@ const MILLION = 1_000_000
 const WARM = 20_000
 /** Hard ones are larger; so many tell as well. */
 const HARD = 200_000
-
-function* waiting(on: Channel<number>) {
-  return yield* on.receive()
-}
 
 const waitingHard = Effect.fnUntraced(function*(on: Channel<number>) {
   return yield* on.receive()

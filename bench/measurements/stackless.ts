@@ -1,6 +1,7 @@
 /** Tasklets and channels: how often they switch and how fast they talk. */
 import { Effect } from "effect"
 import { type Channel, channel, run, schedule, tasklet } from "effect-stackless/stackless"
+import { receiving, scheduling, sending } from "../bodies.ts"
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 
@@ -13,10 +14,6 @@ const RING = 10_000
 const HOPS = 1_000_000
 
 // ---- schedule -------------------------------------------------------------------------------------------------------
-
-function* scheduling(n: number) {
-  for (let i = 0; i < n; i++) yield* schedule()
-}
 
 const schedulingHard = (n: number) =>
   Effect.gen(function*() {
@@ -38,17 +35,6 @@ const twoSchedulingHard = (n: number): Promise<unknown> => {
 }
 
 // ---- channel --------------------------------------------------------------------------------------------------------
-
-function* sending(to: Channel<number>, n: number) {
-  for (let i = 0; i < n; i++) yield* to.send(i)
-}
-
-/** What is received is folded into one number with `^`: a sum would outgrow what a frame keeps without a box. */
-function* receiving(from: Channel<number>, n: number) {
-  let sum = 0
-  for (let i = 0; i < n; i++) sum ^= yield* from.receive()
-  return sum
-}
 
 const sendingHard = (to: Channel<number>, n: number) =>
   Effect.gen(function*() {

@@ -1,0 +1,6 @@
+/** The bodies of the bench as the compiler has made them (scripts/compile-bodies.mjs), in a file beside theirs. */
+import type * as bodies from "./bodies.ts"
+
+export type Bodies = typeof bodies
+
+export const compiledBodies = (): Promise<Bodies> => import(new URL("./bodies.compiled.js", import.meta.url).href)

@@ -1,0 +1,117 @@
+/** The same as stackless.ts and million.ts measure, with bodies that the compiler has made frames of. */
+import { Effect } from "effect"
+import { type Channel, channel, run, tasklet } from "effect-stackless/stackless"
+import * as generators from "../bodies.ts"
+import { median, rate, seconds } from "../clock.ts"
+import { type Bodies, compiledBodies } from "../compiled.ts"
+import type { Figure, Measurement, Unit } from "../measurement.ts"
+import { memory } from "../memory.ts"
+
+const SWITCHES = 5_000_000
+const MESSAGES = 2_000_000
+const MILLION = 1_000_000
+const DEEP = 5_000_000
+const WARM = 20_000
+const ITERATIONS = 50_000_000
+
+const scheduling = (bodies: Bodies) => (n: number): Promise<unknown> => {
+  const start = tasklet(bodies.scheduling)
+  start(n / 2)
+  start(n / 2)
+  return Effect.runPromise(run())
+}
+
+const talking = (bodies: Bodies) => (n: number): Promise<unknown> => {
+  const c = channel<number>()
+  tasklet(bodies.receiving)(c, n)
+  tasklet(bodies.sending)(c, n)
+  return Effect.runPromise(run())
+}
+
+const computing = (bodies: Bodies) => (n: number): Promise<unknown> => {
+  tasklet(bodies.computing)(n)
+  return Effect.runPromise(run())
+}
+
+/** Both in one process, in turn: how many times as many the compiled bodies make. */
+const inTurn = async (
+  work: (bodies: Bodies) => (n: number) => Promise<unknown>,
+  n: number
+): Promise<number> => {
+  const both = [work(await compiledBodies()), work(generators)] as const
+  for (const each of both) await seconds(each, n / 4)
+  const ratios: Array<number> = []
+  for (let i = 0; i < 5; i++) {
+    const compiled = await seconds(both[0], n)
+    ratios.push(await seconds(both[1], n) / compiled)
+  }
+  return median(ratios)
+}
+
+const figure = (name: string, unit: Unit, about: string): Figure => ({ name, unit, about })
+
+const block = async (bodies: Bodies, c: Channel<number>, n: number): Promise<void> => {
+  const start = tasklet(bodies.waiting)
+  for (let i = 0; i < n; i++) start(c)
+  await Effect.runPromise(run())
+}
+
+const level = async (bodies: Bodies, n: number): Promise<number> => {
+  let heap = 0
+  const before = memory().heap
+  tasklet(bodies.recursion)(n, () => heap = memory().heap)
+  await Effect.runPromise(run())
+  return (heap - before) / n
+}
+
+export const compiled: Record<string, Measurement> = {
+  "compiled.schedule": {
+    figures: [figure("compiled.schedule", "/s", "two compiled tasklets that call schedule() in a loop")],
+    take: async () => [await rate(scheduling(await compiledBodies()), SWITCHES)]
+  },
+  "compiled.channel": {
+    figures: [figure("compiled.channel", "/s", "messages from one compiled sender to one compiled receiver")],
+    take: async () => [await rate(talking(await compiledBodies()), MESSAGES)]
+  },
+  "compiled.schedule.times": {
+    figures: [
+      figure("compiled.schedule.times", "×", "schedules of compiled tasklets to those of generators, in one process")
+    ],
+    take: async () => [await inTurn(scheduling, SWITCHES)]
+  },
+  "compiled.channel.times": {
+    figures: [
+      figure("compiled.channel.times", "×", "messages of compiled tasklets to those of generators, in one process")
+    ],
+    take: async () => [await inTurn(talking, MESSAGES)]
+  },
+  "compiled.loop.times": {
+    figures: [
+      figure("compiled.loop.times", "×", "iterations of a loop without a yield*, compiled, to those of a generator")
+    ],
+    take: async () => [await inTurn(computing, ITERATIONS)]
+  },
+  "compiled.block": {
+    figures: [
+      figure("compiled.block.bytes", "bytes", "heap of a compiled tasklet that is blocked on a channel, frame and all"),
+      figure("compiled.block.process.mb", "MB", "the whole process with a million of them")
+    ],
+    take: async () => {
+      const bodies = await compiledBodies()
+      await block(bodies, channel<number>(), WARM)
+      const before = memory().heap
+      const c = channel<number>()
+      await block(bodies, c, MILLION)
+      const blocked = memory()
+      return [(blocked.heap - before) / MILLION + 0 * c.balance, blocked.resident / 1_000_000]
+    }
+  },
+  "compiled.depth": {
+    figures: [figure("compiled.depth.bytes", "bytes", "heap of a level of a plain yield*, five million deep")],
+    take: async () => {
+      const bodies = await compiledBodies()
+      for (let i = 0; i < 10; i++) await level(bodies, 1_000)
+      return [await level(bodies, DEEP)]
+    }
+  }
+}
