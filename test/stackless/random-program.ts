@@ -86,6 +86,9 @@ const interrupt = (t: Tasklet): void => (t as unknown as HasFiber)._fiber?.fiber
 
 class Oops extends Error {}
 
+/** Nothing that is set of a channel. */
+const UNKNOWN = 1 << 10
+
 /** Every tasklet runs the list of steps from a place of its own. */
 export class Program {
   readonly channels: ReadonlyArray<Channel<number>>
@@ -99,10 +102,19 @@ export class Program {
   private readonly steps: ReadonlyArray<Step>
   private readonly checks: boolean
 
-  constructor(steps: ReadonlyArray<Step>, { checks }: { readonly checks: boolean }) {
+  /**
+   * @param options `checks` whether the scheduler is in order after each step; `general` has each rendezvous go the general
+   * way, which the short ways have to agree with
+   */
+  constructor(
+    steps: ReadonlyArray<Step>,
+    { checks = false, general = false }: { readonly checks?: boolean; readonly general?: boolean }
+  ) {
     this.steps = steps
     this.checks = checks
     this.channels = [channel<number>(), channel<number>(), channel<number>({ capacity: 2 })]
+    // a channel of which anything is set that they do not know is none for the short ways
+    if (general) { for (const c of this.channels) c.mode |= UNKNOWN }
   }
 
   check(): void {

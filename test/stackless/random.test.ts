@@ -12,8 +12,11 @@ const step: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...steps), fc.nat(5), 
 
 const timelessStep: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...timelessSteps), fc.nat(5), fc.nat(3))
 
-const traceOf = async (list: ReadonlyArray<Step>, checks = false): Promise<ReadonlyArray<string>> => {
-  const program = new Program(list, { checks })
+const traceOf = async (
+  list: ReadonlyArray<Step>,
+  options: { readonly checks?: boolean; readonly general?: boolean } = {}
+): Promise<ReadonlyArray<string>> => {
+  const program = new Program(list, options)
   await onThread(program.main)
   return program.trace
 }
@@ -24,7 +27,7 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (list) => {
-          await traceOf(list, true)
+          await traceOf(list, { checks: true })
         }),
         { numRuns: 150, endOnFailure: false }
       )
@@ -32,6 +35,20 @@ describe.each(["soft", "hard"])("a random program (%s)", (gear) => {
       enableSoftswitch(true)
       setChannelCallback(null)
       setScheduleCallback(null)
+    }
+  }, 240_000)
+
+  test("does the same whether each rendezvous goes the short way or the general one", async () => {
+    enableSoftswitch(gear === "soft")
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(timelessStep, { minLength: 1, maxLength: 25 }), async (list) => {
+          expect(await traceOf(list, { general: true })).toEqual(await traceOf(list))
+        }),
+        { numRuns: 200, endOnFailure: false }
+      )
+    } finally {
+      enableSoftswitch(true)
     }
   }, 240_000)
 
