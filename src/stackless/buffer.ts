@@ -6,9 +6,10 @@
  * a value is taken: its value takes the room, and the sender is made runnable. As there, the preference is 1 unless it is
  * set: a sender goes on, whether somebody waits to receive or not.
  */
-import { Channel, serve, TAKES_IN, withhold } from "./channel.ts"
+import { Channel } from "./channel.ts"
 import { ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import { serve, TAKES_IN, withhold } from "./rendezvous.ts"
 import { bound } from "./tasklet.ts"
 
 export class BufferedChannel<in out T = any> extends Channel<T> {

@@ -6,11 +6,12 @@
  */
 import { Effect, type Fiber } from "effect"
 import { expected, failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
-import { Channel, serve } from "./channel.ts"
+import { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
 import type { Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
+import { serve } from "./rendezvous.ts"
 
 const ends = new WeakMap<Tasklet, Channel>()
 

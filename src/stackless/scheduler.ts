@@ -6,25 +6,24 @@
  * differs: a tasklet that waits for a foreign Effect leaves the ring, and while one does, a ring that runs empty is no
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
-import { Effect, Exit } from "effect"
 import {
   type Displaced,
   ledOutOf,
   MainPolicy,
-  Microthread,
-  onRest,
-  Operation,
+  type Microthread,
   rested,
   strayed,
   type Thread
 } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
+import { Idle } from "./idle.ts"
 import type { Meter } from "./meter.ts"
 import { named } from "./names.ts"
 import type { Channel, Tasklet } from "./ports.ts"
+import { Ring } from "./ring.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
-import { othersCanRun, register } from "./threads.ts"
+import { register } from "./threads.ts"
 import type { Watch } from "./watch.ts"
 
 /**
@@ -37,15 +36,12 @@ import type { Watch } from "./watch.ts"
  */
 export type ScheduleCallback = (prev: Tasklet | undefined, next: Tasklet | undefined) => void
 
-export class Scheduler {
+export class Scheduler extends Ring {
   readonly thread: Thread
   /** The program outside, as a tasklet. */
   readonly main: Tasklet
-  /** The head of the ring. It is the tasklet that runs, except in the middle of a transition and while idle. */
-  head: Tasklet | undefined
   /** The tasklet that is about to hand over, while the schedule callback is told: for the callback it still runs. */
   private leaving: Tasklet | undefined = undefined
-  runcount = 0
   /** The tasklets inside `run`, the innermost last: who is revived when the ring runs empty. */
   readonly watchdogs: Array<Tasklet> = []
   /** How many tasklets wait for a foreign Effect, alone or while it goes on with something else that it waits for. */
@@ -66,6 +62,7 @@ export class Scheduler {
   watched = false
 
   constructor(thread: Thread, main: Tasklet) {
+    super()
     this.thread = thread
     register(thread)
     this.main = main
@@ -73,6 +70,10 @@ export class Scheduler {
     this.insert(this.main)
     this.attend()
     thread.govern(new ProgramOutside(this))
+  }
+
+  protected override revived(): void {
+    this.idle.wake()
   }
 
   // ---- what is looked at at every switch --------------------------------------------------------------------------
@@ -136,63 +137,6 @@ export class Scheduler {
   /** May no switch take place now? */
   get forbidding(): boolean {
     return this.trap !== 0 || this.lock
-  }
-
-  // ---- the ring ---------------------------------------------------------------------------------------------------
-
-  /** Appends a tasklet: it runs after all that are runnable now. */
-  insert(t: Tasklet): void {
-    const { head } = this
-    if (head !== undefined) return this.insertBefore(head, t)
-    t._right = t._left = t
-    this.head = t
-    this.runcount++
-    this.idle.wake()
-  }
-
-  /** Inserts a tasklet right after the head. */
-  insertNext(t: Tasklet): void {
-    const { head } = this
-    if (head === undefined) this.insert(t)
-    else this.insertBefore(head._right as Tasklet, t)
-  }
-
-  /** Moves one that was inserted to right after the head. */
-  advance(t: Tasklet): void {
-    this.remove(t)
-    this.insertNext(t)
-  }
-
-  /** Inserts a tasklet right before another one in the ring. */
-  insertBefore(next: Tasklet, t: Tasklet): void {
-    const before = next._left as Tasklet
-    t._left = before
-    t._right = next
-    before._right = next._left = t
-    this.runcount++
-  }
-
-  /** Takes a tasklet out of the ring, the next one becoming the head if it was. */
-  remove(t: Tasklet): void {
-    const next = this.unlink(t)
-    if (next === t) this.head = undefined
-    else if (this.head === t) this.head = next
-    t._left = t._right = undefined
-  }
-
-  /** The same of one that goes into a queue at once: neither the head nor its own links are changed. Gives back the next. */
-  unlink(t: Tasklet): Tasklet {
-    const { _left: left, _right: right } = t as { _left: Tasklet; _right: Tasklet }
-    left._right = right
-    right._left = left
-    this.runcount--
-    return right
-  }
-
-  /** Puts a tasklet back where it was when it ran: at the head. */
-  restore(t: Tasklet): void {
-    this.insert(t)
-    this.head = t
   }
 
   // ---- switching --------------------------------------------------------------------------------------------------
@@ -514,90 +458,6 @@ class ProgramOutside extends MainPolicy {
   }
   override orphaned(): void {
     this.scheduler.orphaned()
-  }
-}
-
-// ---- idling ---------------------------------------------------------------------------------------------------------
-
-/**
- * What runs while nobody is runnable but somebody may come from outside: it waits, which parks the thread, until a tasklet is
- * inserted. It is gevent's hub in small.
- *
- * If nobody waits for an Effect, only another thread or a fiber can bring somebody. It gives the event loop a turn, in which
- * such a thread may begin, and then waits for as long as another one can do something.
- */
-class Idle extends Microthread {
-  /** The tasklet that blocked or ended last. */
-  prev: Tasklet | undefined = undefined
-  /** Is it to be found out whether this is a deadlock? */
-  doubting = false
-  private resume: (() => void) | undefined = undefined
-  private readonly scheduler: Scheduler
-
-  constructor(scheduler: Scheduler) {
-    const goOn = new GoOn(scheduler)
-    const work = Effect.callback<void>((resume) => {
-      // the thread may have let the event loop have a turn on the way here
-      if (scheduler.head !== undefined || idle().doubting) return resume(Exit.void)
-      this.resume = () => resume(Exit.void)
-    })
-    const idle = () => this
-    super(function*() {
-      for (;;) {
-        if (scheduler.head === undefined) yield* idle().doubting ? Effect.yieldNow : work
-        yield* goOn
-      }
-    }, scheduler.thread)
-    this.scheduler = scheduler
-  }
-
-  wake(): void {
-    const { resume } = this
-    onRest.delete(this.doubt)
-    this.resume = undefined
-    resume?.()
-  }
-
-  /** Has it turned out, a turn later, that nobody can come? */
-  get stuck(): boolean {
-    if (!this.doubting) return false
-    this.doubting = false
-    const { scheduler } = this
-    if (!scheduler.stuck) return false
-    if (!othersCanRun(scheduler.thread)) return true
-    onRest.add(this.doubt)
-    return false
-  }
-
-  /** Another thread has come to rest: that may have been the last. */
-  private readonly doubt = (): void => {
-    if (!this.scheduler.stuck) return
-    this.doubting = true
-    this.wake()
-  }
-
-  ends(): never {
-    throw new RuntimeError("what idles does not end")
-  }
-
-  dies(error: unknown): Microthread {
-    throw error
-  }
-}
-
-class GoOn extends Operation<void> {
-  readonly scheduler: Scheduler
-  constructor(scheduler: Scheduler) {
-    super()
-    this.scheduler = scheduler
-  }
-  perform(current: Microthread): Microthread {
-    const { scheduler } = this
-    const { head } = scheduler
-    const idle = current as Idle
-    const { prev } = idle
-    if (head === undefined) return idle.stuck ? scheduler.deadlocked(prev!) : current
-    return scheduler.to(scheduler.watched && prev !== undefined ? scheduler.tell(prev, head, false) : head)
   }
 }
 

@@ -13,25 +13,16 @@
  */
 import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
 import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
-import {
-  carry,
-  Channel,
-  type Direction,
-  exchangeAsParty,
-  meetsOn,
-  notify,
-  Receive,
-  Send,
-  taskletOf,
-  wait
-} from "./channel.ts"
+import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
+import { carry, exchangeAsParty, meetsOn, notify, Receive, Send, taskletOf, wait } from "./rendezvous.ts"
 import { callbacks } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
+import type { Direction } from "./wait-queue.ts"
 
 /**
  * The cases of a selection: operations of channels, by names of one's own.

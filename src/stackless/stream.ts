@@ -7,8 +7,9 @@
  */
 import { Cause, Effect, Exit, type Queue, type Scope, Stream } from "effect"
 import { channel as make, type ChannelOptions } from "./buffer.ts"
-import { type Channel, SendError } from "./channel.ts"
+import type { Channel } from "./channel.ts"
 import { StopIteration } from "./errors.ts"
+import { SendError } from "./rendezvous.ts"
 
 /**
  * A stream of the values of a channel, up to the end of the iteration. Each is received when the stream is pulled. An
