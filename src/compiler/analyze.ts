@@ -253,6 +253,8 @@ class Analyzer {
             suspends = this.declarePattern(param, "catch", this.scope, param.end)
             this.group(param)
           }
+          // What a pattern's defaults refer to, the body does not declare.
+          if (param !== null && isPattern(param)) return this.visit(body) || suspends
           this.declareFunctions(body["body"], this.scope)
           if (this.visitAll(body["body"])) suspends = body.suspends = true
           return suspends
@@ -915,7 +917,8 @@ const reachesNatively = (variable: Variable, unit: Unit): boolean => {
   switch (variable.kind) {
     case "class name":
       for (let at = unit; at !== owner; at = at.parent!) if (at.generator || !at.inPlace) return false
-      return unit !== owner || variable.scope.node["suspends"] !== true
+      // Keys and heritage of one that suspends are evaluated before it, outside of it.
+      return variable.scope.node.suspends !== true
     case "this":
     case "arguments":
     case "new.target":

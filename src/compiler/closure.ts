@@ -29,18 +29,16 @@ export const functionText = (module: Module, node: Node, unit: Unit, parent: Uni
     const strict = unit.strict && !module.analysis.program.strict ? ` "use strict";` : ""
     const meta = `${module.meta}[${unit.index}]`
     const rest = outer === undefined ? "" : `, ${given}`
-    module.definitions.push(
+    const head = `(${given}) {${strict} `
+    module.define(
+      factory,
       unit.generator
         ? [
-          `function ${factory}(${given}) {${strict} const ${module.self} = ${module.runtime("generator")}(`,
+          `${head}const ${module.self} = ${module.runtime("generator")}(`,
           made,
-          `, ${meta}${rest}); return ${module.self}; }\n`
+          `, ${meta}${rest}); return ${module.self}; }`
         ]
-        : [
-          `function ${factory}(${given}) {${strict} return ${module.runtime("closure")}(`,
-          made,
-          `, ${meta}${rest}); }\n`
-        ]
+        : [`${head}return ${module.runtime("closure")}(`, made, `, ${meta}${rest}); }`]
     )
     describe(module, node, unit, factory)
   }
@@ -235,7 +233,7 @@ const frameCode = (module: Module, _node: Node, unit: Unit, name: string, given:
         : `this.${name} = undefined;`
     )
   ]
-  module.definitions.push(`function ${name}(${parameters.join(", ")}) { ${assigned.join(" ")} }\n`)
+  module.define(name, `(${parameters.join(", ")}) { ${assigned.join(" ")} }`)
   module.prologue.push([`${module.runtime("frame")}(${name}, ${module.meta}[${unit.index}], `, resume, ");\n"])
   module.machines.set(unit, { machine, fields: [...given, ...fields.map((field) => field.name)] })
 }

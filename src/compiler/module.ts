@@ -105,6 +105,16 @@ export class Module {
     return this.imported
   }
 
+  /**
+   * Defines a function on top of the module, from its parameters on. In a module it is declared, so that modules in a circle
+   * find it; in a script that would make it a property of the global object.
+   */
+  define(name: string, rest: Code): void {
+    this.definitions.push(
+      this.parsed.module ? [`function ${name}`, rest, "\n"] : [`const ${name} = function`, rest, ";\n"]
+    )
+  }
+
   fail(reason: string, node: Node): never {
     const { filename, original, originalOffset } = this.parsed
     throw new CompileError(reason, filename, original, originalOffset(node.start))

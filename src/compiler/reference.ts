@@ -109,6 +109,6 @@ export const defineScope = (module: Module, scope: Scope): void => {
       body += ` this.${variable.field} = ${initial};`
     }
   }
-  module.definitions.push(`function ${module.scopeClass(scope)}(${parameters.join(", ")}) {${body} }\n`)
+  module.define(module.scopeClass(scope), `(${parameters.join(", ")}) {${body} }`)
   module.scopes.push(`[${module.scopeClass(scope)}, "${names.join(" ")}", ${scope.unit.index}]`)
 }

@@ -940,7 +940,8 @@ export class Rewriter {
       if (param !== null) this.target(param)
       if (!isEmpty(entry)) this.insert(body.start + 1, entry)
     }
-    this.walkAll(body["body"])
+    if (body.scope === undefined) this.walkAll(body["body"])
+    else this.block(body)
   }
 
   private switch(node: Node): void {

@@ -392,7 +392,8 @@ export class Statements extends Patterns {
       if (handler.suspends) {
         this.within(handler.scope!, () => {
           if (param !== null) this.bind(param, module.value, true)
-          this.statements(body["body"])
+          if (body.scope === undefined) this.statements(body["body"])
+          else this.statement(body)
         })
       } else this.emit(`try { throw ${module.value}; } `, this.text(handler))
       this.emit(

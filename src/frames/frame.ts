@@ -143,7 +143,7 @@ const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unk
       Delegation.suspended(outer)
       Delegation.end(outer)
       // A return goes on outwards.
-      mode = failed ? THROW : mode === RETURN && returned(frame) ? RETURN : NEXT
+      mode = failed ? THROW : mode === RETURN ? RETURN : NEXT
       continue
     }
     if ((pc & 1) === 1) {
@@ -191,9 +191,6 @@ const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unk
     if (Delegation.of(frame) !== undefined) Delegation.end(frame)
   }
 }
-
-/** Has a frame ended by a return that it was resumed with? It has, if it ended at all. */
-const returned = (_frame: DataFrame): boolean => true
 
 /** A step of a frame that is in the middle of a `yield*`. */
 const delegated = (outermost: DataFrame, mode: Mode, value: unknown): unknown => {
