@@ -5,7 +5,7 @@
  */
 import { enableSoftswitch } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
-import { calm, shown, storm, weather, within } from "./storm.ts"
+import { calm, type Op, shown, storm, weather, within } from "./storm.ts"
 
 const numberFrom = (name: string): number | undefined => {
   const value = process.env[name]
@@ -42,3 +42,15 @@ test.each(["soft", "hard"])("storms come to an end and leave nothing broken (%s)
     enableSoftswitch(true)
   }
 }, 24 * 3_600_000)
+
+test("the storm in which a hard body lost its rest to an interrupt of its own fiber", async () => {
+  enableSoftswitch(false)
+  const of = (kind: Op["kind"], b: number, inner: ReadonlyArray<Op> = []): Op => ({ kind, a: 0, b, inner })
+  try {
+    expect(
+      await weather([[], [of("finally", 2, [of("scope", 2, [of("raceCalls", 0, [of("interrupt", 2)])])])], [], []])
+    ).toEqual([])
+  } finally {
+    enableSoftswitch(true)
+  }
+})

@@ -307,9 +307,8 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
           Fiber.await
         )
       case "runSync":
-        return Effect.runSync(
-          withThread(call(work, inner.filter((op) => op.kind === "schedule" || op.kind === "call")))
-        )
+        // what waits in there is given up for good, and with it what was begun
+        return Effect.runSync(withThread(call(work, flat(inner))))
       case "thread":
         // a main that is blocked waits as long as any other thread has something to run
         return yield* Effect.timeoutOption(withThread(call(work, inner)), 1 + milliseconds)
@@ -385,6 +384,11 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
   }
   return wrong
 }
+
+/** What of it never waits. */
+const flat = (ops: ReadonlyArray<Op>): ReadonlyArray<Op> =>
+  ops.filter(({ kind }) => kind === "schedule" || kind === "call" || kind === "finally")
+    .map(({ a, b, inner, kind }) => ({ kind, a, b, inner: flat(inner) }))
 
 const isExit = (error: unknown): boolean => error instanceof Error && /^(Tasklet|Greenlet)Exit$/.test(error.name)
 

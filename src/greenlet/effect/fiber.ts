@@ -308,7 +308,11 @@ export class GreenletFiber {
   /** What is left of the Effect that ended. */
   takeRest(): Effect.Effect<unknown, unknown, any> | undefined {
     const { rest } = this
-    if (rest !== undefined) this.rest = this.exit = undefined
+    if (rest !== undefined) {
+      this.rest = this.exit = undefined
+      // it is told of an interrupt as it is, and would not begin otherwise
+      this.interrupting = false
+    }
     return rest
   }
 
