@@ -1,12 +1,15 @@
 /**
- * The sessions of the README and of docs/*.md run, and so do the examples of the docstrings, and give what they say.
+ * The sessions of the README and of docs/*.md run, as they are written and compiled, and so do the examples of the
+ * docstrings, and give what they say.
  *
  * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
  * anew. A comment `// => text` at the end of a line tells what the line's expression is; `// => text` on lines of its own
  * after a call tells what was printed by `console.log` up to there, a line each, as does a block of no language. What is told is compared as text:
  * strings as they are, the rest as `util.inspect` prints it, or as JavaScript writes it. An expression of several lines is told
- * of behind its last one. `// throws text` tells what an expression throws. A block marked `ts no-run` is only to be read.
+ * of behind its last one. `// throws text` tells what an expression throws. A block marked `ts no-run` is only to be read; one
+ * marked `ts no-compile` runs only as it is written.
  */
+import { compile } from "effect-stackless/compiler"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -16,11 +19,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 interface Session {
   readonly heading: string
   readonly code: string
+  /** May it be compiled? */
+  readonly compiles: boolean
 }
 
 /** The modules of a page. */
 const sessionsOf = (page: string): Array<Session> => {
   const sessions = new Map<string, string>()
+  const written = new Set<string>()
   let heading = ""
   /** What the fence that is open began with; none is open where it is `undefined`. */
   let fence: string | undefined
@@ -31,16 +37,19 @@ const sessionsOf = (page: string): Array<Session> => {
       else if (line.startsWith("```")) fence = line
     } else if (line === "```") fence = undefined
     else if (fence === "```ts") add(line)
-    else if (fence === "```") add(`// => ${line}`)
+    else if (fence === "```ts no-compile") {
+      written.add(heading)
+      add(line)
+    } else if (fence === "```") add(`// => ${line}`)
   }
-  return [...sessions].map(([heading, code]) => ({ heading, code }))
+  return [...sessions].map(([heading, code]) => ({ heading, code, compiles: !written.has(heading) }))
 }
 
 /** The examples of the docstrings of a source file, each a module. */
 const examplesOf = (source: string): Array<Session> =>
   [...source.matchAll(/^( *)\* @example\n \*? ?[^]*?\*\//gm)].flatMap(([comment], i) => {
     const code = /```ts\n([^]*?)```/.exec(comment.replace(/^ *\* ?/gm, ""))
-    return code === null ? [] : [{ heading: `example ${i + 1}`, code: code[1]! }]
+    return code === null ? [] : [{ heading: `example ${i + 1}`, code: code[1]!, compiles: true }]
   })
 
 /** An expression of several lines that is told of behind its last one gets a name. */
@@ -122,12 +131,22 @@ test("every example of a docstring is found", () => {
 })
 
 describe.each(all.filter(({ sessions }) => sessions.length > 0))("$page", ({ page, sessions }) => {
-  test.each(sessions)("$heading", async ({ code, heading }) => {
+  /** Writes a session and runs it. What went wrong: nothing. */
+  const run = (heading: string, javascript: string): string => {
     const name = heading.replace(/\W+/g, "-").toLowerCase()
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
-    const { code: javascript } = await transformWithOxc(`${checked(code)}`, "session.ts", { lang: "ts" })
     writeFileSync(file, `${prelude}${javascript}\n${postlude}\n`)
     const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", timeout: 60_000 })
-    expect(`${status} ${stderr}`.trim()).toBe("0")
+    return status === 0 ? stderr : `${status} ${stderr}`
+  }
+
+  test.each(sessions)("$heading", async ({ code, heading }) => {
+    const { code: javascript } = await transformWithOxc(checked(code), "session.ts", { lang: "ts" })
+    expect(run(heading, javascript)).toBe("")
+  })
+
+  test.each(sessions.filter(({ compiles }) => compiles))("$heading, compiled", ({ code, heading }) => {
+    const filename = join(folder, "session.mts")
+    expect(run(`${heading} compiled`, compile(checked(code), { filename, all: true }).code)).toBe("")
   })
 })

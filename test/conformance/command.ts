@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import { basename, dirname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { describe, difference } from "./difference.ts"
-import { type Gear, gears } from "./gear.ts"
+import { gears, type ProgramGear, programGears } from "./gear.ts"
 import { isLayerName, type LayerName, layerNames, layerOf, layers } from "./layer.ts"
 import { Malformed, type Program, readPrograms } from "./program.ts"
 import type { Job, Run } from "./run.ts"
@@ -17,7 +17,8 @@ export interface Surroundings {
   readonly complain: (text: string) => void
 }
 
-const usage = "usage: npm run conformance -- [--gear soft|hard|both] [--layer greenlet|stackless|gevent] [FILE…]"
+const usage =
+  "usage: npm run conformance -- [--gear soft|hard|compiled|both] [--layer greenlet|stackless|gevent] [FILE…]"
 
 /** How many of the programs that fail are shown. */
 const shown = 3
@@ -49,7 +50,7 @@ interface File {
  */
 export const conformance = async (args: ReadonlyArray<string>, surroundings: Surroundings): Promise<number> => {
   const { complain, print, run } = surroundings
-  let chosen: { readonly files: ReadonlyArray<File>; readonly gears: ReadonlyArray<Gear> }
+  let chosen: { readonly files: ReadonlyArray<File>; readonly gears: ReadonlyArray<ProgramGear> }
   try {
     chosen = choose(args, surroundings.directory)
   } catch (error) {
@@ -91,9 +92,9 @@ class Misused extends Error {}
 
 const choose = (args: ReadonlyArray<string>, directory: string) => {
   const { positionals, values } = parse(args)
-  const gear = gears.find((known) => known === values.gear)
+  const gear = programGears.find((known) => known === values.gear)
   if (gear === undefined && values.gear !== "both") {
-    throw new Misused(`--gear is soft, hard or both, not ${values.gear}`)
+    throw new Misused(`--gear is soft, hard, compiled or both (soft and hard), not ${values.gear}`)
   }
   const { layer } = values
   if (layer !== undefined && !isLayerName(layer)) {

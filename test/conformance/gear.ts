@@ -10,6 +10,11 @@ export type Gear = "soft" | "hard"
 
 export const gears: ReadonlyArray<Gear> = ["soft", "hard"]
 
+/** A conformance program has a third one: its bodies are written out as text, and compiled. */
+export type ProgramGear = Gear | "compiled"
+
+export const programGears: ReadonlyArray<ProgramGear> = [...gears, "compiled"]
+
 /** What a generator function returns that performs operations, and ends with an `A`. */
 export type Steps<A> = Generator<Effect.Effect<unknown, unknown>, A, unknown>
 

@@ -6,10 +6,11 @@
  * same four times: what the original did is then one of several traces that it can give. Hence `attempt`: the first runs
  * on times without jitter, every other one on times that jitter in another way.
  */
+"use stackless"
 import { Array, Hash, Order } from "effect"
 import * as G from "effect-stackless/compat/gevent"
 import { AttributeError } from "effect-stackless/greenlet"
-import type { Gear, Steps } from "./gear.ts"
+import type { ProgramGear, Steps } from "./gear.ts"
 import { Machine, type Returned } from "./machine.ts"
 import type { Op, Ops, Program, Value } from "./program.ts"
 import { AssertionError, type ErrorClass, KeyError, lookup, ZeroDivisionError } from "./python.ts"
@@ -76,7 +77,7 @@ export class GeventMachine extends Machine<GeventOp> {
   private readonly beginning = this.hub.now()
   private readonly random: () => number
 
-  constructor(program: Program<GeventOp>, gear: Gear, trace: Array<string>, attempt: number) {
+  constructor(program: Program<GeventOp>, gear: ProgramGear, trace: Array<string>, attempt: number) {
     super(program, gear, trace)
     this.random = attempt === 0 ? () => 0.5 : randomOf(attempt)
     this.names.set(G.getcurrent(), "main").set(this.hub, "hub")
@@ -118,16 +119,18 @@ export class GeventMachine extends Machine<GeventOp> {
     return name === "*" || name === this.errorName(error)
   }
 
-  protected override *one(op: Op<GeventOp>): Steps<Returned> {
-    return op[0] === "timeout" ? yield* this.timeout(op as TimeoutOp) : yield* super.one(op)
+  override *one(op: Op<GeventOp>): Steps<Returned> {
+    if (op[0] !== "timeout") return yield* super.one(op)
+    const [, ticks, ops] = op as TimeoutOp
+    return yield* this.within(ticks, () => this.exec(ops))
   }
 
-  private *timeout([, ticks, ops]: TimeoutOp): Steps<Returned> {
+  override *within(ticks: Ticks, course: () => Steps<Returned>): Steps<Returned> {
     const timeout = new G.Timeout(this.seconds(ticks), false)
     let inTime = false
     let returned: Returned
     yield* timeout.within(function*(this: GeventMachine): Steps<void> {
-      returned = yield* this.exec(ops)
+      returned = yield* course()
       this.log("in time")
       inTime = true
     }.bind(this))

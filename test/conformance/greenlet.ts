@@ -1,6 +1,7 @@
 /** The programs of the greenlet layer. */
+"use stackless"
 import * as G from "effect-stackless/greenlet"
-import type { Gear, Steps } from "./gear.ts"
+import type { ProgramGear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
 import {
@@ -38,7 +39,7 @@ export class GreenletMachine extends Machine<GreenletOp> {
   private readonly greenlets = new Map<string, G.Greenlet>()
   private readonly names = new Map<G.Greenlet, string>()
 
-  constructor(program: Program<GreenletOp>, gear: Gear, trace: Array<string>) {
+  constructor(program: Program<GreenletOp>, gear: ProgramGear, trace: Array<string>) {
     super(program, gear, trace)
     this.adopt("main", G.getcurrent())
   }

@@ -1,6 +1,6 @@
 /** The layers that programs are written for, and what runs them. */
 import { basename } from "node:path"
-import type { Gear } from "./gear.ts"
+import type { ProgramGear } from "./gear.ts"
 import { GeventMachine, geventProbe } from "./gevent.ts"
 import { GreenletMachine, greenletProbe } from "./greenlet.ts"
 import type { Machine } from "./machine.ts"
@@ -15,7 +15,12 @@ export const isLayerName = (name: string): name is LayerName => layerNames.some(
 
 export interface Layer {
   /** Starts a program on the current thread. */
-  machine(program: Program, gear: Gear, trace: Array<string>, attempt: number): Pick<Machine<never>, "run" | "settle">
+  machine(
+    program: Program,
+    gear: ProgramGear,
+    trace: Array<string>,
+    attempt: number
+  ): Pick<Machine<never>, "run" | "settle">
   /**
    * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
    * their own then, and their times jitter in another way each time.

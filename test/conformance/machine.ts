@@ -5,10 +5,12 @@
  * `ends`, `dies ERROR`, `catch ERROR` and `finally` mark a body's course. An op of main that fails logs
  * `main caught ERROR`, and main goes on with the next.
  */
+"use stackless"
 import type { Effect } from "effect"
-import { type Gear, inGear, type Steps } from "./gear.ts"
+import { inGear, type ProgramGear, type Steps } from "./gear.ts"
 import type { Control, Op, Ops, Program, Value } from "./program.ts"
-import { type ErrorClass, lookup, str, written } from "./python.ts"
+import { AssertionError, type ErrorClass, lookup, str, written } from "./python.ts"
+import { compiledCourses, type Course, type Courses, type Interpreter } from "./text.ts"
 
 /** How many ops a program may run. What it runs beyond is no behaviour of the original, but a program out of hand. */
 const budget = 400
@@ -21,20 +23,18 @@ class Stop extends Error {
 /** That the body returns, and what. */
 export type Returned = { readonly value: Value } | undefined
 
-export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArray<unknown>]> {
+export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArray<unknown>]> implements Interpreter {
   /** The lines so far. */
   readonly trace: Array<string>
-  private readonly gear: Gear
-  private readonly main: Ops<Primitive>
-  private readonly bodies: ReadonlyMap<string, Ops<Primitive>>
+  private readonly gear: ProgramGear
+  private readonly courses: Courses
   private steps = 0
 
   /** Is made on the thread that it runs on. It adds its lines to `trace`, so that they can be seen if it hangs. */
-  constructor(program: Program<Primitive>, gear: Gear, trace: Array<string>) {
+  constructor(program: Program<Primitive>, gear: ProgramGear, trace: Array<string>) {
     this.trace = trace
     this.gear = gear
-    this.main = program.main
-    this.bodies = new Map(Object.entries(program.bodies))
+    this.courses = gear === "compiled" ? compiledCourses(program) : this.interpreted(program)
   }
 
   /** The errors that a program can name. */
@@ -70,9 +70,9 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
   *run(): Steps<void> {
     // bodies of the program before, which went on when their thread ended, may have set callbacks
     this.detach()
-    for (const op of this.main) {
+    for (const course of this.courses.main) {
       try {
-        yield* this.exec([op])
+        yield* course(this)
       } catch (error) {
         if (error instanceof Stop) {
           this.trace.push("STOP")
@@ -91,7 +91,7 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
       this.log(`start${this.started(args)}`)
       let returned: Returned
       try {
-        returned = yield* this.exec(lookup(this.bodies, name))
+        returned = yield* lookup(this.courses.bodies, name)(this)
       } catch (error) {
         this.log(`dies ${this.errorName(error)}`)
         throw error
@@ -99,7 +99,15 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
       this.log(`ends${this.ended(returned?.value)}`)
       return this.returns(name, returned)
     }
-    return inGear(this.gear, course.bind(this))
+    return inGear(this.gear === "hard" ? "hard" : "soft", course.bind(this))
+  }
+
+  private interpreted(program: Program<Primitive>): Courses {
+    const course = (ops: Ops<Primitive>): Course => () => this.exec(ops)
+    return {
+      bodies: new Map(Object.entries(program.bodies).map(([name, ops]) => [name, course(ops)])),
+      main: program.main.map((op) => course([op]))
+    }
   }
 
   protected log(text: string): void {
@@ -119,15 +127,19 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
 
   protected *exec(ops: Ops<Primitive>): Steps<Returned> {
     for (const op of ops) {
-      this.steps += 1
-      if (this.steps > budget) throw new Stop()
+      this.step()
       const returned = yield* this.one(op)
       if (returned !== undefined) return returned
     }
     return undefined
   }
 
-  protected *one(op: Op<Primitive>): Steps<Returned> {
+  step(): void {
+    this.steps += 1
+    if (this.steps > budget) throw new Stop()
+  }
+
+  *one(op: Op<Primitive>): Steps<Returned> {
     const control = op as Control<Primitive>
     switch (control[0]) {
       case "try":
@@ -159,17 +171,30 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
     try {
       return yield* this.exec(ops)
     } catch (error) {
-      if (error instanceof Stop) throw error
-      const handler = handlers.find(([name]) => this.catches(name, error))
+      const handler = handlers.find(([name]) => this.takes(name, error))
       if (handler === undefined) throw error
-      this.log(`catch ${this.errorName(error)}`)
       return yield* this.exec(handler[1])
     } finally {
       if (final.length > 0) {
-        this.log("finally")
+        this.beginFinally()
         yield* this.exec(final)
       }
     }
+  }
+
+  takes(name: string, error: unknown): boolean {
+    if (error instanceof Stop || !this.catches(name, error)) return false
+    this.log(`catch ${this.errorName(error)}`)
+    return true
+  }
+
+  beginFinally(): void {
+    this.log("finally")
+  }
+
+  /** Only programs that tell the time have an op for it. */
+  within(_ticks: number | null, _course: () => Steps<Returned>): Steps<Returned> {
+    throw new AssertionError("timeout")
   }
 
   private *primitive(op: Primitive): Steps<void> {

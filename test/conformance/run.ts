@@ -1,10 +1,11 @@
 /** Runs one program on a thread of its own. */
+"use stackless"
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import { call, withThread } from "effect-stackless/greenlet"
 import { TestClock } from "effect/testing"
 import { isDeepStrictEqual } from "node:util"
 import { turnAfter } from "../turn.ts"
-import { type Gear, inGear } from "./gear.ts"
+import { inGear, type ProgramGear } from "./gear.ts"
 import { type LayerName, layers } from "./layer.ts"
 import type { Program } from "./program.ts"
 
@@ -12,7 +13,7 @@ import type { Program } from "./program.ts"
 export interface Job {
   readonly layer: LayerName
   readonly program: Program
-  readonly gear: Gear
+  readonly gear: ProgramGear
   /** After how many operations the JavaScript event loop has a turn; it has none in programs so short, if left out. */
   readonly turn?: number
 }
@@ -66,7 +67,7 @@ export const runOnce = async (
   // Taken at the end of the main program: when the thread ends, its suspended bodies go on, and log.
   let result: Run | undefined
 
-  const main = inGear(gear, function*() {
+  const main = inGear(gear === "hard" ? "hard" : "soft", function*() {
     const machine = layer.machine(program, gear, trace, attempt)
     yield* machine.run()
     if (program.trace !== undefined) {

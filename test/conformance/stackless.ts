@@ -1,6 +1,7 @@
 /** The programs of the stackless layer. */
+"use stackless"
 import * as S from "effect-stackless/stackless"
-import type { Gear, Steps } from "./gear.ts"
+import type { ProgramGear, Steps } from "./gear.ts"
 import { Machine } from "./machine.ts"
 import type { Program, Value } from "./program.ts"
 import { AssertionError, type ErrorClass, KeyError, lookup, sorted, str, ZeroDivisionError } from "./python.ts"
@@ -62,7 +63,7 @@ export class StacklessMachine extends Machine<StacklessOp> {
   private readonly tasklets = new Map<string, S.Tasklet>()
   private readonly names = new Map<S.Tasklet, string>()
 
-  constructor(program: Program<StacklessOp>, gear: Gear, trace: Array<string>) {
+  constructor(program: Program<StacklessOp>, gear: ProgramGear, trace: Array<string>) {
     super(program, gear, trace)
     this.channels = new Map(program.channels?.map((name) => [name, S.channel<unknown>()]))
     this.names.set(S.getcurrent(), "main")
