@@ -22,7 +22,7 @@ import {
   UNINITIALIZED
 } from "../frames/index.ts"
 import { UnpicklingError } from "./errors.ts"
-import type { Kind } from "./kind.ts"
+import type { Kind, Migration } from "./kind.ts"
 import { nameOwn } from "./names.ts"
 import { Unpicklable } from "./unpicklable.ts"
 
@@ -110,6 +110,7 @@ export const frameKind: Kind<DataFrame> = {
   },
   check(type, names) {
     const meta = names.code(Math.floor(type.extra / PLACES))
+    if (names.migration(Math.floor(type.extra / PLACES)) !== undefined && type.keys !== undefined) return
     const live = livesOf(meta).get(type.extra % PLACES - 2)
     if (
       meta.frame === undefined || live === undefined || type.keys === undefined || type.keys.length !== live.length ||
@@ -125,6 +126,15 @@ export const frameKind: Kind<DataFrame> = {
     return frame
   },
   fill(loader, frame, type) {
+    const code = Math.floor(type.extra / PLACES)
+    const migration = loader.names.migration(code)
+    if (migration !== undefined) {
+      const locals: Record<string, unknown> = Object.create(null)
+      for (const key of type.keys!) locals[variableName(String(key))] = loader.value()
+      loader.value()
+      loader.whenFilled(() => migrated(frame, loader.names.code(code), migration, locals))
+      return
+    }
     const fields = frame as unknown as Record<PropertyKey, unknown>
     for (const key of type.keys!) fields[key] = loader.value()
     const iterator = loader.value()
@@ -143,13 +153,34 @@ export const frameKind: Kind<DataFrame> = {
   locate: (frame, inner) => variableOf(frame, Object.keys(frame), inner) ?? "what it delegates to"
 }
 
+/** The name of the variable that a field holds. */
+const variableName = (field: string): string => field.startsWith("$") ? field.slice(1).replace(/_\d+_$/, "") : field
+
+/** Has the reader make a frame of the function as it is now. */
+const migrated = (
+  frame: DataFrame,
+  meta: FunctionMeta,
+  { hash, migrate }: Migration,
+  locals: Readonly<Record<string, unknown>>
+): void => {
+  const { points = [] } = meta
+  const { locals: now, pc } = migrate({ function: idOf(meta), hash, pc: frame.pc, locals, points })
+  const live = livesOf(meta).get(pc)
+  if (live === undefined) {
+    throw new UnpicklingError(`the migration of ${idOf(meta)} gave ${pc}, where no frame of it can stand`)
+  }
+  const fields = frame as unknown as Record<string, unknown>
+  for (const field of live) fields[field] = now[variableName(field)]
+  frame.pc = pc
+}
+
 /** The variable in a field, for errors. */
 const variableOf = (holder: object, fields: ReadonlyArray<string>, value: unknown): string | undefined => {
   const field = fields.find((field) => Reflect.getOwnPropertyDescriptor(holder, field)?.value === value)
   if (field === undefined) return undefined
   if (field === "self") return "this"
   if (field === "args") return "arguments"
-  return field.startsWith("$") ? `local ${field.slice(1).replace(/_\d+_$/, "")}` : undefined
+  return field.startsWith("$") ? `local ${variableName(field)}` : undefined
 }
 
 // ---- closures -------------------------------------------------------------------------------------------------------
@@ -339,15 +370,12 @@ export const functionWith = (id: string): FunctionMeta => {
   return meta
 }
 
-/** The same, if it is the same still. */
-export const codeWith = (id: string, hash: string): FunctionMeta => {
-  const meta = functionWith(id)
-  if (meta.hash !== hash) {
-    throw new UnpicklingError(
-      `the function ${id} has changed since the pickle was made: its hash was ${hash}, and is ${meta.hash} now`
-    )
-  }
-  return meta
+/** A function that has changed, and nobody has said what becomes of its frames. */
+export const changed = ({ hash: now, ...meta }: FunctionMeta, hash: string): UnpicklingError => {
+  const id = idOf({ hash: now, ...meta })
+  return new UnpicklingError(
+    `the function ${id} has changed since the pickle was made: its hash was ${hash}, and is ${now} now; give loads a migrate for it`
+  )
 }
 
 export const scopeWith = (id: string): ScopeMeta => {

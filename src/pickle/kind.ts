@@ -1,5 +1,5 @@
 /** The kinds of records: how each is written, checked, made and filled. */
-import type { FunctionMeta, ScopeMeta } from "../frames/index.ts"
+import type { FunctionMeta, ResumePoint, ScopeMeta } from "../frames/index.ts"
 
 /** What a kind writes with. */
 export interface Writing {
@@ -38,7 +38,44 @@ export interface Writing {
 /** What a pickle names, by the numbers of the names. */
 export interface Names {
   code(number: number): FunctionMeta
+  /** What makes frames of this program's version of a function out of those of the pickle's, if that is another one. */
+  migration(number: number): Migration | undefined
   scope(number: number): ScopeMeta
+}
+
+/**
+ * A frame of a function that has changed since the pickle was made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChangedFrame {
+  /** The function: package, module, name. */
+  readonly function: string
+  /** The hash that its code had. */
+  readonly hash: string
+  /** Where the frame stood: the number of a `yield*`, 2 for the first one in the function, 4 for the second, and so on. */
+  readonly pc: number
+  /** What its variables were, by name. What the compiler keeps beside them has names that begin otherwise. */
+  readonly locals: Readonly<Record<string, unknown>>
+  /** Where frames of the function as it is now can stand. */
+  readonly points: ReadonlyArray<ResumePoint>
+}
+
+/**
+ * What a frame becomes: where it stands in the function as it is now, and its variables there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MigratedFrame {
+  readonly pc: number
+  readonly locals: Readonly<Record<string, unknown>>
+}
+
+export interface Migration {
+  readonly hash: string
+  readonly migrate: (frame: ChangedFrame) => MigratedFrame
 }
 
 /** What a kind checks with: each reads what was written so, and throws if it is something else. */
@@ -76,8 +113,8 @@ export interface Making {
   readonly names: Names
   /** Was the object made by this load, not found by its name? */
   isLoaded(object: object): boolean
-  /** Says that the object has a place in which it may be only once. */
-  claim(object: object): void
+  /** Says that the record which was read last has a place of which there may be only one. */
+  claimLast(): void
   /** Calls `f` when all objects are filled; then what was given to `whenComplete`. Either may throw. */
   whenFilled(f: () => void): void
   whenComplete(f: () => void): void

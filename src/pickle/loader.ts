@@ -38,7 +38,7 @@ import type { Making, Names, Type } from "./kind.ts"
 import { objectKind } from "./kinds.ts"
 import { Scanner } from "./scanner.ts"
 import { Source } from "./source.ts"
-import { readAttributes, readKey, type Tables } from "./tables.ts"
+import { type Migrations, readAttributes, readKey, type Tables } from "./tables.ts"
 
 export class Loader extends Source implements Making {
   private readonly scanner: Scanner
@@ -51,15 +51,18 @@ export class Loader extends Source implements Making {
   private readonly filled: Array<() => void> = []
   private readonly completed: Array<() => void> = []
   private readonly endings: Array<() => void> = []
-  private readonly claimed = new Set<object>()
+  private readonly claimed: Uint8Array
+  /** The number of the record that was referred to last. */
+  private last = 0
 
-  constructor(data: Uint8Array) {
+  constructor(data: Uint8Array, migrations: Migrations) {
     super(data)
-    this.scanner = new Scanner(data)
+    this.scanner = new Scanner(data, migrations)
     this.tables = this.scanner.tables
     this.names = this.tables.names
     this.types = this.scanner.types
     this.objects = new Array(this.types.length)
+    this.claimed = new Uint8Array(this.types.length)
   }
 
   load(): unknown {
@@ -91,9 +94,10 @@ export class Loader extends Source implements Making {
     return !this.tables.named.includes(object)
   }
 
-  claim(object: object): void {
-    if (this.claimed.has(object)) throw new UnpicklingError("a frame of the pickle is on two stacks")
-    this.claimed.add(object)
+  claimLast(): void {
+    const { claimed, last } = this
+    if (claimed[last] === 1) throw new UnpicklingError("a frame of the pickle is on two stacks")
+    claimed[last] = 1
   }
 
   whenFilled(f: () => void): void {
@@ -182,9 +186,9 @@ export class Loader extends Source implements Making {
     if (tag >= SMALL_INTEGER) return tag >= SMALL_STRING ? this.tables.strings[tag - SMALL_STRING] : tag - SMALL_INTEGER
     switch (tag) {
       case NEW:
-        return this.objects[this.next++]
+        return this.objects[this.last = this.next++]
       case REFERENCE:
-        return this.objects[this.integer()]
+        return this.objects[this.last = this.integer()]
       case UNDEFINED:
         return undefined
       case NULL:

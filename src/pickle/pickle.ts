@@ -1,6 +1,7 @@
 /** `dumps` and `loads`. */
 import { UnpicklingError } from "./errors.ts"
 import { open } from "./format.ts"
+import type { ChangedFrame, MigratedFrame } from "./kind.ts"
 import { Loader } from "./loader.ts"
 import { Pickler } from "./pickler.ts"
 
@@ -24,6 +25,11 @@ export interface DumpOptions {
 export interface LoadOptions {
   /** Takes only what was signed with this key. */
   readonly key?: Uint8Array
+  /**
+   * What becomes of frames of functions that have changed since, by the names of the functions as the error says them. A closure
+   * of such a function is the function as it is now.
+   */
+  readonly migrate?: Readonly<Record<string, (frame: ChangedFrame) => MigratedFrame>>
 }
 
 /**
@@ -63,7 +69,7 @@ export const loads = <A = unknown>(bytes: Uint8Array, options: LoadOptions = {})
   }
   const key = requireKey("loads", options)
   try {
-    return new Loader(open(bytes, key)).load() as A
+    return new Loader(open(bytes, key), options.migrate ?? {}).load() as A
   } catch (error) {
     if (error instanceof UnpicklingError) throw error
     const reason = error instanceof Error ? error.message : String(error)

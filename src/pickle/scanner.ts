@@ -29,7 +29,7 @@ import {
 import type { Checking, Kind, Type } from "./kind.ts"
 import { objectKind } from "./kinds.ts"
 import { Source } from "./source.ts"
-import { readAttributes, readKey, readTables, type Tables } from "./tables.ts"
+import { type Migrations, readAttributes, readKey, readTables, type Tables } from "./tables.ts"
 
 export class Scanner extends Source implements Checking {
   readonly tables: Tables
@@ -47,9 +47,9 @@ export class Scanner extends Source implements Checking {
   /** Told the numbers of the records that are referred to. */
   private told: ((id: number) => void) | undefined = undefined
 
-  constructor(data: Uint8Array) {
+  constructor(data: Uint8Array, migrations: Migrations) {
     super(data)
-    this.tables = readTables(this)
+    this.tables = readTables(this, migrations)
     const count = this.count()
     const types: Array<Type> = new Array(count)
     let ordered = false

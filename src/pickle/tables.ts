@@ -1,6 +1,6 @@
 /** The tables of a pickle: strings, symbols, names, types. All is found and checked before a record is read. */
 import { kindOfClass, prototypeOf } from "./class.ts"
-import { codeWith, type FunctionMeta, functionWith, type ScopeMeta, scopeWith } from "./code.ts"
+import { changed, type FunctionMeta, functionWith, type ScopeMeta, scopeWith } from "./code.ts"
 import { UnpicklingError } from "./errors.ts"
 import {
   COMPILED,
@@ -20,7 +20,7 @@ import {
   WELL_KNOWN,
   WELL_KNOWN_SYMBOL
 } from "./format.ts"
-import type { Kind, Names, Type } from "./kind.ts"
+import type { Kind, Migration, Names, Type } from "./kind.ts"
 import { kindByCode, objectKind, reducedKind } from "./kinds.ts"
 import { persistentValueOf, wellKnownSymbolOf, wellKnownValueOf } from "./names.ts"
 import type { Source } from "./source.ts"
@@ -40,6 +40,11 @@ export interface Tables {
 class Meanings implements Names {
   readonly codes = new Map<number, FunctionMeta>()
   readonly scopes = new Map<number, ScopeMeta>()
+  readonly migrations = new Map<number, Migration>()
+
+  migration(number: number): Migration | undefined {
+    return this.migrations.get(number)
+  }
 
   code(number: number): FunctionMeta {
     const found = this.codes.get(number)
@@ -54,14 +59,17 @@ class Meanings implements Names {
   }
 }
 
-export const readTables = (source: Source): Tables => {
+/** What becomes of frames of functions that have changed, by the functions' names. */
+export type Migrations = Readonly<Record<string, Migration["migrate"]>>
+
+export const readTables = (source: Source, migrations: Migrations): Tables => {
   const strings: Array<string> = []
   for (let n = source.count(); n > 0; n--) strings.push(source.text())
   const symbols: Array<symbol> = []
   for (let n = source.count(); n > 0; n--) symbols.push(readSymbol(source, strings))
   const named: Array<unknown> = []
   const names = new Meanings()
-  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings, names, named.length))
+  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings, names, named.length, migrations))
   const types: Array<Type> = []
   for (let n = source.count(); n > 0; n--) types.push(readType(source, strings, symbols, named, names))
   return { strings, symbols, named, names, types }
@@ -82,7 +90,13 @@ const readSymbol = (source: Source, strings: ReadonlyArray<string>): symbol => {
 }
 
 /** The value by a name; or, if it names no value, `undefined`, and what it means is put among the meanings. */
-const readName = (source: Source, strings: ReadonlyArray<string>, names: Meanings, number: number): unknown => {
+const readName = (
+  source: Source,
+  strings: ReadonlyArray<string>,
+  names: Meanings,
+  number: number,
+  migrations: Migrations
+): unknown => {
   const kind = source.byte()
   const name = pick(source, strings, "string")
   switch (kind) {
@@ -99,9 +113,16 @@ const readName = (source: Source, strings: ReadonlyArray<string>, names: Meaning
       }
       return value
     }
-    case COMPILED_CODE:
-      names.codes.set(number, codeWith(name, pick(source, strings, "string")))
+    case COMPILED_CODE: {
+      const hash = pick(source, strings, "string")
+      const meta = functionWith(name)
+      names.codes.set(number, meta)
+      if (meta.hash === hash) return undefined
+      const migrate = Object.hasOwn(migrations, name) ? migrations[name] : undefined
+      if (migrate === undefined) throw changed(meta, hash)
+      names.migrations.set(number, { hash, migrate })
       return undefined
+    }
     case COMPILED_SCOPE:
       names.scopes.set(number, scopeWith(name))
       return undefined

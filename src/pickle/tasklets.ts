@@ -21,7 +21,6 @@ import {
   schedule,
   Tasklet,
   TASKLET_FIELDS,
-  type TaskletParts,
   taskletParts
 } from "../stackless/index.ts"
 import { frameKind } from "./code.ts"
@@ -87,7 +86,7 @@ const readParts = (loader: Making, extra: number): Parts => {
 
 /** A frame on a stack stands where it can go on, and on one stack only. */
 const requireStack = (loader: Making, frame: unknown, calling: boolean): unknown => {
-  loader.claim(frame as object)
+  loader.claimLast()
   if (!isDataFrame(frame) || frame.pc < 0 || (calling && frame.pc === 0)) {
     throw new UnpicklingError("a microthread of the pickle is in the middle of a frame that has ended")
   }
@@ -118,6 +117,8 @@ const channelName = Reflect.getOwnPropertyDescriptor(Channel.prototype, "name")!
 /** The properties that a program has given an object of ours, beside what the library has there. */
 const otherKeys = (object: object, fields: ReadonlySet<PropertyKey>): ReadonlyArray<PropertyKey> => {
   const keys = Reflect.ownKeys(object)
+  // of tasklets that is quick to see, as each has all of them
+  if (fields === TASKLET_FIELDS && keys.length === fields.size) return noKeys
   return keys.every((key) => fields.has(key)) ? noKeys : keys.filter((key) => !fields.has(key))
 }
 
@@ -179,29 +180,33 @@ export const taskletKind: Kind<Tasklet> = {
     if (channel !== undefined && !(channel instanceof Channel)) {
       throw new UnpicklingError("a tasklet of the pickle is blocked on what is no channel")
     }
-    const all: TaskletParts = {
-      ...parts,
-      channel,
-      sending,
-      end: end as Channel | undefined,
-      flags: Math.floor(extra / FLAGS)
-    }
     if (channel === undefined ? sending : parts.state !== "suspended") {
       throw new UnpicklingError("a tasklet of the pickle is blocked and is not")
     }
     if ((extra & HAS_NAME) !== 0) taskletName.set!.call(tasklet, loader.value() as string)
     loader.properties(tasklet, type)
-    assembleTasklet(tasklet, all)
+    assembleTasklet(tasklet, parts, Math.floor(extra / FLAGS), end as Channel | undefined)
     if (channel === undefined) return
-    if (loader.isLoaded(channel)) {
-      loader.whenComplete(() => {
-        if (!tasklet.blocked) {
-          throw new UnpicklingError("a tasklet of the pickle is in no queue of the channel that it is blocked on")
-        }
-      })
-    } else loader.atEnd(() => lineUp(channel, tasklet, sending))
+    if (loader.isLoaded(channel)) blockedOf(loader).push(tasklet)
+    else loader.atEnd(() => lineUp(channel, tasklet, sending))
   },
   describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet))
+}
+
+const blocked = new WeakMap<Making, Array<Tasklet>>()
+
+/** Those that are blocked on a channel which is loaded with them: each must be found in its queue. */
+const blockedOf = (loader: Making): Array<Tasklet> => {
+  let tasklets = blocked.get(loader)
+  if (tasklets === undefined) {
+    const all: Array<Tasklet> = []
+    blocked.set(loader, tasklets = all)
+    loader.whenComplete(() => {
+      if (all.every((tasklet) => tasklet.blocked)) return
+      throw new UnpicklingError("a tasklet of the pickle is in no queue of the channel that it is blocked on")
+    })
+  }
+  return tasklets
 }
 
 // ---- channels -------------------------------------------------------------------------------------------------------

@@ -97,10 +97,10 @@ export const taskletParts = (tasklet: Tasklet): TaskletParts => {
  * @category pickling
  * @since 0.1.0
  */
-export const assembleTasklet = (tasklet: Tasklet, parts: TaskletParts): void => {
+export const assembleTasklet = (tasklet: Tasklet, parts: Parts, flags: number, end: Channel | undefined): void => {
   assemble(tasklet as unknown as Microthread, parts)
-  for (let i = 0; i < FLAGS.length; i++) if ((parts.flags & 1 << i) !== 0) tasklet._flag(FLAGS[i]!, true)
-  if (parts.end !== undefined) endOf(tasklet, parts.end)
+  for (let i = 0; i < FLAGS.length; i++) if ((flags & 1 << i) !== 0) tasklet._flag(FLAGS[i]!, true)
+  if (end !== undefined) endOf(tasklet, end)
 }
 
 // ---- channels -------------------------------------------------------------------------------------------------------
