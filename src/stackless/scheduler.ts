@@ -227,10 +227,11 @@ export class Scheduler extends Ring {
   }
 
   /**
-   * Nobody is left who could serve `prev`, which has blocked or ended last, or main, if that is blocked: one of them is told.
+   * Nobody is left who could serve `prev`, which has blocked, left the ring or ended last, or main, if that is blocked: one of
+   * them is told.
    */
   deadlocked(prev: Tasklet): Microthread {
-    if (prev.thread === this.thread && prev.blocked) {
+    if (prev.thread === this.thread && prev.active) {
       // upstream takes the value of the one to be woken here, and so loses what main was blocked sending
       prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
       return this.switch(prev, prev)
