@@ -7,7 +7,7 @@
  * after a call tells what was printed by `console.log` up to there, a line each, as does a block of no language. What is told is compared as text:
  * strings as they are, the rest as `util.inspect` prints it, or as JavaScript writes it. An expression of several lines is told
  * of behind its last one. `// throws text` tells what an expression throws. A block marked `ts no-run` is only to be read; one
- * marked `ts no-compile` runs only as it is written.
+ * marked `ts no-compile` runs only as it is written, a session that begins with "use stackless" only compiled.
  */
 import { compile } from "effect-stackless/compiler"
 import { execFileSync, spawnSync } from "node:child_process"
@@ -101,6 +101,9 @@ const __throws = async (f, text) => {
 
 const postlude = `if (__out.length > 0) throw new Error("the page does not tell that it prints: " + __out.join(" | "))`
 
+/** A session that begins so is one of compiled code. */
+const DIRECTIVE = `"use stackless"`
+
 let folder: string
 
 beforeAll(() => {
@@ -140,7 +143,7 @@ describe.each(all.filter(({ sessions }) => sessions.length > 0))("$page", ({ pag
     return status === 0 ? stderr : `${status} ${stderr}`
   }
 
-  test.each(sessions)("$heading", async ({ code, heading }) => {
+  test.each(sessions.filter(({ code }) => !code.startsWith(DIRECTIVE)))("$heading", async ({ code, heading }) => {
     const { code: javascript } = await transformWithOxc(checked(code), "session.ts", { lang: "ts" })
     expect(run(heading, javascript)).toBe("")
   })
