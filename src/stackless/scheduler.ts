@@ -7,7 +7,10 @@
  * deadlock: the scheduler idles (see `Idle`) instead of reviving main.
  */
 import {
+  type Body,
+  type DataFrame,
   type Displaced,
+  type Frame,
   ledOutOf,
   MainPolicy,
   type Microthread,
@@ -459,6 +462,14 @@ class ProgramOutside extends MainPolicy {
   }
   override orphaned(): void {
     this.scheduler.orphaned()
+  }
+  /** @internal */
+  override _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return this.scheduler.main._tracedFrame(frame)
+  }
+  /** @internal */
+  override _tracedBody(body: Body): Body {
+    return this.scheduler.main._tracedBody(body)
   }
 }
 

@@ -2,14 +2,14 @@
  * What a tasklet is in: the ring, the queue of a channel, a wait outside, or nothing. The scheduler, the channels and the
  * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
  */
-import { type Body, type DataFrame, depthOf, exitOf, FLAG, type Frame, Microthread } from "../greenlet/index.ts"
+import { type Body, type DataFrame, depthOf, exitOf, FLAG, type Frame, Microthread, TRACED } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 import { hardened, softswitch } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
 import { type Link, OutsideWaiter } from "./outside-waiter.ts"
 import type { Channel, Scheduler, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
-import { isObserved, observed } from "./tracing.ts"
+import { isObserved, observed, observedCall, tracedBody } from "./tracing.ts"
 
 // the flags
 export const BOUND = FLAG
@@ -23,8 +23,6 @@ export const PENDING_IRQ = 32 * FLAG
 export const FAILED = 64 * FLAG
 /** Somebody waits for its end. */
 export const JOINED = 128 * FLAG
-/** It has a trace or a profile function. */
-export const TRACED = 256 * FLAG
 
 export abstract class TaskletState extends Microthread {
   /** @internal the neighbour after it */
@@ -159,14 +157,21 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal puts the frames that it has behind frames that count and trace */
   _observe(): void {
-    if (!this.active || this.isMain) return
-    const { _code: code, _stack: stack } = this
+    const { _performer: performer } = this
+    // the watchdog leaves main alone
+    if (!performer.active || (performer !== this && !this._traced)) return
+    const { _code: code, _stack: stack } = performer
     if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
-      this._replaceTop(observed(this._tasklet, code as Frame | DataFrame))
+      performer._replaceTop(observed(this._tasklet, code as Frame | DataFrame, true))
     }
     if (stack !== undefined) {
-      this._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this._tasklet, frame))
+      performer._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this._tasklet, frame, true))
     }
+  }
+
+  /** @internal Who has its frames: the main greenlet, of the main tasklet. */
+  get _performer(): Microthread {
+    return this.isMain ? this.thread.main : this
   }
 
   /** @internal somebody waits in `join` */
@@ -193,17 +198,11 @@ export abstract class TaskletState extends Microthread {
     this._flag(WAITS_OUTSIDE, on)
   }
 
-  /** @internal */
-  _flag(flag: number, on: boolean): void {
-    if (on) this._bits |= flag
-    else this._bits &= ~flag
-  }
-
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
   override _body(): Body {
-    const body = super._body()
-    return softswitch ? body : hardened(body)
+    const body = softswitch ? super._body() : hardened(super._body())
+    return this._traced ? this._tracedBody(body) : body
   }
 
   /** @internal a hardened body has to know whose it is, and does not pass it on */
@@ -213,7 +212,17 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal */
   override _push(frame: Frame | DataFrame): void {
-    super._push(this._traced || this.thread.watch !== undefined ? observed(this._tasklet, frame) : frame)
+    super._push(this.thread.watch !== undefined && !this._traced ? observed(this._tasklet, frame, false) : frame)
+  }
+
+  /** @internal */
+  override _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return observedCall(this._tasklet, frame)
+  }
+
+  /** @internal */
+  override _tracedBody(body: Body): Body {
+    return tracedBody(this._tasklet, body)
   }
 
   override preempted(): Microthread {

@@ -18,7 +18,8 @@ import {
   type Microthread,
   Operation,
   type Plain,
-  type Thread
+  type Thread,
+  TRACED
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
 import { type ErrorValue, type NoClass, requireClass, RuntimeError, TaskletExit, thrownBy } from "./errors.ts"
@@ -26,7 +27,7 @@ import { hardened } from "./hard-body.ts"
 import { Join, tellJoined } from "./join.ts"
 import { Scheduler } from "./scheduler.ts"
 import * as schedulers from "./schedulers.ts"
-import { BOUND, FAILED, JOINED, PENDING_IRQ, TaskletState, TRACED } from "./tasklet-state.ts"
+import { BOUND, FAILED, JOINED, PENDING_IRQ, TaskletState } from "./tasklet-state.ts"
 import { threadIdOf, threadOf } from "./threads.ts"
 import { profileOf, setTrace, type TaskletTrace, traceOf } from "./tracing.ts"
 
@@ -291,11 +292,14 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
   /**
    * Called for what its frames do: a frame is about to be resumed (`"resume"`, with what it gets; `"throw"`, with the
    * error), has performed something (`"yield"`, with the operation or Effect), has returned (`"return"`, with the value)
-   * or thrown (`"exception"`, with the error). Of an Effect it is not told what that performs. An error that it throws
-   * takes the place of what is traced.
+   * or thrown (`"exception"`, with the error). A plain function is resumed once. Of an Effect, as any body is while
+   * `enableSoftswitch(false)` holds, it is not told what that performs. An error that it throws takes the place of what is
+   * traced.
    *
-   * Setting it on a tasklet that is not alive throws `RuntimeError`. Costs nothing while unset. Mirrors
-   * `tasklet.trace_function`, which is told of lines of source.
+   * Of the main tasklet it is told of the bodies that are run as main, and what those call; not of the program outside.
+   *
+   * Setting it on a tasklet that is not alive throws `RuntimeError`, and so does setting it on the current tasklet of
+   * another thread. Costs nothing while unset. Mirrors `tasklet.trace_function`, which is told of lines of source.
    */
   get traceFunction(): TaskletTrace | undefined {
     return this._traced && this.alive ? traceOf(this) : undefined
@@ -321,9 +325,14 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     if (trace != null && typeof trace !== "function") {
       throw new TypeError(`a ${kind} function is a function, or undefined for none; got ${typeof trace}`)
     }
+    if (this.isCurrent && this.thread !== currentThread()) {
+      throw new RuntimeError(`You cannot set the ${kind} function of the current tasklet of another thread`)
+    }
     if (trace != null && !this.alive) throw new RuntimeError("tasklet is not alive")
-    this._flag(TRACED, setTrace(this, kind, trace ?? undefined))
-    if (this._traced) this._observe()
+    const any = setTrace(this, kind, trace ?? undefined)
+    this._flag(TRACED, any)
+    if (this.isMain) this.thread.main._flag(TRACED, any)
+    if (any) this._observe()
   }
 
   // ---- its context ------------------------------------------------------------------------------------------------
@@ -340,11 +349,6 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
     }
     this._performer._contextInForce = context as Context.Context<any>
     return this
-  }
-
-  /** Who has its frames: the main greenlet, of the main tasklet. */
-  private get _performer(): Microthread {
-    return this.isMain ? this.thread.main : this
   }
 
   /**

@@ -7,12 +7,16 @@
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.
  */
+import { Effect } from "effect"
 import {
+  type Body,
   type DataFrame,
   type Frame,
   isEffectFrame,
+  isFrame,
   type Microthread,
   Operation,
+  requireResult,
   resumeFrame,
   throwIntoFrame
 } from "../greenlet/index.ts"
@@ -35,6 +39,8 @@ export type TaskletTrace = (
 interface Traces {
   trace: TaskletTrace | undefined
   profile: TaskletTrace | undefined
+  /** A body has been called and told of; the frame that it returns is about to be pushed. */
+  begun: boolean
 }
 
 const traces = new WeakMap<Tasklet, Traces>()
@@ -44,8 +50,8 @@ export const traceOf = (tasklet: Tasklet): TaskletTrace | undefined => traces.ge
 export const profileOf = (tasklet: Tasklet): TaskletTrace | undefined => traces.get(tasklet)?.profile
 
 /** Sets one of the two; has it any now? */
-export const setTrace = (tasklet: Tasklet, kind: keyof Traces, trace: TaskletTrace | undefined): boolean => {
-  const both = traces.get(tasklet) ?? { trace: undefined, profile: undefined }
+export const setTrace = (tasklet: Tasklet, kind: "trace" | "profile", trace: TaskletTrace | undefined): boolean => {
+  const both = traces.get(tasklet) ?? { trace: undefined, profile: undefined, begun: false }
   both[kind] = trace
   const any = both.trace !== undefined || both.profile !== undefined
   if (any) traces.set(tasklet, both)
@@ -57,10 +63,13 @@ class Observed implements Frame {
   readonly tasklet: Tasklet
   readonly inner: Frame | DataFrame
   private entered: boolean
-  constructor(tasklet: Tasklet, inner: Frame | DataFrame, entered: boolean) {
+  /** Has its first step been told of already? */
+  private begun: boolean
+  constructor(tasklet: Tasklet, inner: Frame | DataFrame, entered: boolean, begun: boolean) {
     this.tasklet = tasklet
     this.inner = inner
     this.entered = entered
+    this.begun = begun
   }
 
   next(value: unknown): IteratorResult<unknown, unknown> {
@@ -75,28 +84,30 @@ class Observed implements Frame {
     const { inner, tasklet } = this
     const { watch } = schedulerOf(tasklet.thread)
     if (watch !== undefined) {
-      if (watch.due(tasklet)) return { done: false, value: new Interrupt(value, raising) }
+      if (!tasklet.isMain && watch.due(tasklet)) return { done: false, value: new Interrupt(value, raising) }
     } else if (!tasklet._traced) {
-      if (tasklet._code === this) tasklet._replaceTop(inner)
+      const { _performer: performer } = tasklet
+      if (performer._code === this) performer._replaceTop(inner)
     }
-    if (!tasklet._traced) return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
-    if (!this.entered) {
+    if (!tasklet._traced) {
       this.entered = true
-      profileOf(tasklet)?.(tasklet, "call", undefined)
+      return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     }
-    traceOf(tasklet)?.(tasklet, raising ? "throw" : "resume", value)
+    if (this.begun) this.begun = false
+    else {
+      if (!this.entered) profileOf(tasklet)?.(tasklet, "call", undefined)
+      this.entered = true
+      traceOf(tasklet)?.(tasklet, raising ? "throw" : "resume", value)
+    }
     let result: IteratorResult<unknown, unknown>
     try {
       result = raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     } catch (error) {
-      traceOf(tasklet)?.(tasklet, "exception", error)
-      profileOf(tasklet)?.(tasklet, "exception", error)
+      tellEnd(tasklet, "exception", error)
       throw error
     }
-    if (result.done === true) {
-      traceOf(tasklet)?.(tasklet, "return", result.value)
-      profileOf(tasklet)?.(tasklet, "return", result.value)
-    } else if (!isEffectFrame(inner)) {
+    if (result.done === true) tellEnd(tasklet, "return", result.value)
+    else if (!isEffectFrame(inner)) {
       // what an Effect performs has been performed, and another one may run: it is too late to tell
       traceOf(tasklet)?.(tasklet, "yield", result.value)
     }
@@ -107,8 +118,42 @@ class Observed implements Frame {
 export const isObserved = (frame: Frame | DataFrame): boolean => frame instanceof Observed
 
 /** @param entered has it run already? */
-export const observed = (tasklet: Tasklet, frame: Frame | DataFrame, entered = false): Frame =>
-  new Observed(tasklet, frame, entered)
+export const observed = (tasklet: Tasklet, frame: Frame | DataFrame, entered: boolean): Frame =>
+  new Observed(tasklet, frame, entered, false)
+
+/** A new frame of one that is traced: the call of its body may have been told of. */
+export const observedCall = (tasklet: Tasklet, frame: Frame | DataFrame): Frame => {
+  const both = traces.get(tasklet)
+  const begun = both?.begun === true
+  if (both !== undefined) both.begun = false
+  return new Observed(tasklet, frame, begun, begun)
+}
+
+/** Calls a body, and tells of the call; and of its end, if that leaves no frame. */
+export const tracedBody = (tasklet: Tasklet, body: Body): Body =>
+  function(this: unknown, ...args) {
+    profileOf(tasklet)?.(tasklet, "call", undefined)
+    traceOf(tasklet)?.(tasklet, "resume", undefined)
+    let made: unknown
+    try {
+      made = body.apply(this, args)
+      if (!Effect.isEffect(made) && !isFrame(made)) requireResult(made)
+    } catch (error) {
+      tellEnd(tasklet, "exception", error)
+      throw error
+    }
+    if (!Effect.isEffect(made) && !isFrame(made)) tellEnd(tasklet, "return", made)
+    else {
+      const both = traces.get(tasklet)
+      if (both !== undefined) both.begun = true
+    }
+    return made
+  }
+
+const tellEnd = (tasklet: Tasklet, event: "return" | "exception", arg: unknown): void => {
+  traceOf(tasklet)?.(tasklet, event, arg)
+  profileOf(tasklet)?.(tasklet, event, arg)
+}
 
 /** Performed in place of a step that is one too many. */
 class Interrupt extends Operation<unknown> {

@@ -409,7 +409,7 @@ inBothGears("threads", () => {
       })
       const ids = yield* on(second, function*() {
         expect(yield* errorOf(t.switch())).toBeInstanceOf(RuntimeError)
-        if (t.restorable) {
+        if (enableSoftswitch()) {
           t.bindThread()
           expect(t.threadId).toBe(getcurrent().threadId)
           t.insert()

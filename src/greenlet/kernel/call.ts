@@ -9,6 +9,7 @@ import { Effect } from "effect"
 import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
+import { TRACED } from "./state.ts"
 
 class Call extends Operation<unknown> {
   readonly body: Body
@@ -20,7 +21,7 @@ class Call extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { args, body } = this
-    return enter(current, body(...args))
+    return enter(current, (current._bits & TRACED) === 0 ? body(...args) : current._policy._tracedBody(body)(...args))
   }
 }
 
@@ -35,7 +36,7 @@ class CallWithOne extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { arg, body } = this
-    return enter(current, body(arg))
+    return enter(current, (current._bits & TRACED) === 0 ? body(arg) : current._policy._tracedBody(body)(arg))
   }
 }
 

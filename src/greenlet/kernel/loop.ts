@@ -352,7 +352,7 @@ export abstract class Loop {
     this.started(g)
     step.request.inPlace = false
     const made = start(body, g, args)
-    if (Effect.isEffect(made)) g._code = this.hard.frame(g, made, false)
+    if (Effect.isEffect(made)) g._push(this.hard.frame(g, made, false))
     else if (isFrame(made)) g._push(made)
     else return { done: true, value: requireResult(made) }
     const frame = g._code as unknown as Frame | DataFrame

@@ -36,6 +36,7 @@ import {
   type State,
   STATES,
   SUSPENDED,
+  TRACED,
   UNSTARTED,
   WAITING
 } from "./state.ts"
@@ -304,6 +305,22 @@ export abstract class Microthread implements Policy {
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void {}
 
+  /** @internal sets a flag, or takes it off */
+  _flag(flag: number, on: boolean): void {
+    if (on) this._bits |= flag
+    else this._bits &= ~flag
+  }
+
+  /** @internal */
+  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return frame
+  }
+
+  /** @internal */
+  _tracedBody(body: Body): Body {
+    return body
+  }
+
   // ---- its context ------------------------------------------------------------------------------------------------
 
   /** @internal the context in force, if it has one of its own: that of the innermost Effect in progress comes first. */
@@ -345,6 +362,7 @@ export abstract class Microthread implements Policy {
 
   /** @internal puts a frame on top, to be resumed next */
   _push(frame: Frame | DataFrame): void {
+    if ((this._bits & TRACED) !== 0) frame = this._policy._tracedFrame(frame)
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame | DataFrame)
     this._code = frame
     becomeOn(this, frame)

@@ -5,6 +5,9 @@
  * tasklet with its scheduler's ring. Of a main greenlet the class says too little, as each scheduler wants another answer of the
  * same program outside. So main's policy is an object of its own, which a scheduler gives it (`thread.govern`).
  */
+import type { Body } from "./body.ts"
+import type { DataFrame } from "./data-frame.ts"
+import type { Frame } from "./frame.ts"
 import type { MainGreenlet, Microthread, Operation } from "./ports.ts"
 
 export interface Policy {
@@ -32,6 +35,10 @@ export interface Policy {
   orphaned(): unknown
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void
+  /** @internal a frame of one that is traced, behind one that tells of it */
+  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame
+  /** @internal a body of one that is traced, which tells of its call */
+  _tracedBody(body: Body): Body
 }
 
 /**
@@ -85,6 +92,14 @@ export class MainPolicy implements Policy {
   }
   abandoned(): void {
     this.main.abandoned()
+  }
+  /** @internal */
+  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return this.main._tracedFrame(frame)
+  }
+  /** @internal */
+  _tracedBody(body: Body): Body {
+    return this.main._tracedBody(body)
   }
 
   /** It is about to get an error: what it waits for must not resume it any more. */

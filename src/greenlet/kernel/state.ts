@@ -73,8 +73,11 @@ export type State =
 /** Room for all of them: a microthread has them in the lowest bits of a field, and its flags above. */
 export const STATES = 15
 
-/** The lowest bit that is free for flags. */
-export const FLAG = STATES + 1
+/** Is somebody told of its frames? Kept with the state, where it costs next to nothing to look at. */
+export const TRACED = STATES + 1
+
+/** The lowest bit that is free for the flags of its kind. */
+export const FLAG = 2 * TRACED
 
 /** The state of a greenlet that is suspended in `frame`, its top one from now on. */
 const suspendedOn = (frame: Frame | DataFrame | undefined): typeof FRESH | typeof DATA | typeof SUSPENDED =>
