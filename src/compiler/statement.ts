@@ -22,13 +22,67 @@ export class Statements extends Patterns {
   }
 
   private statements(nodes: ReadonlyArray<Node>): void {
-    for (const node of nodes) this.statement(node)
+    const all = (): void => {
+      for (const node of nodes) this.statement(node)
+    }
+    if (!nodes.some(disposes)) all()
+    // A block of its own, as such a declaration cannot stand right in a case.
+    else if (!nodes.some(({ suspends }) => suspends)) {
+      this.emit("{")
+      all()
+      this.emit("}")
+    } else this.disposing(all)
   }
+
+  /** What is declared with `using` is disposed of when its block is left, in whatever way. */
+  private disposing(body: () => void): void {
+    const { module } = this
+    const { mark } = this
+    const outer = this.region
+    const resources = this.resources
+    this.regions = true
+    this.resources = this.temporary()
+    this.emit(`${this.resources} = [];`)
+    const finalizer: Finalizer = {
+      entry: new Label(),
+      kind: this.register(),
+      value: this.register(),
+      exits: [],
+      returns: false
+    }
+    const failed = new Label()
+    this.region = { outer, handler: failed, finalizer, cursor: undefined }
+    this.emit(`${module.handler} = `, failed, ";")
+    body()
+    this.emit(finalizer.kind, " = 0; ", this.jump({ label: finalizer.entry, region: this.region }))
+    this.place(failed)
+    this.emit(finalizer.kind, " = 1; ", finalizer.value, ` = ${module.value};`)
+    this.place(finalizer.entry)
+    this.region = outer
+    this.emit(`${module.handler} = `, this.handlerOf(outer), ";")
+    const dispose = module.runtime("dispose")
+    this.emit(
+      "if (",
+      finalizer.kind,
+      " === 1) ",
+      finalizer.value,
+      ` = ${dispose}.after(${this.resources}, `,
+      finalizer.value,
+      ");"
+    )
+    this.emit(`else ${dispose}(${this.resources});`)
+    this.complete(finalizer)
+    this.resources = resources
+    this.release(mark)
+  }
+
+  /** Where the block that is written keeps what it disposes of. */
+  private resources = ""
 
   private statement(node: Node): void {
     if (node["directive"] !== undefined) return
     const { mark } = this
-    if (node.suspends === true) this.suspending(node)
+    if (node.suspends === true || disposes(node) && this.resources !== "") this.suspending(node)
     else if (loops(node)) this.nativeLoop(node)
     else if (node.type !== "EmptyStatement") this.emit(this.text(node))
     this.release(mark)
@@ -117,7 +171,9 @@ export class Statements extends Patterns {
     for (const declarator of declarations) {
       const { id, init } = declarator as { id: Node; init: Node | null } & Node
       const { mark } = this
-      if (init !== null) this.bind(id, this.expression(init), true)
+      if (init !== null && disposes(node)) {
+        this.bind(id, [`${this.module.runtime("use")}(${this.resources}, `, this.expression(init), ")"], true)
+      } else if (init !== null) this.bind(id, this.expression(init), true)
       else if (kind !== "var") this.bind(id, "undefined", true)
       this.release(mark)
     }
@@ -217,7 +273,11 @@ export class Statements extends Patterns {
     const start = new Label()
     this.targets.set(node, { leave: this.target(end), next: this.target(next) })
     if (node.type === "ForStatement") {
-      this.within(node.scope!, () => this.for(node, start, next, end))
+      const loop = (): void => {
+        this.targets.set(node, { leave: this.target(end), next: this.target(next) })
+        this.for(node, start, next, end)
+      }
+      this.within(node.scope!, () => disposes(node["init"]) ? this.disposing(loop) : loop())
       return
     }
     const whileFirst = node.type === "WhileStatement"
@@ -252,7 +312,7 @@ export class Statements extends Patterns {
     }
     if (init !== null) {
       if (init.type !== "VariableDeclaration") this.effect(init)
-      else if (init.suspends) this.declaration(init)
+      else if (init.suspends || disposes(init)) this.declaration(init)
       else this.emit(this.text(init))
       if (this.unit.inner.some(({ node: inner }) => inner.start >= init.start && inner.end <= init.end)) copy()
     }
@@ -305,9 +365,15 @@ export class Statements extends Patterns {
       const kept = target.suspends ? this.keep(item, inner) : item
       const place = this.memberPlace(target, false)
       this.emit(this.setPlace(target, place, kept), ";")
+    } else if (disposes(left)) {
+      const kept = this.keep(item, inner)
+      this.disposing(() => {
+        this.bind(target, `${module.runtime("use")}(${this.resources}, ${kept})`, true)
+        this.bodyOf(body)
+      })
     } else this.bind(target, item, declared !== undefined)
     this.release(inner)
-    this.bodyOf(body)
+    if (!disposes(left)) this.bodyOf(body)
     this.emit(this.jump(this.target(next)))
     if (iteration !== undefined) this.closeIteration(iteration, cursor, false)
     this.place(end)
@@ -418,3 +484,6 @@ export class Statements extends Patterns {
 
 /** Is it a loop, labels before it left aside? */
 const loops = (node: Node): boolean => node.type === "LabeledStatement" ? loops(node["body"]) : isLoop(node)
+
+/** Is it a declaration with `using`? */
+const disposes = (node: Node | null): boolean => node?.type === "VariableDeclaration" && node["kind"].endsWith("using")

@@ -10,6 +10,7 @@ export {
   constant,
   define,
   destructured,
+  dispose,
   end,
   key,
   leave,
@@ -30,6 +31,7 @@ export {
   superSet,
   superUpdate,
   UNINITIALIZED,
+  use,
   yielded
 } from "./language.ts"
 export {

@@ -233,3 +233,58 @@ export const privatePlace = (object: unknown, set: Set): { value: unknown } => (
     set(object, value)
   }
 })
+
+// --- using
+
+interface Resource {
+  readonly value: unknown
+  readonly method: () => unknown
+}
+
+/** Notes what a block has to dispose of. */
+export const use = <A>(resources: Array<Resource>, value: A): A => {
+  if (value === null || value === undefined) return value
+  const method: unknown = (value as { [key: symbol]: unknown })[disposeSymbol]
+  if (typeof value !== "object" && typeof value !== "function" || typeof method !== "function") {
+    throw new TypeError("Property [Symbol.dispose] is not a function.")
+  }
+  resources.push({ value, method: method as () => unknown })
+  return value
+}
+
+const disposeSymbol = (Symbol as unknown as { readonly dispose: symbol }).dispose
+
+/** Disposes of what there is, the last first; an error of it does not keep the others from it. */
+const disposing = (resources: Array<Resource>, failed: boolean, first: unknown): readonly [boolean, unknown] => {
+  let has = failed
+  let error = first
+  for (let one = resources.pop(); one !== undefined; one = resources.pop()) {
+    try {
+      Reflect.apply(one.method, one.value, [])
+    } catch (another) {
+      error = has ? suppressed(another, error) : another
+      has = true
+    }
+  }
+  return [has, error]
+}
+
+const suppressed = (error: unknown, before: unknown): unknown => {
+  const { SuppressedError } = globalThis as { SuppressedError?: new(error: unknown, suppressed: unknown) => unknown }
+  return SuppressedError === undefined
+    ? Object.assign(new Error("An error was suppressed during disposal"), {
+      name: "SuppressedError",
+      error,
+      suppressed: before
+    })
+    : new SuppressedError(error, before)
+}
+
+/** Leaves a block in which nothing failed. */
+export const dispose = (resources: Array<Resource>): void => {
+  const [failed, error] = disposing(resources, false, undefined)
+  if (failed) throw error
+}
+
+/** Leaves a block by an error: that one, or one that says that another came on top of it. */
+dispose.after = (resources: Array<Resource>, error: unknown): unknown => disposing(resources, true, error)[1]
