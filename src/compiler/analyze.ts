@@ -55,6 +55,8 @@ class Analyzer {
   private unit: Unit
   private jumps: Array<Jumps> = []
   private labels: Array<string> = []
+  /** Returns and jumps, in their order. */
+  private readonly leaving: Array<Node> = []
 
   constructor(parsed: Parsed, all: boolean) {
     this.parsed = parsed
@@ -239,12 +241,24 @@ class Analyzer {
       case "BreakStatement":
       case "ContinueStatement":
         this.target(node)
+        this.leaving.push(node)
         return false
       case "TryStatement": {
         const block = this.visit(node["block"])
         const handler = this.maybe(node["handler"])
-        return this.maybe(node["finalizer"]) || block || handler
+        const { finalizer } = node as { finalizer: Node | null } & Node
+        const before = this.leaving.length
+        const final = this.maybe(finalizer)
+        // A jump out of `finally` takes the place of another that is under way: the machine keeps these apart.
+        const overrides = this.unit.generator && this.leaving.slice(before).some(({ target }) =>
+          target === undefined || target.start < finalizer!.start
+        )
+        if (overrides) finalizer!.suspends = true
+        return overrides || final || block || handler
       }
+      case "ReturnStatement":
+        this.leaving.push(node)
+        return this.visitChildren(node)
       case "CatchClause":
         return this.inScope("catch", node, () => {
           const { body, param } = node as { body: Node; param: Node | null } & Node
@@ -372,7 +386,9 @@ class Analyzer {
     this.scopes.push(inner.scope)
     this.jumps = []
     this.labels = []
+    const before = this.leaving.length
     body(inner)
+    this.leaving.length = before
     Object.assign(this, { jumps, labels, scope, unit })
     return inner
   }
@@ -713,6 +729,9 @@ class Analyzer {
         if (variable !== undefined) break
       }
     }
+    for (let at: Unit | undefined = scope.unit; at !== undefined && at !== variable?.scope.unit; at = at.parent) {
+      if (at.kind !== "program" && !amongParameters(node, at)) at.free = true
+    }
     if (variable === undefined) return
     node.variable = variable
     if (node["written"] === true) variable.assigned = true
@@ -888,7 +907,7 @@ const ownOf = (unit: Unit): Unit => {
 }
 
 /** Does it stand in a function's parameters? They are evaluated where the function is called. */
-const amongParameters = (node: Node, unit: Unit): boolean => node.start < unit.node["body"].start
+const amongParameters = (node: Node, unit: Unit): boolean => node.start < (unit.node["body"]?.start ?? 0)
 
 const hasArguments = ({ kind }: Unit): boolean =>
   kind === "function" || kind === "method" || kind === "accessor" || kind === "member" || kind === "constructor"

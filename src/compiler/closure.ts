@@ -58,7 +58,9 @@ const inPlace = (module: Module, node: Node, unit: Unit): Code => {
   const maker = module.runtime(unit.generator ? "generator" : "closure")
   if (node.type === "FunctionDeclaration") {
     if (node["id"] === null) return [`${maker}(`, named(node, text, unit.kind), `, ${meta});`]
-    if (unit.parent === module.analysis.program && !node["inBlock"]) {
+    // Of two with one name it is the last.
+    const { functions } = module.analysis.program.scope
+    if (functions.filter(({ id }) => id?.name === node["id"].name).at(-1) === node) {
       module.prologue.push(`${maker}(${node["id"].name}, ${meta});\n`)
     }
     return text

@@ -82,7 +82,7 @@ export class Directives {
         this.fail(reason, node)
       }
       const functions = unit.inner.some((inner) => within(inner.node, node))
-      if (node.type === "WithStatement" ? functions || moves(node) : reaches(unit)) this.fail(reason, node)
+      if (node.type === "WithStatement" ? functions || moves(node) : reaches(unit, node)) this.fail(reason, node)
     }
   }
 
@@ -98,9 +98,12 @@ const directiveIn = (body: ReadonlyArray<Node>): Node | undefined =>
 const compiles = (unit: Unit): boolean => unit.region || unit.inner.some(compiles)
 
 /** Can code in a unit see variables that have been moved? */
-const reaches = (unit: Unit): boolean => {
+const reaches = (unit: Unit, node: Node): boolean => {
   for (let at: Unit | undefined = unit; at !== undefined; at = at.parent) {
-    if (at.generator || !at.inPlace && at.outer !== undefined || at.scope.boxed || at.variables.boxed) return true
+    // Parameters are evaluated in the function that makes the frame. What such code declares, a body that refers to
+    // nothing outside of it does not see.
+    if (at.generator && (at.free || node.start >= at.node["body"].start)) return true
+    if (!at.inPlace && at.outer !== undefined || at.scope.boxed || at.variables.boxed) return true
   }
   return false
 }

@@ -34,6 +34,8 @@ export class Unit {
   inPlace: boolean
   /** Does something in it refer to a scope object from outside of it? */
   needsOuter = false
+  /** Does its body refer to anything outside of it? */
+  free = false
   /** The innermost scope object around it, if it needs one. */
   outer: Scope | undefined = undefined
   /** Of a class's method: is it static? */

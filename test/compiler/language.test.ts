@@ -36,6 +36,11 @@ const programs: Record<string, string> = {
   "finally that is left by a break to a label": `
     function* f() { out: for (let i = 0; i < 3; i++) { try { if (i === 1) throw 1; yield i } finally { if (yield "f") break out; continue } } return "end" }
     [steps(f(), 0, 0, 1), steps(f(), 0, 0, 0, 0, 0, 0), steps(f(), 0, { return: 1 }, 0, 0, { throw: 2 }, 0)]`,
+  "finally whose own return is given up again": `
+    function* f() { do { try { return 42 } finally { do { try { return 43 } finally { break } } while (false) } } while (false) }
+    function* g() { for (const x of [1, 2]) { try { return x } finally { if (x === 1) continue } } }
+    function* h() { yield 0; out: { try { throw 1 } finally { break out } } return "end" }
+    [steps(f()), steps(g()), steps(h())]`,
   "jumps through several finally blocks and iterations": `
     const log = []
     const it = (name) => ({ i: 0, [Symbol.iterator]() { return this }, next() { return { value: this.i++, done: this.i > 3 } }, return() { log.push("closed " + name); return {} } })
