@@ -250,9 +250,8 @@ class Analyzer {
         const before = this.leaving.length
         const final = this.maybe(finalizer)
         // A jump out of `finally` takes the place of another that is under way: the machine keeps these apart.
-        const overrides = this.unit.generator && this.leaving.slice(before).some(({ target }) =>
-          target === undefined || target.start < finalizer!.start
-        )
+        const overrides = this.unit.generator &&
+          this.leaving.slice(before).some(({ target }) => target === undefined || target.start < finalizer!.start)
         if (overrides) finalizer!.suspends = true
         return overrides || final || block || handler
       }

@@ -60,7 +60,8 @@ const inPlace = (module: Module, node: Node, unit: Unit): Code => {
     if (node["id"] === null) return [`${maker}(`, named(node, text, unit.kind), `, ${meta});`]
     // Of two with one name it is the last.
     const { functions } = module.analysis.program.scope
-    if (functions.filter(({ id }) => id?.name === node["id"].name).at(-1) === node) {
+    const later = functions.slice(functions.indexOf(node) + 1)
+    if (!later.some(({ id }) => id?.name === node["id"].name)) {
       module.prologue.push(`${maker}(${node["id"].name}, ${meta});\n`)
     }
     return text

@@ -7,7 +7,7 @@
 import type { Node } from "./ast.ts"
 import { type Code, Label } from "./code.ts"
 import type { Module, Point } from "./module.ts"
-import { type Jumps, Rewriter } from "./rewrite.ts"
+import { isEmpty, type Jumps, Rewriter } from "./rewrite.ts"
 import type { Scope } from "./scope.ts"
 import type { Unit } from "./unit.ts"
 
@@ -72,7 +72,7 @@ export abstract class Machine implements Jumps {
   // --- emitting
 
   protected emit(...code: ReadonlyArray<Code>): void {
-    this.code.push(...code, "\n")
+    if (!code.every(isEmpty)) this.code.push(...code, "\n")
   }
 
   protected place(label: Label): void {
@@ -158,13 +158,14 @@ export abstract class Machine implements Jumps {
   }
 
   /** The frame ends with a value. */
-  protected ends(value: string): string {
-    return `return ${this.module.runtime("end")}(${this.module.frame}, ${value});`
+  protected ends(value: Code): Code {
+    return [`return ${this.module.runtime("end")}(${this.module.frame}, `, value, ");"]
   }
 
   leave(node: Node, argument: Code | undefined, guarded: boolean): Code | undefined {
     if (node.type === "ReturnStatement") {
       this.left = true
+      if (!guarded && !this.returnsAreSeen()) return [node.start, this.ends(argument ?? "undefined")]
       return ["{ ", node.start, `${this.module.value} = `, argument ?? "undefined", "; ", this.returns(guarded), " }"]
     }
     const target = this.targets.get(node.target!)

@@ -430,7 +430,7 @@ export class Rewriter {
     const dot = place.lastIndexOf(".")
     return [
       node.start,
-      `(${module.runtime("checked")}(${place}, "${variable.name}"), ${place.slice(0, dot)})${place.slice(dot)}`
+      `${module.runtime("guarded")}(${place.slice(0, dot)}, "${place.slice(dot + 1)}", "${variable.name}").value`
     ]
   }
 
@@ -1145,7 +1145,7 @@ const LABELED = new Set(["LabeledStatement", "ForInStatement", "ForOfStatement",
 
 export const parens = (code: Code): Code => ["(", code, ")"]
 
-const isEmpty = (code: Code): boolean => code === "" || Array.isArray(code) && code.every(isEmpty)
+export const isEmpty = (code: Code): boolean => code === "" || Array.isArray(code) && code.every(isEmpty)
 
 /** Where the statements of a body begin: behind its brace and its directives. */
 const bodyStart = (module: Module, body: Node): number => {

@@ -219,7 +219,7 @@ export class Statements extends Patterns {
   private uses(node: Node, variables: Map<Variable, boolean>, scopes: Set<Scope>): void {
     const { variable } = node
     if (variable !== undefined && (node.type === "Identifier" || node.type === "ThisExpression")) {
-      if (variable.storage === "field" && variable.mapped === undefined) {
+      if (variable.storage === "field" && variable.mapped === undefined && !variable.checked) {
         const declared = node.type === "Identifier" && node["declares"] !== undefined
         variables.set(variable, variables.get(variable) === true || node["written"] === true || declared)
       } else if (

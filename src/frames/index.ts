@@ -12,6 +12,7 @@ export {
   destructured,
   dispose,
   end,
+  guarded,
   key,
   leave,
   members,

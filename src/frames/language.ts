@@ -31,6 +31,16 @@ export const readonly = (name: string, old?: unknown): { value: unknown } => ({
   }
 })
 
+/** A variable that may be uninitialized, as a target of a pattern: that is looked at when it is assigned to. */
+export const guarded = (of: any, field: string, name: string): { value: unknown } => ({
+  get value() {
+    return undefined
+  },
+  set value(value) {
+    of[field] = assigned(name, value, of[field])
+  }
+})
+
 /** Ends a frame that an error or a return was resumed with, where nothing catches it. */
 export const leave = (frame: { pc: number }, mode: number, value: unknown): unknown => {
   if (mode === THROW) throw value

@@ -219,7 +219,7 @@ return main`
           `(${error})`,
           `(${error})`,
           "",
-          `({ message: ${error} = ${this.expression(context, 1)} })`
+          `({ name: ${error} = ${this.expression(context, 1)} })`
         ])
         const inner = { ...context, names: parameter === "" ? context.names : [...context.names, error] }
         const finalizer = !handler || this.chance(0.5)
@@ -466,7 +466,7 @@ export const randomProgram = (seed: number): string => new Programs(seed).progra
 const world = () => {
   const log: Array<string> = []
   const kept: Array<() => unknown> = []
-  let fuel = 3000
+  let fuel = 500
   const burn = (): void => {
     if (--fuel < 0) throw new Error("out of fuel")
   }
