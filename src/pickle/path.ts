@@ -30,7 +30,7 @@ export const pathTo = (found: Found): ReadonlyArray<string> => {
     if (title !== undefined) steps.push(title)
     if (next === undefined) return
     const place = kind?.locate?.(object, objects[next]) ?? propertyOf(object, objects[next])
-    if (place !== undefined) steps.push(place)
+    if (place !== undefined && place !== "") steps.push(place)
   })
   return steps.length <= 2 * SHOWN ? steps : [...steps.slice(0, SHOWN), "…", ...steps.slice(-SHOWN)]
 }

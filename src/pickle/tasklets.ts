@@ -130,6 +130,13 @@ const requireNoneOf = (keys: ReadonlyArray<PropertyKey> | undefined, fields: Rea
   }
 }
 
+/** For errors: what something is to a microthread. Its frames say by themselves what they are. */
+const placeIn = ({ code, inbox, state }: Parts, inner: unknown): string | undefined => {
+  if (inner === code) return state === "unstarted" ? "its body" : ""
+  if (inner !== inbox) return ""
+  return state === "unstarted" ? "its argument" : state === "dead" ? "its result" : "what it resumes with"
+}
+
 // ---- tasklets -------------------------------------------------------------------------------------------------------
 
 const HAS_CHANNEL = OWN
@@ -180,7 +187,8 @@ export const taskletKind: Kind<Tasklet> = {
     if (channel !== undefined && !(channel instanceof Channel)) {
       throw new UnpicklingError("a tasklet of the pickle is blocked on what is no channel")
     }
-    if (channel === undefined ? sending : parts.state !== "suspended") {
+    // one that sends an error has that to resume with
+    if (channel === undefined ? sending : parts.state !== "suspended" && parts.state !== "raising") {
       throw new UnpicklingError("a tasklet of the pickle is blocked and is not")
     }
     if ((extra & HAS_NAME) !== 0) taskletName.set!.call(tasklet, loader.value() as string)
@@ -190,7 +198,8 @@ export const taskletKind: Kind<Tasklet> = {
     if (loader.isLoaded(channel)) blockedOf(loader).push(tasklet)
     else loader.atEnd(() => lineUp(channel, tasklet, sending))
   },
-  describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet))
+  describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet)),
+  locate: (tasklet, inner) => placeIn(taskletParts(tasklet), inner)
 }
 
 const blocked = new WeakMap<Making, Array<Tasklet>>()
@@ -366,7 +375,8 @@ export const greenletKind: Kind<Greenlet> = {
     const all: GreenletParts = { ...parts, parent, origin: origin as GreenletParts["origin"] }
     loader.whenFilled(() => assembleGreenlet(greenlet, all))
   },
-  describe: () => "greenlet"
+  describe: () => "greenlet",
+  locate: (greenlet, inner) => placeIn(greenletParts(greenlet), inner)
 }
 
 export const microthreadKinds: ReadonlyArray<Kind> = [taskletKind, channelKind, greenletKind]
