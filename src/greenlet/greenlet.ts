@@ -216,11 +216,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   override ends(value: unknown): Microthread {
-    return handOver(this.thread, this._up!, "value", value, true)
+    return deliver(this.thread, this._up!, "value", value, true)
   }
 
   override dies(error: unknown): Microthread {
-    return handOver(this.thread, this._up!, error instanceof GreenletExit ? "exit" : "error", error, true)
+    return deliver(this.thread, this._up!, error instanceof GreenletExit ? "exit" : "error", error, true)
   }
 
   override reclaims(): void {
@@ -393,7 +393,7 @@ class Throw extends Operation<unknown> {
     const { error, target } = this
     requireReachable(current, target)
     const as = target._state === DEAD && error instanceof GreenletExit ? "exit" : "error"
-    return arrived(current, handOver(current.thread, target, as, error, false))
+    return arrived(current, deliver(current.thread, target, as, error, false))
   }
 }
 
@@ -463,7 +463,7 @@ const resumable = (thread: Thread, real: Microthread): Body | undefined => {
  * arrives as a value. If it cannot be resumed, that error goes to the caller, or, if the hand-over is the end of a greenlet
  * (`ending`), on to the next parent.
  */
-const handOver = (
+const deliver = (
   thread: Thread,
   target: Microthread,
   as: "value" | "exit" | "error",

@@ -37,9 +37,9 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
   }
 
   override store(value: unknown, raising: boolean): void {
-    const party = new OutsideWaiter(value, raising, this.taken, undefined)
-    this.line(party, 1, this.last === undefined ? this.right : this.last._right as Waiter | null)
-    this.last = party
+    const waiter = new OutsideWaiter(value, raising, this.taken, undefined)
+    this.line(waiter, 1, this.last === undefined ? this.right : this.last._right as Waiter | null)
+    this.last = waiter
     this.stored++
   }
 

@@ -3,7 +3,7 @@
  *
  * Carries `channelobject.c` of Stackless 3.7.5. Its queue holds either senders or receivers, and the balance says which
  * and how many. Who runs after a rendezvous is the preference's to say: the receiver (-1, the default), the sender (1),
- * or whoever acted (0). Where it differs: fibers that are no tasklets can take part (party.ts), and a waiter is taken
+ * or whoever acted (0). Where it differs: fibers that are no tasklets can take part (outside-waiter.ts), and a waiter is taken
  * out of the middle of the queue at once, where upstream walks it.
  */
 import { Effect, Predicate } from "effect"
@@ -110,7 +110,7 @@ export class Channel<in out T = any> extends WaitQueue {
     return new Each(this, body)
   }
 
-  /** The iteration from outside: each step receives as a foreign party. */
+  /** The iteration from outside: each step receives as an outside waiter. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     while (!(this.closing && this._balance <= 0)) {
       const exit = await Effect.runPromiseExit(this.receiving)

@@ -1,5 +1,5 @@
 /**
- * A foreign party: whoever stands in the queue of a channel and is no tasklet. Most are fibers, which wait as long as
+ * An outside waiter: whoever stands in the queue of a channel and is no tasklet. Most are fibers, which wait as long as
  * they live and give their place up when they are interrupted; others stand for a value in the queue of a channel with a
  * capacity, or for one of the channels of a selection. None of them runs the ring, or is part of a deadlock.
  */

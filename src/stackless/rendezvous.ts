@@ -315,27 +315,27 @@ const actOutside = (
 ): Effect.Effect<any> => {
   const owner = starterOf(fiber)
   return Effect.callback<any>((resume) => {
-    const party = new OutsideWaiter(value, raising, resume, owner)
-    if (exchangeAsParty(channel, party, direction)) return
+    const waiter = new OutsideWaiter(value, raising, resume, owner)
+    if (exchangeAsOutsider(channel, waiter, direction)) return
     if (channel.closing) return resume(Effect.die(new ValueError("Send/receive operation on a closed channel")))
-    channel.line(party, direction)
-    return Effect.sync(() => party.leave())
+    channel.line(waiter, direction)
+    return Effect.sync(() => waiter.leave())
   })
 }
 
-/** A party gets what it wants if somebody waits to give it, or there is room. */
-export const exchangeAsParty = (channel: Channel, party: OutsideWaiter, direction: Direction): boolean => {
+/** An outside waiter gets what it wants if somebody waits to give it, or there is room. */
+export const exchangeAsOutsider = (channel: Channel, waiter: OutsideWaiter, direction: Direction): boolean => {
   if (meetsOn(channel, direction)) {
     const target = channel.right as Waiter
     channel.take(target)
     const { _inbox: inbox, raising } = target
-    serve(target, party._inbox, party.raising)
-    party.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
+    serve(target, waiter._inbox, waiter.raising)
+    waiter.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
     return true
   }
   if (direction < 0 || !channel.room) return false
-  channel.store(party._inbox, party.raising)
-  party.resume(Exit.void)
+  channel.store(waiter._inbox, waiter.raising)
+  waiter.resume(Exit.void)
   return true
 }
 
@@ -350,17 +350,17 @@ export const meetsOn = (channel: Channel, direction: Direction): boolean => {
 }
 
 /**
- * Takes a doubtful party out of its queue until its fiber has had its turn: what it were given might be lost. If it still
+ * Takes a doubtful waiter out of its queue until its fiber has had its turn: what it were given might be lost. If it still
  * waits then, it is served, or lines up again. Returns true.
  */
-export const withhold = (channel: Channel, party: OutsideWaiter): true => {
+export const withhold = (channel: Channel, waiter: OutsideWaiter): true => {
   const direction = channel._balance > 0 ? 1 : -1
-  channel.take(party)
-  party.withheld = true
-  party.owner!.whenResumed(() => {
-    if (!party.withheld) return
-    party.withheld = false
-    if (!exchangeAsParty(channel, party, direction)) channel.line(party, direction)
+  channel.take(waiter)
+  waiter.withheld = true
+  waiter.owner!.whenResumed(() => {
+    if (!waiter.withheld) return
+    waiter.withheld = false
+    if (!exchangeAsOutsider(channel, waiter, direction)) channel.line(waiter, direction)
   })
   return true
 }

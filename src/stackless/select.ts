@@ -19,7 +19,7 @@ import { ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
-import { carry, exchangeAsParty, meetsOn, notify, Receive, Send, taskletOf, wait } from "./rendezvous.ts"
+import { carry, exchangeAsOutsider, meetsOn, notify, Receive, Send, taskletOf, wait } from "./rendezvous.ts"
 import { callbacks } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
 import type { Direction } from "./wait-queue.ts"
@@ -171,7 +171,7 @@ class Selection extends Channel<any> {
   /** Continues a fiber that is no tasklet. */
   resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
 
-  /** See `Party`. */
+  /** See `OutsideWaiter`. */
   readonly owner: Microthread | undefined
 
   constructor(cases: Cases, owner: Microthread | undefined) {
@@ -299,6 +299,6 @@ class Select extends Operation<unknown, any> {
     const operation = this.cases[key]!
     if (operation instanceof Join) return resume(operation)
     const { channel, direction, raising, value } = selectable(key, operation)
-    exchangeAsParty(channel, new OutsideWaiter(value, raising, resume, undefined), direction)
+    exchangeAsOutsider(channel, new OutsideWaiter(value, raising, resume, undefined), direction)
   }
 }

@@ -84,7 +84,7 @@ class Observed implements Frame {
     const { inner, tasklet } = this
     const { watch } = schedulerOf(tasklet.thread)
     if (watch !== undefined) {
-      if (!tasklet.isMain && watch.due(tasklet)) return { done: false, value: new Interrupt(value, raising) }
+      if (!tasklet.isMain && watch.due(tasklet)) return { done: false, value: new OneStepTooMany(value, raising) }
     } else if (!tasklet._traced) {
       const { _performer: performer } = tasklet
       if (performer._code === this) performer._replaceTop(inner)
@@ -156,7 +156,7 @@ const tellEnd = (tasklet: Tasklet, event: "return" | "exception", arg: unknown):
 }
 
 /** Performed in place of a step that is one too many. */
-class Interrupt extends Operation<unknown> {
+class OneStepTooMany extends Operation<unknown> {
   readonly brought: unknown
   readonly raising: boolean
   constructor(value: unknown, raising: boolean) {

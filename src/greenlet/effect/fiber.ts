@@ -405,7 +405,7 @@ export class GreenletFiber {
         // nobody waits for that child on the spot
         if (proxy !== undefined && !proxy.performed) this.takeProxy().resume(Exit.die(new GreenletError(noGreenlet)))
         if (this.stage !== LEFT) return "ended"
-        if (this.exit !== undefined || !this.parked) this.stray()
+        if (this.exit !== undefined || !this.parked) this.failSwitchedByHand()
         this.interruptNow()
         return "performed"
       }
@@ -457,8 +457,8 @@ export class GreenletFiber {
   }
 
   /** Its Effect has performed an operation that handed over, and has ended or waits for something else. */
-  private stray(): void {
-    this.thrown = { error: new GreenletError(strayed) }
+  private failSwitchedByHand(): void {
+    this.thrown = { error: new GreenletError(switchedByHand) }
     if (this.exit === undefined) this.fiber!.interruptUnsafe()
   }
 
@@ -520,7 +520,7 @@ const parking: Effect.Effect<any, any> = Effectable.Prototype<Effect.Effect<any,
   evaluate(fiber) {
     const gate = fiber.cache.scheduler
     const side = gate instanceof Gate ? gate.open : undefined
-    if (side?.stage !== LEFT) return Exit.die(new GreenletError(strayed))
+    if (side?.stage !== LEFT) return Exit.die(new GreenletError(switchedByHand))
     return side.fiber === fiber ? parkAtOnce(fiber) : parkChild(side)
   }
 })
@@ -537,7 +537,7 @@ const parkChild = (side: GreenletFiber): Effect.Effect<any, any> =>
 /** Does it wait for the outcome of an operation that a generator on a fiber has performed? */
 export const isParking = (effect: Effect.Effect<unknown, unknown>): boolean => effect === parking
 
-const strayed =
+const switchedByHand =
   "a generator that is stepped by hand has switched: yield what it yields in the greenlet's own Effect, or delegate to it with yield*"
 
 const parked: IteratorResult<unknown, unknown> = Object.defineProperty(new Yielded(parking), "done", countedDone)
@@ -709,7 +709,7 @@ const performHard = (
   const current = side.greenlet
   const { thread } = current
   const frame = current._code
-  if (side.stage === LEFT) return Exit.die(new GreenletError(strayed))
+  if (side.stage === LEFT) return Exit.die(new GreenletError(switchedByHand))
   let next: Microthread
   side.stage = PERFORMING
   try {

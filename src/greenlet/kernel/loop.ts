@@ -261,7 +261,7 @@ export abstract class Loop {
   private proceed(g: Microthread, result: IteratorResult<unknown, unknown>): Microthread {
     step.request.inPlace = false
     if (result === switched) return this.leaveToLoop(g)
-    if (this.current !== g) return result.value === switched ? this.current : this.strayed(g, result)
+    if (this.current !== g) return result.value === switched ? this.current : this.ranOn(g, result)
     return this.handOver(
       g,
       result instanceof Operation
@@ -280,7 +280,7 @@ export abstract class Loop {
   /** A frame of `g` threw: goes on with the next. */
   private fail(g: Microthread, error: unknown): Microthread {
     step.request.inPlace = false
-    return this.current === g ? this.switchTo(g, this.threw(g, error)) : this.strayed(g)
+    return this.current === g ? this.switchTo(g, this.threw(g, error)) : this.ranOn(g)
   }
 
   private perform(g: Microthread, operation: Operation<any, any, any>): Microthread {
@@ -395,7 +395,7 @@ export abstract class Loop {
 
   /** `g` has been resumed in a frame that is plain data, which has brought something else than an operation to be performed here. */
   private carryOut(g: Microthread, outcome: unknown): Microthread {
-    if (this.current !== g) return this.strayed(g)
+    if (this.current !== g) return this.ranOn(g)
     const next = outcome === RETURNED
       ? this.returned(g, completion.value)
       : outcome === YIELDED
@@ -443,7 +443,7 @@ export abstract class Loop {
    * `g` has gone on though it was away: its body steps a generator by itself and did not yield what that has yielded. Whoever is
    * current runs. When `g` is resumed, it finds an error where it stands, or ends with it.
    */
-  private strayed(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {
+  private ranOn(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {
     if (!g.dead) {
       g._replaceTop(
         new RanOnFrame(g, result === undefined || result.done === true ? undefined : g._code as Frame | DataFrame)

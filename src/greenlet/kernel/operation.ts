@@ -113,7 +113,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
 
   /**
    * What the operation means to a fiber that is no greenlet. By default the fiber stands for `thread`'s main greenlet
-   * until the operation is done. A channel's operation, say, waits as a foreign party instead.
+   * until the operation is done. A channel's operation, say, waits as an outside waiter instead.
    */
   performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> {
     return thread.standForMain(this, fiber)

@@ -772,9 +772,9 @@ class SwitchTo<out A> extends Operation<A> {
 }
 
 /** In the hub: throws in a greenlet, whatever that waits for. */
-export const throwing = (greenlet: Microthread, error: unknown): Operation<unknown> => new Interrupt(greenlet, error)
+export const throwing = (greenlet: Microthread, error: unknown): Operation<unknown> => new ThrowInto(greenlet, error)
 
-class Interrupt extends Operation<unknown> {
+class ThrowInto extends Operation<unknown> {
   readonly greenlet: Microthread
   readonly error: unknown
   constructor(greenlet: Microthread, error: unknown) {
