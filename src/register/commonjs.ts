@@ -1,4 +1,4 @@
-/** What is required, on a Node before 22.15: its hooks see only modules. */
+/** What is required, on a Node before 24: its hooks see only modules. */
 import { readFileSync } from "node:fs"
 import Module from "node:module"
 import { compiled, type Format, formatOf, isOurs } from "./source.ts"

@@ -1,4 +1,4 @@
-/** The hook that Node before 22.15 runs on a thread of its own. It sees modules, and not what is required. */
+/** The hook that Node before 24 runs on a thread of its own. It sees modules, and not what is required. */
 import { type Loaded, loadTypeScript, transformed, typeScriptPath } from "./load.ts"
 
 export const load = async (

@@ -9,7 +9,10 @@ import * as module from "node:module"
 import { customizeCommonJs } from "./commonjs.ts"
 import { type Loaded, loadTypeScript, transformed, typeScriptPath } from "./load.ts"
 
-/** What Node has from 22.15 on: hooks on the same thread, for CommonJS too. */
+/**
+ * What Node has from 22.15 on: hooks on the same thread, for CommonJS too. On Node 22 they break CommonJS that is imported, as
+ * the program itself is: it cannot require a module that imports another one. So they are used from Node 24 on.
+ */
 interface WithHooks {
   readonly registerHooks?: (hooks: {
     readonly load: (url: string, context: object, nextLoad: (url: string, context: object) => Loaded) => Loaded
@@ -18,7 +21,9 @@ interface WithHooks {
 
 const { registerHooks } = module as WithHooks
 
-if (registerHooks === undefined) {
+const [major] = process.versions.node.split(".")
+
+if (registerHooks === undefined || Number(major) < 24) {
   module.register("./hooks.js", import.meta.url)
   customizeCommonJs()
 } else {

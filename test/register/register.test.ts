@@ -54,6 +54,10 @@ export const value = ${compiled}
 function* body(): Generator<number> { yield 1 }
 exports.value = ${compiled} as boolean
 `,
+    "requires-modules.cjs": `"use stackless"
+const { tasklet } = require("effect-stackless/stackless")
+console.log(typeof tasklet, require("./module.js").value)
+`,
     "worker.ts": `"use stackless"
 import { parentPort } from "node:worker_threads"
 function* body(): Generator<number> { yield 1 }
@@ -191,6 +195,7 @@ test("the program itself is compiled, whatever it is", () => {
     expect([file, status, stderr]).toEqual([file, 0, ""])
   }
   expect(run("tasklets.ts").stdout).toBe("hello\n")
+  expect(run("requires-modules.cjs")).toEqual({ status: 0, stderr: "", stdout: "function true\n" })
 })
 
 test("a worker thread compiles what it loads", () => {
