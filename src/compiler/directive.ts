@@ -101,8 +101,8 @@ const compiles = (unit: Unit): boolean => unit.region || unit.inner.some(compile
 const reaches = (unit: Unit, node: Node): boolean => {
   for (let at: Unit | undefined = unit; at !== undefined; at = at.parent) {
     // Parameters are evaluated in the function that makes the frame. What such code declares, a body that refers to
-    // nothing outside of it does not see.
-    if (at.generator && (at.free || node.start >= at.node["body"].start)) return true
+    // nothing outside of it does not see, where there are no functions either.
+    if (at.generator && (at.free || at.inner.length > 0 || node.start >= at.node["body"].start)) return true
     if (!at.inPlace && at.outer !== undefined || at.scope.boxed || at.variables.boxed) return true
   }
   return false

@@ -9,4 +9,73 @@ export interface Difference {
   readonly files: ReadonlyArray<string>
 }
 
-export const differences: ReadonlyArray<Difference> = []
+export const differences: ReadonlyArray<Difference> = [
+  {
+    reason: "Direct `eval` cannot be compiled: what its names refer to is known only when it runs.",
+    files: [
+      "language/expressions/generators/eval-var-scope-syntax-err.js",
+      "language/expressions/generators/named-no-strict-reassign-fn-name-in-body-in-eval.js",
+      "language/expressions/generators/named-strict-error-reassign-fn-name-in-body-in-eval.js",
+      "language/expressions/generators/scope-body-lex-distinct.js",
+      "language/expressions/generators/scope-param-elem-var-close.js",
+      "language/expressions/generators/scope-param-elem-var-open.js",
+      "language/expressions/generators/scope-param-rest-elem-var-close.js",
+      "language/expressions/generators/scope-param-rest-elem-var-open.js",
+      "language/expressions/object/method-definition/gen-meth-eval-var-scope-syntax-err.js",
+      "language/expressions/object/scope-gen-meth-body-lex-distinct.js",
+      "language/expressions/object/scope-gen-meth-param-elem-var-close.js",
+      "language/expressions/object/scope-gen-meth-param-elem-var-open.js",
+      "language/expressions/object/scope-gen-meth-param-rest-elem-var-close.js",
+      "language/expressions/object/scope-gen-meth-param-rest-elem-var-open.js",
+      "language/statements/generators/eval-var-scope-syntax-err.js",
+      "language/statements/generators/scope-body-lex-distinct.js",
+      "language/statements/generators/scope-param-elem-var-close.js",
+      "language/statements/generators/scope-param-elem-var-open.js",
+      "language/statements/generators/scope-param-rest-elem-var-close.js",
+      "language/statements/generators/scope-param-rest-elem-var-open.js",
+      "staging/sm/AsyncGenerators/for-await-bad-syntax.js",
+      "staging/sm/async-functions/await-in-parameters-of-async-func.js",
+      "staging/sm/class/newTargetGenerators.js"
+    ]
+  },
+  {
+    reason: "`with` cannot be compiled: what its names refer to is known only when it runs.",
+    files: [
+      "language/expressions/yield/from-with.js"
+    ]
+  },
+  {
+    reason:
+      "A frame's `next`, `return` and `throw` are its function's: the language's own know nothing of frames. So they are own properties of the function's `prototype`, and without that object frames have the one that the function had at first.",
+    files: [
+      "language/expressions/generators/default-proto.js",
+      "language/expressions/generators/prototype-own-properties.js",
+      "language/statements/generators/default-proto.js",
+      "language/statements/generators/prototype-own-properties.js",
+      "staging/sm/generators/delegating-yield-2.js",
+      "staging/sm/generators/delegating-yield-3.js"
+    ]
+  },
+  {
+    reason:
+      "The function that makes frames is declared as a plain function, so that it is there before its module runs, and such a function can be extended by a class.",
+    files: [
+      "language/statements/class/subclass/superclass-generator-function.js"
+    ]
+  },
+  {
+    reason: "The text of a compiled function is that of the function that makes frames.",
+    files: [
+      "built-ins/Function/prototype/toString/generator-function-declaration.js",
+      "built-ins/Function/prototype/toString/generator-function-expression.js",
+      "built-ins/Function/prototype/toString/generator-method.js",
+      "staging/sm/generators/runtime.js"
+    ]
+  },
+  {
+    reason: "A frame is an object with fields, which can be seen.",
+    files: [
+      "staging/sm/generators/objects.js"
+    ]
+  }
+]
