@@ -2,8 +2,17 @@
  * The syntax tree, as oxc makes it: ESTree with offsets. What the compiler's passes find out about a node they write on it,
  * in the fields named here.
  */
-import type { Scope, Variable } from "./scope.ts"
-import type { Unit } from "./unit.ts"
+
+// What the passes find out of nodes, named before it is there: the files of those names add to each what it is.
+
+/** scope.ts */
+export interface Scope {}
+
+/** scope.ts */
+export interface Variable {}
+
+/** unit.ts */
+export interface Unit {}
 
 export interface Node {
   readonly type: string

@@ -4,8 +4,7 @@
  * A variable that an inner function captures lives in a scope object, which the function and the closure share (boxed). In a
  * generator, the others are fields of its frame, but for those whose scope has no suspension in it: they stay what they were.
  */
-import type { Node } from "./ast.ts"
-import type { Unit } from "./unit.ts"
+import type { Node, Unit } from "./ast.ts"
 
 export type VariableKind =
   | "var"
@@ -138,4 +137,12 @@ export class Scope {
   get boxes(): Array<Variable> {
     return [...this.variables.values()].filter(({ storage }) => storage === "boxed")
   }
+}
+
+type OneScope = Scope
+type OneVariable = Variable
+
+declare module "./ast.ts" {
+  interface Scope extends OneScope {}
+  interface Variable extends OneVariable {}
 }

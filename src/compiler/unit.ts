@@ -1,6 +1,5 @@
 /** The units that code is evaluated in: the program, functions, initializers of class fields, static blocks. */
-import type { Node } from "./ast.ts"
-import type { Scope } from "./scope.ts"
+import type { Node, Scope } from "./ast.ts"
 
 export type UnitKind =
   | "program"
@@ -72,4 +71,10 @@ export class Unit {
   get lexical(): boolean {
     return this.kind === "arrow"
   }
+}
+
+type Self = Unit
+
+declare module "./ast.ts" {
+  interface Unit extends Self {}
 }
