@@ -1,7 +1,7 @@
 /** What it costs to be told: the work of other figures with something attached that only counts. */
-import { Effect } from "effect"
 import { settrace } from "effect-stackless/greenlet"
 import { metrics, setChannelCallback, setScheduleCallback } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
 import { rate, type Work } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 import { switching } from "./greenlet.ts"

@@ -1,6 +1,6 @@
 /** The same as stackless.ts and million.ts measure, with bodies that the compiler has made frames of. */
-import { Effect } from "effect"
 import { type Channel, channel, run, tasklet } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
 import * as generators from "../bodies.ts"
 import { median, rate, seconds } from "../clock.ts"
 import { type Bodies, compiledBodies } from "../compiled.ts"

@@ -1,6 +1,6 @@
 /** Depth: what a level of `call` costs, one million deep. */
-import { Effect } from "effect"
 import { call } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
 import type { Measurement } from "../measurement.ts"
 import { memory } from "../memory.ts"
 

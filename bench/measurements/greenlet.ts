@@ -1,6 +1,6 @@
 /** Greenlets: two that switch to each other. */
-import { Effect } from "effect"
 import { type Greenlet, greenlet } from "effect-stackless/greenlet"
+import * as Effect from "effect/Effect"
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 

@@ -4,8 +4,8 @@
  * Time and memory are taken by different processes: a collection between the steps would take work out of the timed
  * part that a program has to pay for.
  */
-import { Effect } from "effect"
 import { call, type Channel, channel, run, type Tasklet, tasklet } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
 import { waiting } from "../bodies.ts"
 import { median } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"

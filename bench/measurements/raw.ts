@@ -1,5 +1,6 @@
 /** The yardsticks: generators, and fibers, without anything around them. */
-import { Effect, Exit } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"
 

@@ -1,6 +1,6 @@
 /** Tasklets and channels: how often they switch and how fast they talk. */
-import { Effect } from "effect"
 import { type Channel, channel, run, schedule, tasklet } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
 import { receiving, scheduling, sending } from "../bodies.ts"
 import { rate } from "../clock.ts"
 import type { Measurement } from "../measurement.ts"

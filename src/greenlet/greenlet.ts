@@ -6,7 +6,8 @@
  * Where it differs: a greenlet that nobody refers to any more is collected silently, its `finally` blocks not run, as
  * JavaScript has no safe moment for it; and a body is a generator function or a function that returns an Effect.
  */
-import { Context, Effect } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import { letErrorsInto } from "./effect/beyond-public.ts"
 import { EffectFrame } from "./effect/effect-frame.ts"
 import { Gate } from "./effect/fiber.ts"

@@ -1,5 +1,7 @@
 /** Threads of one's own, beside the default one. */
-import { Effect, type Fiber, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import { isAwaited } from "./effect/beyond-public.ts"
 import { Gate } from "./effect/fiber.ts"
 import { newThread } from "./greenlet.ts"

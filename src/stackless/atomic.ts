@@ -1,5 +1,5 @@
 /** Sections that the watchdog leaves alone. Carries the context manager `stackless.atomic`. */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { call, currentThread, type Operation, type Plain } from "../greenlet/index.ts"
 import { schedulerOf } from "./tasklet.ts"
 

@@ -6,7 +6,8 @@
  * or whoever acted (0). Where it differs: fibers that are no tasklets can take part (outside-waiter.ts), and a waiter is taken
  * out of the middle of the queue at once, where upstream walks it.
  */
-import { Effect, Predicate } from "effect"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import { type Body, call, type Operation } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { type ErrorValue, type NoClass, requireClass, StopIteration, thrownBy, type Waiting } from "./errors.ts"

@@ -2,7 +2,8 @@
  * An operation made of operations, written as a generator function. A tasklet calls it on its own stack; in a fiber that
  * is none, each of its operations is performed by that fiber, as what it is there.
  */
-import type { Effect, Fiber } from "effect"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { call, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { hardened } from "./hard-body.ts"
 

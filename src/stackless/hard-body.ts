@@ -2,7 +2,9 @@
  * The gears: soft, where a generator body switches without a fiber, and hard, where it runs on a fiber of its own as an
  * Effect does. Upstream's counterpart of the fiber is a slice of the C stack.
  */
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { type Body, isFrame, isParking, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 

@@ -1,5 +1,6 @@
 /** Idling: what a thread does while nobody is runnable. */
-import { Effect, Exit } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { Microthread, onRest, Operation } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
 import type { Scheduler, Tasklet } from "./ports.ts"

@@ -4,7 +4,8 @@
  * So does this. A tasklet that somebody joins gets a channel, on which all who join it receive, in the order they came;
  * what waits there is what waits on any channel: it can be killed, timed out, and found in a deadlock.
  */
-import { Effect, type Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { expected, failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"

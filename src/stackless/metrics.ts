@@ -5,7 +5,10 @@
  * counted, and while they are, a switch takes the long way through the scheduler. While no metrics are on, there is
  * nothing to pay.
  */
-import { Context, Effect, Metric, type Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
 import { currentThread } from "../greenlet/index.ts"
 import { Meter } from "./meter.ts"
 import { schedulerOf } from "./tasklet.ts"

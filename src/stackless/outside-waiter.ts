@@ -3,7 +3,7 @@
  * they live and give their place up when they are interrupted; others stand for a value in the queue of a channel with a
  * capacity, or for one of the channels of a selection. None of them runs the ring, or is part of a deadlock.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Microthread } from "../greenlet/index.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 

@@ -5,7 +5,9 @@
  * happens most often: in `exchangeCommon`, and once more in the operations themselves. That random programs do the same all ways is
  * tested in test/stackless/random.test.ts.
  */
-import { Effect, Exit, type Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { Greenlet, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { RuntimeError, ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"

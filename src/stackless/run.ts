@@ -1,5 +1,6 @@
 /** Running the scheduler: `run`, `schedule`, and what else the module `stackless` offers. Carries `stacklessmodule.c`. */
-import { type Duration, Effect } from "effect"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import { call, currentThread, type Microthread, Operation } from "../greenlet/index.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { schedulerOf, type Tasklet } from "./tasklet.ts"

@@ -11,7 +11,11 @@
  * A tasklet that waits is blocked on the selection, which is a channel of its own that nobody else knows; so killing it,
  * or throwing into it, withdraws its offers.
  */
-import { type Duration, Effect, Exit, type Fiber, Option } from "effect"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"

@@ -5,7 +5,12 @@
  * waits to send. The fibers that carry the values belong to a scope, and hold one value at most: it is lost when the
  * scope ends between its being taken and its being given away.
  */
-import { Cause, Effect, Exit, type Queue, type Scope, Stream } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { channel as make, type ChannelOptions } from "./buffer.ts"
 import type { Channel } from "./channel.ts"
 import { StopIteration } from "./errors.ts"

@@ -5,7 +5,10 @@
  * its inbox. Where it differs: `blocked` also says that a tasklet waits for a foreign Effect, as it can be made runnable
  * then by nobody but that Effect, or by `throw` and `kill`.
  */
-import { Context, Effect, type Fiber, Scheduler as EffectScheduler } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as EffectScheduler from "effect/Scheduler"
 import {
   type Body,
   currentThread,

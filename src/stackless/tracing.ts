@@ -7,7 +7,7 @@
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import {
   type Body,
   type DataFrame,

@@ -5,7 +5,9 @@
  *
  * Everything else of this package uses documented interfaces alone.
  */
-import { Effect, Effectable, type Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Fiber from "effect/Fiber"
 import { led } from "../kernel/lead.ts"
 
 // ---- the iterator of an Effect --------------------------------------------------------------------------------------

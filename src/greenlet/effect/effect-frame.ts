@@ -1,5 +1,5 @@
 /** A foreign Effect as a frame: it runs on the greenlet's fiber, and what it performs there it yields to the loop. */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Frame } from "../kernel/frame.ts"
 import { Operation, switchedOfAll } from "../kernel/operation.ts"
 import type { Microthread } from "../kernel/ports.ts"

@@ -8,7 +8,13 @@
  * The fiber of a greenlet is parked whenever the greenlet's frames run elsewhere. It is told what to run next through
  * the `resume` of the callback it is parked in: a foreign Effect, or the outcome of the operation it performed.
  */
-import { Cause, Context, Effect, Effectable, Exit, type Fiber, Scheduler } from "effect"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import { errorOf, failureOf } from "../kernel/border.ts"
 import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"

@@ -1,5 +1,6 @@
 /** The body: what a microthread runs, what it may be, and what it may return and yield. */
-import { Effect, Predicate } from "effect"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread } from "./ports.ts"

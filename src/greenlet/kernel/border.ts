@@ -1,5 +1,6 @@
 /** Errors across the border: what a body sees of a cause of Effect, and what Effect sees of an error that a body threw. */
-import { Cause, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import type { Microthread } from "./ports.ts"
 
 /**

@@ -5,7 +5,7 @@
  * JavaScript stack bounds its depth. `yield* call(f)` puts the frame on the greenlet's own stack instead, as Stackless
  * keeps its frames on the heap.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"

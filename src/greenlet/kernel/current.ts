@@ -4,7 +4,8 @@
  * A thread is made of more than the kernel: its main is a greenlet, and its greenlets have fibers. So who has all of it
  * (../threads.ts) says how a thread is made, when it is loaded.
  */
-import { Context, Fiber } from "effect"
+import * as Context from "effect/Context"
+import * as Fiber from "effect/Fiber"
 import type * as ports from "./ports.ts"
 import { stepping } from "./step.ts"
 

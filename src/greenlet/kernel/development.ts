@@ -9,7 +9,7 @@
  * returned. One that is kept on purpose, to be performed later, is therefore to be made later. Effect's diagnostics for
  * TypeScript (`floatingEffect`) find most of these without running anything; this finds also what types do not show.
  */
-import { Utils } from "effect"
+import * as Utils from "effect/Utils"
 import { runningThread, type Thread } from "./current.ts"
 import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"

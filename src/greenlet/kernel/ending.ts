@@ -2,7 +2,10 @@
  * The end of a thread: its suspended greenlets end with `GreenletExit`, one after another, and run their `finally` blocks. Each gets
  * a limited time, and a limited number of switches that it may try.
  */
-import { Effect, Exit, Fiber, Scheduler } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import { Thread } from "./current.ts"
 import { GreenletError } from "./errors.ts"
 import { FiberGate, type Hard } from "./hard.ts"

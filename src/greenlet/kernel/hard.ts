@@ -3,7 +3,9 @@
  *
  * Both are in ../effect, which is above the kernel. A thread is given them when it is made.
  */
-import type { Effect, Fiber, Scheduler } from "effect"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 import type { Frame } from "./frame.ts"
 import type { Microthread, Operation, Thread } from "./ports.ts"
 

@@ -2,7 +2,7 @@
  * Where a microthread lives: its thread, and the context that it inherits. All that are made in the same place share one, so
  * that the two take one field of each of them.
  */
-import type { Context } from "effect"
+import type * as Context from "effect/Context"
 import type { Thread } from "./ports.ts"
 
 export class Home {

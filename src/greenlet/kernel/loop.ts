@@ -8,7 +8,9 @@
  *
  * Upstream's counterpart is `g_switch` of `TGreenlet.cpp`, which exchanges the machine's stack.
  */
-import { Effect, Exit, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { type Body, isFrame, notYieldable, requireResult, start } from "./body.ts"
 import { errorOf } from "./border.ts"
 import type { Thread } from "./current.ts"

@@ -2,7 +2,10 @@
  * Main: how the program outside takes part. A fiber that is no greenlet and performs a `switch` stands for the main greenlet until
  * that returns, and drives the loop.
  */
-import { Effect, Exit, type Fiber, type Scheduler } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 import { failureOf } from "./border.ts"
 import type { Thread } from "./current.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"

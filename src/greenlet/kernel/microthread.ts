@@ -6,7 +6,8 @@
  * A greenlet answers them with its parent, a tasklet with its scheduler's ring. The two cannot be one class: `switch`,
  * `throw` and `run` mean different things to them.
  */
-import { type Context, Fiber } from "effect"
+import type * as Context from "effect/Context"
+import * as Fiber from "effect/Fiber"
 import { type Body, requireFunction } from "./body.ts"
 import { currentThread, type Thread } from "./current.ts"
 import type { DataFrame } from "./data-frame.ts"

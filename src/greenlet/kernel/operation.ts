@@ -10,7 +10,9 @@
  * An operation is also an Effect. A greenlet's own loop performs it directly; in any other place Effect evaluates it. The fibers
  * of greenlets have a gate, which says what it means there (hard.ts); to any other fiber it means what `performOutside` says.
  */
-import { type Effect, Effectable, Fiber } from "effect"
+import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Fiber from "effect/Fiber"
 import { Thread } from "./current.ts"
 import type { Frame } from "./frame.ts"
 import { FiberGate } from "./hard.ts"

@@ -2,7 +2,7 @@
  * Where a thread comes from, and who is told that one has come to rest. A scheduler asks for it that has nobody to run: as
  * long as another thread can do something, that is no deadlock. Carries `check_for_deadlock` of Stackless.
  */
-import type { Fiber } from "effect"
+import type * as Fiber from "effect/Fiber"
 import type { Thread } from "./ports.ts"
 
 /** Where `withThread` made a thread. */

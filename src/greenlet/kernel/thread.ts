@@ -5,7 +5,9 @@
  * Upstream has one of these an OS thread (`ThreadState`). Here each JavaScript realm has a default one, and `Thread` is
  * a reference in Effect's context, so that a program or a test can have its own.
  */
-import { Context, Fiber, Scheduler } from "effect"
+import * as Context from "effect/Context"
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import type { Thread } from "./current.ts"
 import { EndingThread } from "./ending.ts"
 import { FiberGate, type Hard } from "./hard.ts"

@@ -3,7 +3,7 @@
  *
  * Carries `gevent.greenlet`. Where it differs: what it runs is the method `run` of a subclass, upstream's `_run`.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import {
   type Body,
   call,

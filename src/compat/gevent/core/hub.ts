@@ -7,7 +7,14 @@
  * is what upstream needs monkey-patching for; and the hub itself waits for nothing but an Effect of its own, so that the
  * JavaScript event loop goes on beside it.
  */
-import { Clock, Context, Duration, Effect, Exit, type Fiber, Predicate, Scheduler } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
+import * as Scheduler from "effect/Scheduler"
 import {
   type Body,
   call,

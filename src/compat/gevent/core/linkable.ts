@@ -5,7 +5,7 @@
  * when it began, and who waits on an object that is ready while one is under way lines up behind them. Where it differs:
  * there is one hub to an object, that of the thread that runs.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { call, getcurrent, type Microthread } from "../../../greenlet/index.ts"
 import { gethub, type Hub, requireOwn, Resume } from "./hub.ts"
 import type { Callback } from "./loop.ts"

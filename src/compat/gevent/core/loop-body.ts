@@ -2,7 +2,7 @@
  * The body of a loop. What Python writes as `for item in x:` is `x.each(body)`, and the body a generator function, one that
  * returns an Effect, or a plain one.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { type Body, call, type Operation } from "../../../greenlet/index.ts"
 
 /** What the body of a loop may fail with, by what it returns: a generator, an Effect, or anything else, which is ignored. */

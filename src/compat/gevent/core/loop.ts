@@ -6,7 +6,8 @@
  * of their priority was. Where it differs: there are no watchers for I/O, as a greenlet waits for that as for any foreign Effect, and time
  * is that of Effect's `Clock`, in milliseconds.
  */
-import { Array as Arr, Order } from "effect"
+import * as Arr from "effect/Array"
+import * as Order from "effect/Order"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
 
 /**

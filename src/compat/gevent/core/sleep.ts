@@ -1,5 +1,5 @@
 /** Giving way: `sleep` and `idle`. Carries those of `gevent.hub`. */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
 import { Cooperative, gethub, type Hub, hubOf, HubOperation, Steps, watching } from "./hub.ts"
 import { Waiter } from "./waiter.ts"

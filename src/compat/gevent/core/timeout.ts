@@ -3,7 +3,7 @@
  *
  * Carries `gevent.timeout`. What Python writes as `with Timeout(…):` is `timeout.within(function*() { … })`.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import {
   call,
   exitOf,

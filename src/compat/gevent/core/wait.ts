@@ -1,5 +1,5 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Operation } from "../../../greenlet/index.ts"
 import { describe, gethub, type Hub, Steps } from "./hub.ts"
 import type { Link } from "./linkable.ts"

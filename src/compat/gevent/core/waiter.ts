@@ -3,7 +3,7 @@
  *
  * Carries `gevent._waiter`: the value may come before the greenlet, or the greenlet be gone when it comes.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { inspect } from "node:util"
 import { getcurrent, type Microthread, type Operation } from "../../../greenlet/index.ts"
 import { AssertionError, ConcurrentObjectUseError } from "./exceptions.ts"

@@ -4,7 +4,7 @@
  * Carries `gevent.socket.socket` of type `SOCK_DGRAM`. As the system does, it drops what comes while 208 KB have come that
  * nobody has received.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { createSocket, type Socket as NodeDatagram } from "node:dgram"
 import type { Operation } from "../../../greenlet/index.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"

@@ -4,7 +4,7 @@
  * Carries the sockets that `gevent.baseserver` makes, and `socket.listen`. Node binds in the background, so all of them
  * wait for that here.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { ListenOptions, Server as NodeServer } from "node:net"
 import type { Hub } from "../core/hub.ts"
 import { NodeEvent } from "./node-event.ts"

@@ -4,7 +4,7 @@
  * Carries what `socket.makefile` returns, and the same methods of `wsgi.input`. Where it differs: bytes only; and a loop
  * over the lines is `each`.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { type Operation, ValueError } from "../../../greenlet/index.ts"
 import { Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"

@@ -3,7 +3,7 @@
  *
  * Takes the place of the watchers of `hub.loop.io` and of `hub.wait`. Every socket and server waits in one of these.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { gethub, type Hub } from "../core/hub.ts"
 import { Deadline } from "../core/timeout.ts"
 import { Waiter } from "../core/waiter.ts"

@@ -7,7 +7,7 @@
  * connection that is idle is closed after Node's 5 seconds, and one that does not finish its request after a time; and
  * requests are logged only if somebody asks for it.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { createServer, type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
 import type { Socket as NodeSocket } from "node:net"

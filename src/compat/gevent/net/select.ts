@@ -5,7 +5,7 @@
  * anything else that is `Selectable`, and `poll` gives that back; `poll` reports errors and hang-ups, as Python's own
  * does and gevent's does not.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { hold, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
 import { sleep } from "../core/sleep.ts"

@@ -5,7 +5,7 @@
  * background; and while a pool has no room, or after `stopAccepting`, connections are accepted and left unread, instead of
  * not being accepted.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { createServer, Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { type Body, call, type Operation } from "../../../greenlet/index.ts"

@@ -6,7 +6,7 @@
  * `send` takes all it is given, and waits while the peer is slow; data that arrives is buffered up to 64 KB, then the peer
  * waits, too.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { connect as connectTcp, createServer, type Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { connect as connectTls, type ConnectionOptions } from "node:tls"
 import { call, type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"

@@ -4,7 +4,7 @@
  * Carries `socket.error` and `socket.timeout` of `gevent.socket`. Where it differs: an error has its code as a name,
  * `"ECONNRESET"`, instead of a number.
  */
-import { Exit } from "effect"
+import * as Exit from "effect/Exit"
 import { hold } from "../../../greenlet/index.ts"
 
 /**

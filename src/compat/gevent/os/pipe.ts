@@ -7,7 +7,7 @@
  *
  * Backpressure is the pipe's own: as much is read ahead as Node's streams buffer, 64 KB, then the process waits.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { type Operation, ValueError } from "../../../greenlet/index.ts"

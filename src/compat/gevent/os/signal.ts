@@ -2,7 +2,7 @@
  * Handling a signal in a greenlet. Carries `gevent.signal_handler`: what a handler throws is thrown in the main greenlet,
  * too.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { constants } from "node:os"
 import { type Body, call, GreenletExit, ValueError } from "../../../greenlet/index.ts"
 import { Greenlet } from "../core/greenlet.ts"

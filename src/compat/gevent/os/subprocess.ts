@@ -6,7 +6,8 @@
  * known to have ended when the JavaScript event loop has had a turn, so `poll` in a loop needs a `sleep` in it; and
  * `communicate` keeps no greenlets of its own.
  */
-import { type Effect, Exit } from "effect"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { type ChildProcess, spawn as spawnProcess, spawnSync } from "node:child_process"
 import { accessSync, closeSync, constants as files, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs"
 import { Socket } from "node:net"

@@ -8,7 +8,7 @@
  * It stands on Node's `worker_threads`, not on `effect/workers`: what starts a thread and listens to it is just the part
  * that this leaves to a platform's package, and a thread that loads its runner is ready after 245 ms, instead of 35.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { availableParallelism } from "node:os"
 import { Script } from "node:vm"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"

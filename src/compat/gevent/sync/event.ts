@@ -1,5 +1,5 @@
 /** Events and results: what greenlets tell each other. Carries `gevent.event`. */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
 import { HubOperation, Steps } from "../core/hub.ts"
 import { AbstractLinkable } from "../core/linkable.ts"

@@ -1,5 +1,5 @@
 /** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { Body, Operation } from "../../../greenlet/index.ts"
 import { Greenlet } from "../core/greenlet.ts"
 import { describe, Steps } from "../core/hub.ts"

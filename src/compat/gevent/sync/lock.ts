@@ -3,7 +3,7 @@
  *
  * What Python writes as `with lock:` is `lock.within(function*() { … })`.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { call, getcurrent, type Microthread, Operation, ValueError } from "../../../greenlet/index.ts"
 import { RuntimeError } from "../core/exceptions.ts"
 import { describe, HubOperation, Steps } from "../core/hub.ts"

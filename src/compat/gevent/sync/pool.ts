@@ -4,7 +4,7 @@
  * Where it differs: `spawn`, `start` and `add` of a pool may have to wait for room, so they are operations there; of a
  * group they are plain calls. So a `Pool` is no `Group`: the two have what they share in common.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import {
   type Body,
   call,

@@ -3,7 +3,7 @@
  * by the hub, in turn. Where it differs: the error at a getter's or putter's timeout is made when time is over; and a
  * callback's `putNowait`, which upstream has switch to those who wait to get, finds the queue full instead.
  */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import { hold, type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
