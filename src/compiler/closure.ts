@@ -47,6 +47,14 @@ export const functionText = (module: Module, node: Node, unit: Unit, parent: Uni
 }
 
 const inPlace = (module: Module, node: Node, unit: Unit): Code => {
+  if (node.type === "FunctionDeclaration" && node["id"] === null && unit.generator) {
+    // An anonymous default export is there before the module runs, as other declarations are: it gets a name of ours for that.
+    const name = module.fresh("$default")
+    node["id"] = { type: "Identifier", name }
+    const text = inPlace(module, node, unit)
+    module.prologue.push(`${module.runtime("computed")}("default", ${name});\n`)
+    return text
+  }
   const text = unit.generator ? wrapper(module, node, unit, false) : plainFunction(module, node, unit)
   const meta = `${module.meta}[${unit.index}]`
   if (!module.defined.has(unit)) {
@@ -57,7 +65,7 @@ const inPlace = (module: Module, node: Node, unit: Unit): Code => {
   if (unit.kind === "method" && !unit.generator) return text
   const maker = module.runtime(unit.generator ? "generator" : "closure")
   if (node.type === "FunctionDeclaration") {
-    if (node["id"] === null) return [`${maker}(`, named(node, text, unit.kind), `, ${meta});`]
+    if (node["id"] === null) return text
     // Of two with one name it is the last.
     const { functions } = module.analysis.program.scope
     const later = functions.slice(functions.indexOf(node) + 1)

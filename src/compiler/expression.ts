@@ -558,7 +558,11 @@ export abstract class Expressions extends Machine {
       const prefix = kind === "init"
         ? `${value["async"] ? "async " : ""}${value["generator"] ? "*" : ""}`
         : `${kind} `
-      const text: Code = ["{ ", prefix, "[", keyCode, "]", this.wrappedText(value), " }"]
+      const literal: Code = ["{ ", prefix, "[", keyCode, "]", this.wrappedText(value), " }"]
+      const { outer } = value.unit!
+      const text: Code = outer === undefined
+        ? literal
+        : [`((${module.scopeName(outer)}) => (`, literal, `))(${this.rewriter.scope(outer)})`]
       this.emit(`${module.runtime("members")}(${object}, `, text, ");")
       return
     }

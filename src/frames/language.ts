@@ -112,6 +112,8 @@ export const spread = (object: object, source: object): void => members(object, 
 /** Takes over methods and accessors. */
 export const members = (object: object, literal: object): void => {
   Object.defineProperties(object, Object.getOwnPropertyDescriptors(literal))
+  // What `super` is to them.
+  Object.setPrototypeOf(literal, Object.getPrototypeOf(object))
 }
 
 export const setProto = (object: object, prototype: unknown): void => {

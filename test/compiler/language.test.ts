@@ -73,6 +73,9 @@ const programs: Record<string, string> = {
   "switch": `
     function* f() { switch (yield "d") { case yield 1: yield "one"; case 2: let q = yield "two"; return q; default: yield "default" } }
     [steps(f(), 0, 7, 7, 0, 8), steps(f(), 0, 2, 0, 9), steps(f(), 0, 5)]`,
+  "accessors of literals that suspend, with what they capture": `
+    function* f(a) { { const b = [a]; const o = { get x() { return [a, b, super.toString === Object.prototype.toString] }, y: yield 1 }; b.push(2); return [o.x, o.y] } }
+    steps(f(5), 0, 7)`,
   "classes": `
     function* f() { class A extends (yield 1) { [yield 2]() { return [super.m(), A.s, this.#p] } static s = 5; #p = 3; *g(x) { this.#p += yield x; this.#p++; return [this.#p, super.m()] } } return [new A().k(), [...new A().g(4)], steps(new A().g(0), 0, 10)] }
     steps(f(), 0, class { m() { return "m" } }, "k")`,
