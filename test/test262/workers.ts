@@ -6,10 +6,10 @@ import { type ChildProcess, fork } from "node:child_process"
 import { runnerOf, type Suite, type Verdict } from "./run.ts"
 
 /** How long a file may take, in milliseconds. They take a few. */
-const patience = 20_000
+const patience = 60_000
 
 /** After how many files a process is replaced: realms are not collected, and fill its heap. */
-const lifetime = 300
+const lifetime = 100
 
 /** Marks the processes that are started here. */
 const mark = "test262-worker"

@@ -1,0 +1,15 @@
+/** The tests of greenlets and tasklets, compiled: the bodies in them are frames, and no generators. */
+import { defineConfig } from "vitest/config"
+import stackless from "./src/plugin/vite.ts"
+import generators from "./vitest.config.ts"
+
+export default defineConfig({
+  ...generators,
+  plugins: [stackless({ all: true, include: /\/test\/[^?]*\.ts/ })],
+  test: {
+    ...generators.test,
+    name: "compiled",
+    include: ["test/greenlet/**/*.test.ts", "test/stackless/**/*.test.ts"],
+    setupFiles: ["test/compiled.ts"]
+  }
+})
