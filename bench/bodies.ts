@@ -1,6 +1,6 @@
 "use stackless"
 /** The bodies that are measured as generators and compiled: one source for both, so that the rows can be compared. */
-import { type Channel, schedule } from "effect-stackless/stackless"
+import { type Channel, schedule, scheduleRemove } from "effect-stackless/stackless"
 
 export function* scheduling(n: number): Generator<any, void> {
   for (let i = 0; i < n; i++) yield* schedule()
@@ -19,6 +19,18 @@ export function* receiving(from: Channel<number>, n: number): Generator<any, num
 
 export function* waiting(on: Channel<number>): Generator<any, number> {
   return yield* on.receive()
+}
+
+/** The same, one call further in. */
+export function* waitingInside(on: Channel<number>): Generator<any, number> {
+  return yield* waiting(on)
+}
+
+/** A recursion that pauses at its end. */
+export function* pausing(n: number): Generator<any, number> {
+  if (n > 0) return 1 + (yield* pausing(n - 1))
+  yield* scheduleRemove()
+  return 0
 }
 
 /** A plain recursion, `n` levels deep, that gives back what `atBottom` says at its end. */

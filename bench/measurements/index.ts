@@ -5,6 +5,7 @@ import { compiled } from "./compiled.ts"
 import { depths } from "./depth.ts"
 import { greenlets } from "./greenlet.ts"
 import { million } from "./million.ts"
+import { pickling } from "./pickle.ts"
 import { raw } from "./raw.ts"
 import { stackless } from "./stackless.ts"
 
@@ -15,5 +16,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...million,
   ...depths,
   ...compiled,
+  ...pickling,
   ...attachments
 }
