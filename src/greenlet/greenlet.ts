@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { letErrorsInto } from "./effect/beyond-public.ts"
 import { EffectFrame } from "./effect/effect-frame.ts"
 import { Gate } from "./effect/fiber.ts"
-import { type Body, describe, type Plain, requireFunction } from "./kernel/body.ts"
+import { type Body, describe, type NotAsync, type Plain, requireFunction } from "./kernel/body.ts"
 import { currentThread, setDefaultThread, type Thread } from "./kernel/current.ts"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { exitOf } from "./kernel/exit.ts"
@@ -44,7 +44,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
    * @param run the body; a subclass that has a `run` method leaves it out
    * @param parent where its end and its errors go; the current greenlet if left out
    */
-  constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | null)
+  constructor(run?: Body<Args, A, E> & NotAsync<A> | null, parent?: Greenlet | null)
   /** @internal */
   constructor(run: undefined, parent: MainOf)
   constructor(run?: Body<Args, A, E> | null, parent?: Greenlet | MainOf | null) {

@@ -8,7 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { type Body, call, type Operation } from "../greenlet/index.ts"
+import { type Body, call, type NotAsync, type Operation } from "../greenlet/index.ts"
 import { Composite } from "./composite.ts"
 import { type ErrorValue, type NoClass, requireClass, StopIteration, thrownBy, type Waiting } from "./errors.ts"
 import { hardened } from "./hard-body.ts"
@@ -106,7 +106,7 @@ export class Channel<in out T = any> extends WaitQueue {
   each<E, R>(
     body: (value: T) => Effect.Effect<unknown, E, R>
   ): Operation<number, E, call.Services<Effect.Effect<unknown, E, R>>>
-  each(body: (value: T) => unknown): Operation<number>
+  each<F extends (value: T) => unknown>(body: F & NotAsync<ReturnType<F>>): Operation<number>
   each(body: (value: T) => unknown): Operation<number, any, any> {
     return new Each(this, body)
   }

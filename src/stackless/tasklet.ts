@@ -19,6 +19,7 @@ import {
   type GreenletFrame,
   isData,
   type Microthread,
+  type NotAsync,
   Operation,
   type Plain,
   type Thread,
@@ -45,6 +46,11 @@ export interface ThrowOptions {
   readonly pending?: boolean
 }
 
+declare const failures: unique symbol
+
+/** The same type. An `any` in it is compared as what it is made of, and not by how that may vary. */
+type Mapped<T> = { readonly [K in keyof T]: T[K] }
+
 /**
  * A tasklet, whose body takes `Args`, returns an `A` and fails with an `E`.
  *
@@ -54,7 +60,10 @@ export interface ThrowOptions {
  * @category models
  * @since 0.1.0
  */
-export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> = any> extends TaskletState {
+export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any> extends TaskletState {
+  /** What it fails with, for the type check alone: one of unknown failures stands for one of any. */
+  declare readonly [failures]: Mapped<{ readonly of: () => E | typeof failures }>
+
   /**
    * @param f what it runs
    * @param args its arguments, with which it is alive but not runnable yet
@@ -62,7 +71,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * Throws `TypeError` if `f` is no function, `RuntimeError` if there are arguments for none.
    */
   constructor(
-    f?: Body<Args, A, E> | null,
+    f?: Body<Args, A, E> & NotAsync<A> | null,
     args?: Readonly<NoInfer<Args>> | null,
     /** @internal */ thread?: Thread
   ) {
@@ -80,7 +89,7 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    * function, or no thread any more;
    * `TypeError` if `f` is no function. Mirrors `tasklet.bind`.
    */
-  bind(f?: Body<Args, A, E> | null, args?: Readonly<Args> | null): this {
+  bind<F extends Body<Args, A, E>>(f?: F & NotAsync<ReturnType<F>> | null, args?: Readonly<Args> | null): this {
     if (f != null && typeof f !== "function") {
       throw new TypeError(`a tasklet is bound to a function, or to null; got ${typeof f}`)
     }
@@ -388,8 +397,8 @@ export class Tasklet<out A = any, out E = any, Args extends ReadonlyArray<any> =
    *
    * Dies with `RuntimeError` if the tasklet was killed.
    */
-  join(): Operation<A, E> {
-    return new Join<A, E>(this)
+  join<Failure = E>(): Operation<A, NoInfer<Failure>> {
+    return new Join<A, any>(this)
   }
 
   private _requireThread(): void {

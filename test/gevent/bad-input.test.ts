@@ -132,9 +132,9 @@ describe("an async function as the body of a loop", () => {
     const full = () => new gevent.Queue<number>(null, [1])
     const pool = new gevent.Pool(1)
     const loops = [
-      full().each(async () => {}),
-      gevent.iwait([gevent.spawn(() => 1)]).each(async () => {}),
-      pool.imap((n: number) => n, [1]).each(async () => {})
+      full().each((async () => {}) as never),
+      gevent.iwait([gevent.spawn(() => 1)]).each((async () => {}) as never),
+      pool.imap((n: number) => n, [1]).each((async () => {}) as never)
     ]
     for (const loop of loops) {
       const error = yield* caught(loop)

@@ -72,6 +72,100 @@ test("a greenlet that is made takes the arguments of its function", () => {
   expectTypeOf(Job.spawn(5).value).toEqualTypeOf<number | undefined>()
 })
 
+test("an async function is no body", () => {
+  const wrong = () => {
+    const pool = new gevent.Pool(1)
+    const group = new gevent.Group()
+    const body = async (n: number) => n
+    // @ts-expect-error -- nobody would wait for its promise
+    void new gevent.Greenlet(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    gevent.spawn(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    gevent.spawnLater(1, body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    gevent.spawnRaw(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    gevent.Greenlet.spawn(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    gevent.Greenlet.spawnLater(1, body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void pool.spawn(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    group.spawn(body, 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void pool.apply(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    pool.applyAsync(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    void pool.map(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    group.mapAsync(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    pool.imap(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    group.imapUnordered(body, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    void new gevent.Queue<number>().each(body)
+    // @ts-expect-error -- nobody would wait for its promise
+    void gevent.withTimeout(1, async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void new gevent.Timeout(1).within(async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void new gevent.Semaphore().within(async () => 1)
+  }
+  expectTypeOf(wrong).returns.toEqualTypeOf<void>()
+  const right = () => {
+    const any: (n: number) => any = (n) => n
+    const endless = function*(): Generator<Effect.Effect<void>, never> {
+      for (;;) yield* gevent.sleep(1)
+    }
+    return [
+      new gevent.Greenlet(any, 1),
+      new gevent.Greenlet((n: number) => [n], 1),
+      gevent.Greenlet.spawn(any, 1),
+      gevent.Greenlet.spawn((n: number) => n, 1),
+      new gevent.Greenlet(endless),
+      gevent.Greenlet.spawn(endless),
+      gevent.spawn(endless)
+    ]
+  }
+  expectTypeOf(right).returns.toExtend<ReadonlyArray<gevent.Greenlet>>()
+
+  class Of<A> extends gevent.Greenlet<A, never, []> {
+    constructor(run: () => Generator<Effect.Effect<void>, A, never>) {
+      super(run as never)
+    }
+  }
+  expectTypeOf(
+    new Of(function*() {
+      yield* gevent.sleep(1)
+      return 1
+    }).value
+  ).toEqualTypeOf<number | undefined>()
+})
+
+test("a pool requires what it calls requires, and calls it in what is provided", async () => {
+  const body = function*(n: number) {
+    yield* gevent.sleep(0.001)
+    return (yield* Price).of(n)
+  }
+  const whole = gevent.call(function*() {
+    const pool = new gevent.Pool(2)
+    const applied = pool.apply(body, [1])
+    expectTypeOf(applied).toEqualTypeOf<Operation<number, never, Price>>()
+    const mapped = pool.map(body, [2, 3])
+    expectTypeOf(mapped).toEqualTypeOf<Operation<Array<number>, never, Price>>()
+    const spawned = pool.spawn(() => Effect.map(Price, (price) => price.of(4)))
+    expectTypeOf(spawned).toEqualTypeOf<Operation<gevent.Greenlet<number, never>, never, Price>>()
+    const provided = Effect.provideService(Effect.all([applied, mapped, spawned]), Price, { of: (n) => n * 10 })
+    const [one, several, greenlet] = yield* provided
+    return [one, ...several, yield* greenlet.get()]
+  })
+  expectTypeOf(whole).toEqualTypeOf<Operation<Array<number>>>()
+  expect(await Effect.runPromise(withThread(whole))).toEqual([10, 20, 30, 40])
+})
+
 test("call, withTimeout and what is called within require what their bodies require, and run in what is provided", async () => {
   const body = function*() {
     yield* gevent.sleep(0.001)

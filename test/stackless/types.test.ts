@@ -1,11 +1,13 @@
 /** What the types say, which the type check holds; and that the rest of it is so. */
 import { Context, Effect, Exit } from "effect"
-import { greenlet, type Operation } from "effect-stackless/greenlet"
+import { type Body, Greenlet, greenlet, type NotAsync, type Operation } from "effect-stackless/greenlet"
 import {
   atomic,
   call,
   channel,
   enableSoftswitch,
+  getcurrent,
+  getmain,
   run,
   schedule,
   StopIteration,
@@ -124,6 +126,40 @@ test("what throw and sendThrow make of a class is given what its constructor tak
   expectTypeOf(throws).returns.toEqualTypeOf<Array<Operation<void>>>()
 })
 
+test("a tasklet of an unknown body stands for one of any, also where it is looked for in an array", () =>
+  main(function*() {
+    const returns = tasklet(() => 5)()
+    const nothing = tasklet(function*() {
+      yield* schedule()
+    })()
+    const fails = tasklet(function*() {
+      yield* Effect.fail("typed" as const)
+    })()
+    const them: Array<Tasklet<void, never>> = [nothing, getcurrent()]
+    const same: ReadonlyArray<Tasklet<number, never>> = [returns, getcurrent()]
+    const any: Array<Tasklet> = [returns, nothing, fails, ...them]
+    const again: ReadonlyArray<Tasklet<void, never>> = any
+    expect([them.includes(getcurrent()), them.indexOf(getmain()), same.includes(getcurrent())]).toEqual([true, 1, true])
+    expect([them.includes(any[0]!), again.length]).toEqual([false, 5])
+    const holder: { readonly t: Tasklet<void, never> } = { t: getcurrent() }
+    expect(new Set(them).has(holder.t)).toBe(true)
+    const wider: Tasklet<number | string, "typed" | "other"> = returns
+    expectTypeOf(wider.join()).toEqualTypeOf<Operation<number | string, "typed" | "other">>()
+    expectTypeOf(getcurrent().join()).toEqualTypeOf<Operation<any, any>>()
+    expectTypeOf(fails.join()).toEqualTypeOf<Operation<void, "typed">>()
+
+    const wrong = () => {
+      // @ts-expect-error -- it fails
+      them.push(fails)
+      // @ts-expect-error -- it returns a number
+      const of: Array<Tasklet<string, never>> = [returns]
+      return of
+    }
+    expectTypeOf(wrong).toExtend<() => unknown>()
+    yield* fails.kill()
+    yield* run()
+  }))
+
 test("a channel without a type is one of unknown values", () => {
   expectTypeOf(channel().receive()).toEqualTypeOf<Operation<unknown>>()
   expectTypeOf(channel<string>().receive()).toEqualTypeOf<Operation<string>>()
@@ -152,8 +188,35 @@ test("an async function is no body", () => {
     void greenlet(() => Promise.resolve(1))
     // @ts-expect-error -- nobody would wait for its promise
     void atomic(async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void new Tasklet(async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void new Tasklet(async (n: number) => n, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    void new Tasklet().bind(async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void new Tasklet((n: number) => n).bind(async (n: number) => n, [1])
+    // @ts-expect-error -- nobody would wait for its promise
+    void new Greenlet(async () => 1)
+    // @ts-expect-error -- nobody would wait for its promise
+    void channel<number>().each(async (n) => n)
+    // @ts-expect-error -- no more is an async generator
+    void new Tasklet(async function*() {})
   }
   expectTypeOf(wrong).returns.toEqualTypeOf<void>()
+  const endless = function*(): Generator<Effect.Effect<unknown>, never> {
+    for (;;) yield* schedule()
+  }
+  expectTypeOf(new Tasklet(endless)).toEqualTypeOf<Tasklet<never, never, []>>()
+  expectTypeOf(new Tasklet().bind(endless)).toEqualTypeOf<Tasklet>()
+  expectTypeOf(new Greenlet((): any => 1)).toExtend<Greenlet>()
+  class Of<A> extends Tasklet<A, never, []> {
+    constructor(name: string, f: Body<[], A, never> & NotAsync<A>) {
+      super(f)
+      this.name = name
+    }
+  }
+  expectTypeOf(new Of("one", () => 1).join()).toEqualTypeOf<Operation<number>>()
   expectTypeOf(call((): any => 1)).toEqualTypeOf<Operation<any>>()
   expectTypeOf(call(() => 1)).toEqualTypeOf<Operation<number>>()
 })

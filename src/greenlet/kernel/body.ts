@@ -81,3 +81,13 @@ export const notYieldable = (value: unknown): string => {
  * @since 0.1.0
  */
 export type Plain<A> = A extends PromiseLike<any> | AsyncGenerator<any, any, any> ? never : A
+
+/**
+ * What a body that returns an `A` has to be besides: nothing, unless it is an async function, which none can be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type NotAsync<A> = [A] extends [never] ? unknown
+  : A extends PromiseLike<any> | AsyncGenerator<any, any, any> ? never
+  : unknown

@@ -11,7 +11,9 @@ import {
   Greenlet as KernelGreenlet,
   GreenletExit,
   type Microthread,
-  type Operation
+  type NotAsync,
+  type Operation,
+  type Plain
 } from "../../../greenlet/index.ts"
 import type { GetOptions } from "../sync/event.ts"
 import {
@@ -79,7 +81,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    * @param run what it runs; a subclass that has a `run` method leaves it out
    * @param args the arguments for that
    */
-  constructor(run?: Body<Args, A, E>, ...args: NoInfer<Args>) {
+  constructor(run?: Body<Args, A, E> & NotAsync<A>, ...args: Args) {
     super(run)
     if (run == null && "_run" in this && !hasRun(this)) {
       throw new TypeError("the body of a subclass is its method run: rename _run, which is the name in Python, to run")
@@ -88,19 +90,22 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   }
 
   /** Makes one and starts it. Mirrors `Greenlet.spawn`. */
-  static spawn<G extends Greenlet, Args extends ReadonlyArray<any>>(this: new(...args: Args) => G, ...args: Args): G {
-    const greenlet = new this(...args)
+  static spawn<G extends Greenlet, Args extends ReadonlyArray<any>, Given extends Args>(
+    this: new(...args: Args) => G,
+    ...args: Given & FirstNotAsync<Given>
+  ): G {
+    const greenlet = new this(...args as Given)
     greenlet.start()
     return greenlet
   }
 
   /** Makes one and starts it in `seconds`. Mirrors `Greenlet.spawn_later`. */
-  static spawnLater<G extends Greenlet, Args extends ReadonlyArray<any>>(
+  static spawnLater<G extends Greenlet, Args extends ReadonlyArray<any>, Given extends Args>(
     this: new(...args: Args) => G,
     seconds: number,
-    ...args: Args
+    ...args: Given & FirstNotAsync<Given>
   ): G {
-    const greenlet = new this(...args)
+    const greenlet = new this(...args as Given)
     greenlet.startLater(seconds)
     return greenlet
   }
@@ -351,7 +356,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     block: () => Generator<Eff, B, never>
   ): Operation<B, Effect.Error<Eff>, call.Services<Eff>>
   within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
-  within<B>(block: () => B): Operation<B>
+  within<B>(block: () => Plain<B>): Operation<B>
   within(block: Block<any, any>): Operation<any, any> {
     return call(runningWithin, this as Greenlet, block)
   }
@@ -423,6 +428,10 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     this._notifier = undefined
   }
 }
+
+/** Arguments of which the first is no async function, as that cannot be a body. */
+type FirstNotAsync<Args extends ReadonlyArray<any>> = Args extends
+  readonly [(...args: any) => infer Made, ...ReadonlyArray<any>] ? NotAsync<Made> : unknown
 
 const nothing: Body = () => undefined
 
@@ -517,7 +526,7 @@ export interface Spawn {
     run: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
   ): Greenlet<A, E>
-  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => Plain<A>, ...args: Args): Greenlet<A, never>
 }
 
 /**
@@ -561,7 +570,11 @@ export interface SpawnLater {
     run: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
   ): Greenlet<A, E>
-  <Args extends ReadonlyArray<any>, A>(seconds: number, run: (...args: Args) => A, ...args: Args): Greenlet<A, never>
+  <Args extends ReadonlyArray<any>, A>(
+    seconds: number,
+    run: (...args: Args) => Plain<A>,
+    ...args: Args
+  ): Greenlet<A, never>
 }
 
 /**
@@ -587,7 +600,7 @@ export interface SpawnRaw {
     run: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
   ): RawGreenlet<A, E>
-  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): RawGreenlet<A, never>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => Plain<A>, ...args: Args): RawGreenlet<A, never>
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   GreenletExit,
   MainPolicy,
   Microthread,
+  type NotAsync,
   Operation,
   type Thread
 } from "../../../greenlet/index.ts"
@@ -810,7 +811,7 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
   /** How many lines `spawningStack` has at the most. Mirrors `Greenlet.spawning_stack_limit`. */
   static spawningStackLimit = 10
 
-  constructor(run: Body<any, A, E> | undefined, hub: Hub = gethub()) {
+  constructor(run: Body<any, A, E> & NotAsync<A> | undefined, hub: Hub = gethub()) {
     super(run, hub)
     const spawner = this.thread.current
     if (spawner instanceof Cooperative) this._locals = spawner.spawnTreeLocals

@@ -12,7 +12,8 @@ import {
   hold,
   type Microthread,
   type Operation,
-  passesOn
+  passesOn,
+  type Plain
 } from "../../../greenlet/index.ts"
 import { AssertionError } from "./exceptions.ts"
 import { describe, gethub, throwing } from "./hub.ts"
@@ -120,7 +121,7 @@ export class Timeout extends Error {
   within<A, E, R>(
     block: () => Effect.Effect<A, E, R>
   ): Operation<A | undefined, E, call.Services<Effect.Effect<A, E, R>>>
-  within<A>(block: () => A): Operation<A | undefined>
+  within<A>(block: () => Plain<A>): Operation<A | undefined>
   within(block: Block<any, any>): Operation<any, any> {
     return call(runningWithin, this, block)
   }
@@ -173,7 +174,7 @@ export const withTimeout: {
     f: () => Effect.Effect<A, E, R>,
     options?: WithTimeoutOptions<B>
   ): Operation<A | B, E, call.Services<Effect.Effect<A, E, R>>>
-  <A, B = never>(seconds: Limit, f: () => A, options?: WithTimeoutOptions<B>): Operation<A | B>
+  <A, B = never>(seconds: Limit, f: () => Plain<A>, options?: WithTimeoutOptions<B>): Operation<A | B>
 } = (seconds: Limit, f: Block<any, any>, options?: WithTimeoutOptions<any>): any =>
   call(runningWithTimeout, seconds, f, options)
 

@@ -1,6 +1,6 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
 import type * as Effect from "effect/Effect"
-import type { Operation } from "../../../greenlet/index.ts"
+import type { NotAsync, Operation } from "../../../greenlet/index.ts"
 import { describe, gethub, type Hub, Steps } from "./hub.ts"
 import type { Link } from "./linkable.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "./loop-body.ts"
@@ -48,7 +48,7 @@ export class WaitIterator<out T> {
   }
 
   /** Calls `body` with each thing, in turn. Mirrors `for thing in gevent.iwait(…)`. */
-  each<Made>(body: (thing: T) => Made): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
+  each<Made>(body: ((thing: T) => Made) & NotAsync<Made>): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
     return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 

@@ -5,7 +5,7 @@
  * over the lines is `each`.
  */
 import type * as Effect from "effect/Effect"
-import { type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type NotAsync, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
 import type { SocketError } from "./socketerror.ts"
@@ -54,7 +54,9 @@ export abstract class ReadableFile {
   }
 
   /** Calls `body` with each line. Mirrors `for line in file`. */
-  each<Made>(body: (line: Buffer) => Made): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
+  each<Made>(
+    body: ((line: Buffer) => Made) & NotAsync<Made>
+  ): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
     return new Steps<void, ErrorOf<Made> | SocketError, ServicesOf<Made>>(() => this.looping(body))
   }
 

@@ -8,7 +8,7 @@
 import type * as Effect from "effect/Effect"
 import { createServer, Server as NodeServer, type Socket as NodeSocket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
-import { type Body, call, type Operation } from "../../../greenlet/index.ts"
+import { type Body, call, type Operation, type Plain } from "../../../greenlet/index.ts"
 import { type Greenlet, spawn, spawnRaw } from "../core/greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
 import { Event } from "../sync/event.ts"
@@ -229,7 +229,7 @@ export abstract class BaseServer<Args extends ReadonlyArray<any>> {
   within<A, E, R>(
     block: (server: this) => Effect.Effect<A, E, R>
   ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  within<A>(block: (server: this) => A): Operation<A>
+  within<A>(block: (server: this) => Plain<A>): Operation<A>
   within(block: Body): Operation<any, any> {
     return new Steps(() => this.runningWithin(block))
   }

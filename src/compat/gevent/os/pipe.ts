@@ -10,7 +10,7 @@
 import type * as Effect from "effect/Effect"
 import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
-import { type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type NotAsync, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { ConcurrentObjectUseError } from "../core/exceptions.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
@@ -211,7 +211,9 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
   }
 
   /** Calls `body` with each line. Mirrors `for line in pipe`. */
-  each<Made>(body: (line: T) => Made): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
+  each<Made>(
+    body: ((line: T) => Made) & NotAsync<Made>
+  ): Operation<void, ErrorOf<Made> | SocketError, ServicesOf<Made>> {
     return new Steps<void, ErrorOf<Made> | SocketError, ServicesOf<Made>>(() => this.looping(body))
   }
 

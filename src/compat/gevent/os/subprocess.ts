@@ -15,7 +15,7 @@ import { constants, devNull, tmpdir } from "node:os"
 import { delimiter, join, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { type Body, call, hold, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type Body, call, hold, type Operation, type Plain, ValueError } from "../../../greenlet/index.ts"
 import { Steps } from "../core/hub.ts"
 import { AbstractLinkable, type Link } from "../core/linkable.ts"
 import type { Place } from "../core/wait-queue.ts"
@@ -346,7 +346,7 @@ export class Popen<const O extends PopenOptions = PopenOptions> extends Abstract
   within<A, E, R>(
     block: (process: this) => Effect.Effect<A, E, R>
   ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  within<A>(block: (process: this) => A): Operation<A>
+  within<A>(block: (process: this) => Plain<A>): Operation<A>
   within(block: Body): Operation<any, any> {
     return new Steps(() => this.runningWithin(block))
   }

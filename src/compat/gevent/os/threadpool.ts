@@ -12,7 +12,7 @@ import type * as Effect from "effect/Effect"
 import { availableParallelism } from "node:os"
 import { Script } from "node:vm"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads"
-import { type Body, call, hold, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { type Body, call, hold, type Operation, type Plain, ValueError } from "../../../greenlet/index.ts"
 import { InvalidThreadUseError, RuntimeError } from "../core/exceptions.ts"
 import { Greenlet } from "../core/greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
@@ -399,7 +399,7 @@ export class ThreadPool {
 const pools = new WeakMap<Hub, ThreadPool>()
 
 const inGreenlet = (steps: () => Generator<any, any, any>, callback?: (result: any) => unknown): Greenlet =>
-  Greenlet.spawn<Greenlet, [Body]>(function*(): Generator<Effect.Effect<any, any>, any, any> {
+  Greenlet.spawn<Greenlet, [Body], [Body]>(function*(): Generator<Effect.Effect<any, any>, any, any> {
     const result = yield* steps()
     callback?.(result)
     return result
@@ -599,7 +599,7 @@ export class ThreadPoolExecutor {
   within<A, E, R>(
     block: (executor: this) => Effect.Effect<A, E, R>
   ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  within<A>(block: (executor: this) => A): Operation<A>
+  within<A>(block: (executor: this) => Plain<A>): Operation<A>
   within(block: Body): Operation<any, any> {
     return new Steps(() => this.runningWithin(block))
   }

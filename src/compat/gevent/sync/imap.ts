@@ -1,6 +1,6 @@
 /** The results of calls in greenlets, one by one. Carries `gevent._imap`. */
 import * as Effect from "effect/Effect"
-import type { Body, Operation } from "../../../greenlet/index.ts"
+import type { Body, NotAsync, Operation } from "../../../greenlet/index.ts"
 import { Greenlet } from "../core/greenlet.ts"
 import { describe, Steps } from "../core/hub.ts"
 import type { LinkFunction } from "../core/linkable.ts"
@@ -93,7 +93,7 @@ export class IMapUnordered<out A = any, out E = any> extends Greenlet<void, E> {
   }
 
   /** Calls `body` with each result, in turn. Mirrors `for result in pool.imap(…)`. */
-  each<Made>(body: (result: A) => Made): Operation<void, E | ErrorOf<Made>, ServicesOf<Made>> {
+  each<Made>(body: ((result: A) => Made) & NotAsync<Made>): Operation<void, E | ErrorOf<Made>, ServicesOf<Made>> {
     return new Steps<void, E | ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 

@@ -4,7 +4,7 @@
  * What Python writes as `with lock:` is `lock.within(function*() { … })`.
  */
 import type * as Effect from "effect/Effect"
-import { call, getcurrent, type Microthread, Operation, ValueError } from "../../../greenlet/index.ts"
+import { call, getcurrent, type Microthread, Operation, type Plain, ValueError } from "../../../greenlet/index.ts"
 import { RuntimeError } from "../core/exceptions.ts"
 import { describe, HubOperation, Steps } from "../core/hub.ts"
 import { AbstractLinkable } from "../core/linkable.ts"
@@ -41,7 +41,7 @@ interface Within {
     block: () => Generator<Eff, A, never>
   ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
   <A, E, R>(block: () => Effect.Effect<A, E, R>): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
-  <A>(block: () => A): Operation<A>
+  <A>(block: () => Plain<A>): Operation<A>
 }
 
 /**

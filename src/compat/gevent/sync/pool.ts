@@ -11,6 +11,7 @@ import {
   getcurrent,
   type Greenlet as KernelGreenlet,
   type Operation,
+  type Plain,
   ValueError
 } from "../../../greenlet/index.ts"
 import { Greenlet, joinall, kill, type KillOptions, type Spawn } from "../core/greenlet.ts"
@@ -42,9 +43,12 @@ interface Apply {
   <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
     f: (...args: Args) => Generator<Eff, A, never>,
     args?: Args
-  ): Operation<A, Effect.Error<Eff>>
-  <Args extends ReadonlyArray<any>, A, E, R>(f: (...args: Args) => Effect.Effect<A, E, R>, args?: Args): Operation<A, E>
-  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => A, args?: Args): Operation<A>
+  ): Operation<A, Effect.Error<Eff>, call.Services<Eff>>
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    f: (...args: Args) => Effect.Effect<A, E, R>,
+    args?: Args
+  ): Operation<A, E, call.Services<Effect.Effect<A, E, R>>>
+  <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => Plain<A>, args?: Args): Operation<A>
 }
 
 /** The same in a greenlet that is given back. */
@@ -60,7 +64,7 @@ interface ApplyAsync {
     callback?: (result: A) => unknown
   ): Greenlet<A, E>
   <Args extends ReadonlyArray<any>, A>(
-    f: (...args: Args) => A,
+    f: (...args: Args) => Plain<A>,
     args?: Args,
     callback?: (result: A) => unknown
   ): Greenlet<A>
@@ -71,9 +75,12 @@ interface Map {
   <T, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T) => Generator<Eff, A, never>,
     items: Items<T>
-  ): Operation<Array<A>, Effect.Error<Eff>>
-  <T, A, E, R>(f: (item: T) => Effect.Effect<A, E, R>, items: Items<T>): Operation<Array<A>, E>
-  <T, A>(f: (item: T) => A, items: Items<T>): Operation<Array<A>>
+  ): Operation<Array<A>, Effect.Error<Eff>, call.Services<Eff>>
+  <T, A, E, R>(
+    f: (item: T) => Effect.Effect<A, E, R>,
+    items: Items<T>
+  ): Operation<Array<A>, E, call.Services<Effect.Effect<A, E, R>>>
+  <T, A>(f: (item: T) => Plain<A>, items: Items<T>): Operation<Array<A>>
 }
 
 /** The same in a greenlet that is given back. */
@@ -88,7 +95,7 @@ interface MapAsync {
     items: Items<T>,
     callback?: (results: Array<A>) => unknown
   ): Greenlet<Array<A>, E>
-  <T, A>(f: (item: T) => A, items: Items<T>, callback?: (results: Array<A>) => unknown): Greenlet<Array<A>>
+  <T, A>(f: (item: T) => Plain<A>, items: Items<T>, callback?: (results: Array<A>) => unknown): Greenlet<Array<A>>
 }
 
 /** How to iterate over results. */
@@ -109,7 +116,7 @@ interface Imap {
     items: Items<T>,
     options?: ImapOptions
   ): IMapUnordered<A, E>
-  <T, A>(f: (item: T) => A, items: Items<T>, options?: ImapOptions): IMapUnordered<A>
+  <T, A>(f: (item: T) => Plain<A>, items: Items<T>, options?: ImapOptions): IMapUnordered<A>
   <T, U, Eff extends Effect.Effect<any, any, any>, A>(
     f: (item: T, other: U) => Generator<Eff, A, never>,
     items: Items<T>,
@@ -117,7 +124,7 @@ interface Imap {
     options?: ImapOptions
   ): IMapUnordered<A, Effect.Error<Eff>>
   <T, U, A>(
-    f: (item: T, other: U) => A,
+    f: (item: T, other: U) => Plain<A>,
     items: Items<T>,
     others: Items<U>,
     options?: ImapOptions
@@ -246,7 +253,7 @@ abstract class Gathering {
     callback?: (result: any) => unknown
   ): any => {
     if (this.full()) {
-      return Greenlet.spawn<Greenlet, [Body]>(() => this.applyingCb(f, args, callback))
+      return Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.applyingCb(f, args, callback))
     }
     const greenlet = this.spawnNow(f, args)
     if (callback !== undefined) greenlet.linkValue((source) => callback(source.value))
@@ -265,7 +272,9 @@ abstract class Gathering {
 
   /** Calls `f` with each item, in greenlets of the group; gives back the results in order. Mirrors `Group.map`. */
   readonly map: Map = (f: Body, items: Items<unknown>): any =>
-    new Steps<any, any>(() => Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items))._getting(undefined))
+    new Steps<any, any>(() =>
+      Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.mapping(f, items))._getting(undefined)
+    )
 
   private *mapping(
     f: Body,
@@ -286,7 +295,7 @@ abstract class Gathering {
     f: Body,
     items: Items<unknown>,
     callback?: (results: any) => unknown
-  ): any => Greenlet.spawn<Greenlet, [Body]>(() => this.mappingCb(f, items, callback))
+  ): any => Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.mappingCb(f, items, callback))
 
   private *mappingCb(
     f: Body,
@@ -299,7 +308,7 @@ abstract class Gathering {
   }
 
   private *spawnedMap(f: Body, items: Items<unknown>): Generator<Effect.Effect<any>, Greenlet, any> {
-    return Greenlet.spawn<Greenlet, [Body]>(() => this.mapping(f, items))
+    return Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.mapping(f, items))
   }
 
   /** Calls `f` with each item, in greenlets of the group; the results in order, one by one. Mirrors `Group.imap`. */
@@ -399,12 +408,12 @@ export interface SpawnInPool {
   <Args extends ReadonlyArray<any>, Eff extends Effect.Effect<any, any, any>, A>(
     run: (...args: Args) => Generator<Eff, A, never>,
     ...args: Args
-  ): Operation<Greenlet<A, Effect.Error<Eff>>>
+  ): Operation<Greenlet<A, Effect.Error<Eff>>, never, call.Services<Eff>>
   <Args extends ReadonlyArray<any>, A, E, R>(
     run: (...args: Args) => Effect.Effect<A, E, R>,
     ...args: Args
-  ): Operation<Greenlet<A, E>>
-  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => A, ...args: Args): Operation<Greenlet<A, never>>
+  ): Operation<Greenlet<A, E>, never, call.Services<Effect.Effect<A, E, R>>>
+  <Args extends ReadonlyArray<any>, A>(run: (...args: Args) => Plain<A>, ...args: Args): Operation<Greenlet<A, never>>
 }
 
 /**

@@ -4,7 +4,7 @@
  * callback's `putNowait`, which upstream has switch to those who wait to get, finds the queue full instead.
  */
 import type * as Effect from "effect/Effect"
-import { hold, type Microthread, type Operation, ValueError } from "../../../greenlet/index.ts"
+import { hold, type Microthread, type NotAsync, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
 import type { Callback } from "../core/loop.ts"
@@ -93,7 +93,7 @@ abstract class AbstractQueue<in out T> {
   }
 
   /** Calls `body` with each item, in turn, until `StopIteration` comes. Mirrors `for item in queue`. */
-  each<Made>(body: (item: T) => Made): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
+  each<Made>(body: ((item: T) => Made) & NotAsync<Made>): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
     return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
   }
 
