@@ -26,7 +26,7 @@ export const bundle = async (program: string, file: string): Promise<void> => {
       resolveId: (id) =>
         id.startsWith("effect-stackless/") ? `${src}/${id.slice("effect-stackless/".length)}/index.ts` : undefined,
       transform: (code, id) =>
-        id.includes("/test/") && code.includes("use stackless")
+        !id.startsWith(src) && code.includes("use stackless")
           ? { code: compile(code, { filename: id }).code, moduleType: "js" }
           : undefined
     }]

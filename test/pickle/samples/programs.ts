@@ -3,7 +3,7 @@
 /** Programs in the middle of what they do. */
 import { Effect } from "effect"
 import { getcurrent, Greenlet, greenlet } from "effect-stackless/greenlet"
-import { persistent } from "effect-stackless/pickle"
+import { dumps, persistent, PicklingError } from "effect-stackless/pickle"
 import * as stackless from "effect-stackless/stackless"
 import assert from "node:assert/strict"
 import type { Samples } from "./sample.ts"
@@ -235,7 +235,67 @@ function* parentOf(): any {
   return "parent done"
 }
 
+class Socket {}
+function* holding(depth: number): any {
+  const file = new Socket()
+  if (depth > 0) yield* holding(depth - 1)
+  else yield* stackless.scheduleRemove()
+  return file
+}
+
+/** Why something cannot be pickled. */
+const refusal = (value: unknown): string => {
+  try {
+    dumps(value)
+  } catch (error) {
+    if (error instanceof PicklingError) return error.message
+    throw error
+  }
+  throw new Error("it was pickled")
+}
+
 export const samples: Samples = {
+  "what cannot be pickled is named with the way to it, and goes on": {
+    make: async () => {
+      const tasklet = await paused(holding, 1)
+      assert.match(
+        refusal([tasklet]),
+        /^the class Socket is .*: Array → \[0\] → tasklet → frame holding \(.*programs.ts:\d+\) → local file → Socket$/
+      )
+      let current = ""
+      const itself = stackless.tasklet(function*(): any {
+        current = refusal({ itself })
+        yield* stackless.scheduleRemove()
+        say("and on")
+      })()
+      await run()
+      assert.match(
+        current,
+        /a tasklet cannot be pickled: it is the current tasklet, which runs: object → \.itself → tasklet/
+      )
+      assert.deepEqual(await after(() => itself.insert()), ["and on"])
+      const sleeping = stackless.tasklet(function*(): any {
+        yield* stackless.sleep("10 millis")
+        say("woken")
+      })()
+      const dumping = stackless.tasklet(function*(): any {
+        current = refusal(sleeping)
+        say(sleeping.restorable)
+      })
+      assert.deepEqual(
+        await after(() => {
+          dumping()
+        }),
+        [false, "woken"]
+      )
+      assert.match(current, /a tasklet cannot be pickled: it (waits for|is in the middle of) an Effect/)
+      tasklet.insert()
+      await run()
+      assert.ok(!tasklet.alive)
+      return null
+    },
+    check: (loaded) => assert.equal(loaded, null)
+  },
   "the talk's program, nine calls deep": {
     make: async () => {
       const tasklet = stackless.tasklet(recurs)(9)
