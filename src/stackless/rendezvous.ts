@@ -14,7 +14,7 @@ import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 import { callbacks, type Scheduler } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
-import { TaskletState } from "./tasklet-state.ts"
+import { BLOCK_TRAP, TaskletState } from "./tasklet-state.ts"
 import type { Direction } from "./wait-queue.ts"
 
 // what is set of a channel
@@ -96,7 +96,7 @@ export class Receive<T> extends Operation<T> {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (channel.mode === 0 && channel._balance <= 0 && scheduler !== undefined && scheduler.head === performer) {
       const source = performer as Tasklet
-      if (scheduler.runcount > 1 && !source.blockTrap && scheduler.watched === false) {
+      if (scheduler.runcount > 1 && (source._bits & BLOCK_TRAP) === 0 && scheduler.watched === false) {
         source._inbox = undefined
         const next = scheduler.unlink(source)
         channel.append(source, -1)
