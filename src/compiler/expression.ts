@@ -196,8 +196,10 @@ export abstract class Expressions extends Machine {
     if (operator !== "delete") return ["(", operator, " ", this.expression(argument), ")"]
     switch (argument.type) {
       case "MemberExpression":
-      case "ChainExpression":
         return this.chain(argument, true)
+      case "ChainExpression":
+        if (argument["expression"].type === "MemberExpression") return this.chain(argument, true)
+        return ["(", this.expression(argument), ", true)"]
       default:
         return ["(", this.expression(argument), ", true)"]
     }
@@ -388,11 +390,42 @@ export abstract class Expressions extends Machine {
     return node.type === "MemberExpression" || node.type === "CallExpression"
   }
 
+  /** A function that an optional chain in parentheses finds, and the object that it finds it in: neither if it is left. */
+  private reference(node: Node): { readonly method: string; readonly self: string } {
+    const self = this.temporary()
+    const method = this.temporary()
+    const { mark } = this
+    const left = new Label()
+    const after = new Label()
+    const member: Node = node["expression"]
+    const place = this.member(member, left)
+    const isSuper = place.object === "super"
+    this.emit(`${self} = `, isSuper ? this.rewriter.self(member["object"]) : place.object, ";")
+    this.emit(`${method} = `, this.getPlace(member, isSuper ? place : { ...place, object: self }), ";")
+    this.emit(this.jump({ label: after, region: this.region }))
+    this.place(left)
+    this.emit(`${self} = ${method} = undefined;`)
+    this.place(after)
+    this.release(mark)
+    return { method, self }
+  }
+
   private call(node: Node, end: Label): Code {
     const { arguments: args, callee } = node as { arguments: ReadonlyArray<Node>; callee: Node } & Node
     const later = args.some(({ suspends }) => suspends) || node["optional"]
     const { mark } = this
     if (callee.type === "Super") return this.module.fail("super() with a suspension in it", node)
+    if (isReference(callee)) {
+      const { method, self } = this.reference(callee)
+      this.shortcut(node, method, end)
+      return [
+        node.start,
+        `${this.module.runtime("call")}(${method}, ${self}`,
+        args.length === 0 ? "" : ", ",
+        this.join(this.operands(args)),
+        ")"
+      ]
+    }
     if (callee.type !== "MemberExpression") {
       let code = this.chained(callee) ? this.link(callee, end) : this.expression(callee)
       if (later) {
@@ -477,7 +510,11 @@ export abstract class Expressions extends Machine {
     const { module } = this
     let method: Code
     let self: Code = "undefined"
-    if (tag.type === "MemberExpression") {
+    if (isReference(tag)) {
+      const reference = this.reference(tag)
+      method = reference.method
+      self = reference.self
+    } else if (tag.type === "MemberExpression") {
       const place = this.member(tag, new Label())
       if (place.object === "super") self = this.rewriter.self(tag["object"])
       else {
@@ -635,6 +672,10 @@ const SIMPLE = new Set([
   "ArrayExpression",
   "MetaProperty"
 ])
+
+/** Is it an optional chain to a member? In parentheses, a call of it has the object as `this`. */
+const isReference = ({ expression, type }: Node): boolean =>
+  type === "ChainExpression" && (expression as Node).type === "MemberExpression"
 
 const isField = (code: Code): boolean => typeof code === "string" && /^[\w$]+\.t\d+$/.test(code)
 

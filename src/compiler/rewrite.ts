@@ -135,10 +135,14 @@ export class Rewriter {
       case "CallExpression":
         this.call(node)
         return
+      case "ChainExpression":
+        if (this.unusualChain(node)) this.replace(node, ["(", this.links(node["expression"]), ".value)"])
+        else this.children(node)
+        return
       case "TaggedTemplateExpression": {
         const tag: Node = node["tag"]
         if (tag.type === "Identifier" && this.moved(tag)) this.replace(tag, ["(0, ", this.read(tag), ")"])
-        else this.walk(tag)
+        else this.callee(tag)
         this.walk(node["quasi"])
         return
       }
@@ -157,6 +161,10 @@ export class Rewriter {
           const argument: Node = node["argument"]
           if (argument.type === "Identifier" && this.moved(argument)) {
             this.replace(node, "false")
+            return
+          }
+          if (this.unusualChain(argument)) {
+            this.replace(node, this.deletedChain(argument))
             return
           }
         }
@@ -459,8 +467,7 @@ export class Rewriter {
       const code = object.type === "Super"
         ? this.superMember(node, this.keyOf(node))
         : this.privateMember(node, this.text(object))
-      // `a?.#x`
-      this.replace(node, node["optional"] ? this.optional(object, code) : code)
+      this.replace(node, code)
       return
     }
     this.walk(node["object"])
@@ -468,8 +475,46 @@ export class Rewriter {
     else this.copy(node["property"].start)
   }
 
-  private optional(object: Node, _code: Code): Code {
-    this.module.fail("an optional chain to a private name is not supported in a generator function yet", object)
+  /** Does an optional chain come by a member that needs help, other than where it begins? */
+  private unusualChain(node: Node): boolean {
+    if (node.type !== "ChainExpression") return false
+    for (let at: Node = node["expression"]; isLink(at); at = at["object"] ?? at["callee"]) {
+      if (at.type === "MemberExpression" && this.unusual(at)) return true
+    }
+    return false
+  }
+
+  /** Such a chain, link by link; nothing if it was left. */
+  private links(node: Node): Code {
+    const { module } = this
+    if (!isLink(node)) return [`${module.runtime("chain")}(`, this.text(node), ")"]
+    if (node["object"]?.type === "Super") {
+      const code = this.unusual(node) ? this.superMember(node, this.keyOf(node)) : this.text(node)
+      const self = this.unusual(node) ? this.self(node["object"]) : "this"
+      return [`${module.runtime("chain")}(`, code, `, ${self})`]
+    }
+    const before = this.links(node["object"] ?? node["callee"])
+    const from: Code = node["optional"] ? [before, ".optional()?"] : before
+    if (node.type === "CallExpression") return [from, node.start, ".call(", this.list(node["arguments"]), ")"]
+    if (node["property"].type !== "PrivateIdentifier") return [from, node.start, ".member(", this.keyOf(node), ")"]
+    if (!this.unusual(node)) {
+      const { name } = node["property"]
+      return [from, node.start, `.private(($o) => $o.#${name})`]
+    }
+    return [from, node.start, `.private(${placeCode(module, this.unit, node["privateName"])}_get)`]
+  }
+
+  private deletedChain(node: Node): Code {
+    const last: Node = node["expression"]
+    if (last.type === "CallExpression") return ["(", this.links(last), ", true)"]
+    const before = this.links(last["object"])
+    return ["(", before, last["optional"] ? ".optional()?" : "", ".delete(", this.keyOf(last), ") ?? true)"]
+  }
+
+  /** What is called, or is the tag of a template: a chain in parentheses keeps its `this`. */
+  private callee(node: Node): void {
+    if (this.unusualChain(node)) this.replace(node, ["(", this.links(node["expression"]), ".bound())"])
+    else this.walk(node)
   }
 
   /** The key of a member, as an expression. */
@@ -571,7 +616,7 @@ export class Rewriter {
       )
       callee["privateName"]?.accesses.add("call")
       return
-    } else this.walk(callee)
+    } else this.callee(callee)
     this.walkAll(args)
   }
 
@@ -1137,6 +1182,10 @@ export class Rewriter {
     return this.unusual(node) ? this.assignUnusual(node, "=", value) : [this.text(node), " = ", value]
   }
 }
+
+/** A member or call that an optional chain goes on with. */
+const isLink = ({ callee, type }: Node): boolean =>
+  type === "MemberExpression" || type === "CallExpression" && (callee as Node).type !== "Super"
 
 const isWithin = (inner: Node, outer: Node): boolean => inner.start >= outer.start && inner.end <= outer.end
 

@@ -5,6 +5,7 @@ export { delegate, delegateOf } from "./frame.ts"
 export {
   assigned,
   call,
+  chain,
   checked,
   computed,
   constant,

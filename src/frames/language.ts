@@ -246,6 +246,53 @@ export const privatePlace = (object: unknown, set: Set): { value: unknown } => (
   }
 })
 
+/** The value that an optional chain has come to, and the object that it was found in. */
+class Link {
+  readonly value: unknown
+  private readonly self: unknown
+
+  constructor(value: unknown, self: unknown) {
+    this.value = value
+    this.self = self
+  }
+
+  /** `?.` */
+  optional(): Link | undefined {
+    return this.value === null || this.value === undefined ? undefined : this
+  }
+
+  /** `.key`, `[key]` */
+  member(key: PropertyKey): Link {
+    const { value } = this
+    return new Link((value as Record<PropertyKey, unknown>)[key], value)
+  }
+
+  /** `.#name` */
+  private(get: Get): Link {
+    const { value } = this
+    return new Link(get(value), value)
+  }
+
+  /** `(…)` */
+  call(...args: ReadonlyArray<unknown>): Link {
+    return new Link(call(this.value, this.self, ...args), undefined)
+  }
+
+  /** `delete` of `.key` or `[key]` */
+  delete(key: PropertyKey): boolean {
+    return delete (this.value as Record<PropertyKey, unknown>)[key]
+  }
+
+  /** In parentheses, and called: the function still has the object as its `this`. */
+  bound(): unknown {
+    const { self, value } = this
+    return typeof value === "function" ? (...args: ReadonlyArray<unknown>) => Reflect.apply(value, self, args) : value
+  }
+}
+
+/** Begins an optional chain that comes by a private name which is reached by functions. */
+export const chain = (value: unknown, self?: unknown): Link => new Link(value, self)
+
 // --- using
 
 interface Resource {

@@ -106,7 +106,37 @@ const programs: Record<string, string> = {
   "tagged templates": `
     const tag = (s, ...v) => [s.raw.join(), s.length, Object.isFrozen(s), ...v], seen = new Set()
     function* f() { for (let i = 0; i < 2; i++) seen.add(((s) => s)\`a\${yield tag\`x\${yield i}y\\n\`}b\`); return seen.size }
-    steps(f(), 0, 1, 2, 3, 4)`
+    steps(f(), 0, 1, 2, 3, 4)`,
+  "optional chains to private names": `
+    class A {
+      #x = { y: 1, z: { w: 2 }, m() { return this.y } }
+      #n = null
+      get #self() { return this }
+      #m(...args) { return [this instanceof A, ...args] }
+      *read(o) {
+        const t = (s, ...v) => v, key = "y"
+        yield [o?.#x.y, o?.#x?.[key], o?.#x.m(), o?.#x["m"]?.(), o?.#n?.y.z, o?.#m(1, ...[2, 3]), o?.#m?.(4), (o?.#m)?.(5), o?.#self.#x.z?.w]
+        yield [o?.#self.#self?.#x.y, o.a?.#x.y, o.a?.b.c.#m(), (() => o?.#x.y)(), delete o?.#x.z, delete o?.#x.m(), o?.#x.z, typeof o?.#n]
+        yield [(o?.#m)(6), [o?.#self.#n] + "", #x in (o?.#self ?? {}), o?.#x.y + (o?.#x.y ?? 9) * 2]
+      }
+      *nothing(o) {
+        const log = []
+        yield [o?.#x, o?.#x.y.z(log.push(1)), o?.#m(log.push(2)), o?.a.b.#x, delete o?.#x.y, o?.a[log.push(3)].#m(), log.length]
+        for (const f of [() => (o?.#m)(log.push(4)), () => ({ a: null })?.a.#x, () => ({})?.#x, () => o?.#x.y.z, () => this?.#n.y, () => this?.#n(log.push(5))])
+          try { yield f() } catch (e) { yield [e instanceof TypeError, log.length] }
+      }
+      *suspends(o) {
+        yield [(yield 1)?.#x.y, o?.#x[yield 2], o?.#m(yield 3, o?.#x.y), o?.#x?.m?.(yield 4), (o?.#m)(yield 5), (yield 6)?.#n, delete o?.#x[yield 7], delete o?.#m(yield 8)]
+        const template = (s, ...v) => v
+        return [(o?.#x.m)\`\${yield 9}\`, (o?.#m)\`\${1}\`.slice(0, 1), (o?.#m)\`\${yield 10}\`.slice(2)]
+      }
+    }
+    const a = new A()
+    ;[steps(a.read(a)), steps(a.nothing()), steps(a.nothing(null)), steps(a.suspends(a), 0, a, "y", 3, 4, 5, a, "z", 8, 9, 10)]`,
+  "calls of what an optional chain in parentheses gives": `
+    function* f(o) { return [(o?.m)(yield 1), (o?.["m"])(2), (o?.n.m)(yield 3), delete o?.m(yield 4), delete o?.n[yield 5], (o?.m)\`\${yield 6}\`] }
+    function m(...args) { return [this.name, ...args.slice(-1)] }
+    steps(f({ name: "o", m, n: { name: "n", m } }), 0, 1, 2, 3, "m", 5)`
 }
 
 describe("a generator function does compiled what it does natively", () => {
