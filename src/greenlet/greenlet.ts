@@ -198,6 +198,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return run
   }
 
+  override _written(body: Body): Body {
+    return this._origin ?? body
+  }
+
   override _self(body: Body): unknown {
     return body === this._origin ? undefined : this
   }

@@ -23,6 +23,7 @@ export { onRest, programs, rested } from "./kernel/origin.ts"
 export { MainPolicy } from "./kernel/policy.ts"
 export { FLAG, TRACED } from "./kernel/state.ts"
 export { isThread } from "./kernel/thread.ts"
+export { explained } from "./kernel/unbound.ts"
 export {
   assemble,
   assembleGreenlet,

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type Body, isFrame, isParking, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
+import { type Body, explained, isFrame, isParking, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -30,9 +30,14 @@ type Steps = Generator<unknown, unknown, unknown>
 /** @internal the body, its generator driven as an Effect: on the fiber of the tasklet that it is applied to, if on one */
 export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Effect<any, any> =>
   function(this: unknown, ...args) {
-    const made: unknown = body(...args)
+    let made: unknown
+    try {
+      made = body(...args)
+    } catch (error) {
+      throw explained(error, body)
+    }
     if (Effect.isEffect(made) || !isFrame(made)) return made as Effect.Effect<unknown>
-    return drive(made as Steps, this instanceof Microthread ? this : undefined)
+    return drive(made as Steps, body, this instanceof Microthread ? this : undefined)
   }
 
 /**
@@ -43,7 +48,7 @@ export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Ef
  * what the body has in its `finally` blocks. An interrupted fiber waits for nothing any more, so the rest of the body runs on
  * another one.
  */
-const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unknown, unknown> => {
+const drive = (steps: Steps, body: Body, owner: Microthread | undefined): Effect.Effect<unknown, unknown> => {
   let resume = (): IteratorResult<unknown, unknown> => steps.next()
   const failures = new Set<unknown>()
   let side: Microthread["_fiber"]
@@ -53,7 +58,7 @@ const drive = (steps: Steps, owner: Microthread | undefined): Effect.Effect<unkn
     try {
       step = resume()
     } catch (error) {
-      return failures.has(error) ? Effect.fail(error) : Effect.die(error)
+      return failures.has(error) ? Effect.fail(error) : Effect.die(explained(error, body))
     }
     if (step.done === true) return Effect.succeed(step.value)
     const { value } = step

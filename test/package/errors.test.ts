@@ -165,6 +165,20 @@ describe("an error out of a wait of gevent", () => {
       const refused = yield* caught(() => call(connects))
       expect(refused).toBeInstanceOf(gevent.SocketError)
       expect(functionsOf(refused)[0]).toBe("connects")
+
+      const [here, there] = gevent.socketpair()
+      here.settimeout(0.001)
+      function* receives(): Steps<unknown> {
+        return yield* here.recv()
+      }
+      function* serves(): Steps<unknown> {
+        return yield* call(receives)
+      }
+      const timedOut = yield* caught(() => gevent.spawn(serves).get())
+      expect(timedOut).toBeInstanceOf(gevent.SocketTimeout)
+      expect(functionsOf(timedOut).slice(0, 2)).toEqual(["receives", "serves"])
+      here.close()
+      there.close()
     }))))
 })
 
@@ -183,6 +197,73 @@ describe("a greenlet", () => {
       expect(functionsOf(yield* caught(() => greenlets.greenlet(parent).switch())).slice(0, 3))
         .toEqual(["child", "parent", "caught"])
     }))))
+})
+
+class Loop {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+  *steps(): Steps<string> {
+    yield* schedule()
+    return this.name
+  }
+  *reads(): Steps<string> {
+    return this.name
+  }
+  plain(): string {
+    return this.name
+  }
+  effect(): Effect.Effect<string> {
+    return Effect.succeed(this.name)
+  }
+  *inner(): Steps<string> {
+    const o: { readonly x?: { readonly name: string } } = {}
+    return this === undefined ? o.x!.name : ""
+  }
+}
+
+const o = new Loop("loop")
+
+inBothGears("a method that is not bound", () => {
+  test.each([o.reads, o.plain, o.effect])(
+    "as the body of a tasklet is told to be bound: %o",
+    (method: () => any) =>
+      main(function*() {
+        tasklet(method)()
+        const error = yield* caught(() => run())
+        expect(error).toBeInstanceOf(TypeError)
+        expect(error.message).toContain(`o.${method.name}.bind(o)`)
+        expect(error.message).toContain(`() => o.${method.name}()`)
+        expect(error.stack).toContain(error.message)
+        const bound = tasklet(method.bind(o))()
+        yield* run()
+        expect(yield* bound.join()).toBe("loop")
+      })
+  )
+
+  test("is none where it is bound, or an arrow function, or where something else is undefined", () =>
+    main(function*() {
+      const t = tasklet(() => o.steps())()
+      yield* run()
+      expect(yield* t.join()).toBe("loop")
+      tasklet(o.inner)()
+      expect((yield* caught(() => run())).message).not.toContain("bind")
+    }))
+})
+
+describe("a method that is not bound, as the body of a greenlet", () => {
+  test.each([o.reads, o.plain, o.effect])(
+    "is told to be bound: %o",
+    (method: () => any) =>
+      Effect.runPromise(greenlets.withThread(gevent.call(function*(): Steps<void> {
+        const told = `o.${method.name}.bind(o)`
+        expect((yield* caught(() => greenlets.greenlet(method).switch())).message).toContain(told)
+        const g = gevent.spawn(method)
+        g.hub.exceptionStream = undefined
+        expect((yield* caught(() => g.get())).message).toContain(told)
+      })))
+  )
 })
 
 test("a subclass with Python's _run is told what the method is called", () => {

@@ -53,6 +53,7 @@ import {
   WAITING
 } from "./state.ts"
 import { forgetRequest, renewRequest, SLICE, stepping } from "./step.ts"
+import { explained } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
@@ -351,6 +352,14 @@ export abstract class Loop {
 
   /** @internal calls the body of `g` */
   start(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
+    try {
+      return this.begin(g, body, args)
+    } catch (error) {
+      throw explained(error, g._written(body))
+    }
+  }
+
+  private begin(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
     g._code = undefined
     g._inbox = undefined
     becomeStarted(g)

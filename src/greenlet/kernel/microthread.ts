@@ -218,6 +218,11 @@ export abstract class Microthread implements Policy {
     return this._code as Body
   }
 
+  /** @internal what its user has given as its body, of what runs as that */
+  _written(body: Body): Body {
+    return body
+  }
+
   /** @internal what `this` is in its body: nothing in a function, itself in a method of its class */
   _self(_body: Body): unknown {
     return undefined
