@@ -1,0 +1,48 @@
+/**
+ * Runs storms of greenlets, see storm.ts. `STORMS=100000 npx vitest run test/greenlet/storm.test.ts` runs that many for each kind
+ * of body, from the seed `STORMS_FROM` on; `STORM=seed` runs that one several times, and prints it if it fails.
+ */
+import { Effect } from "effect"
+import { call } from "effect-stackless/greenlet"
+import { expect, test } from "vitest"
+import type { Steps } from "../stackless/program.ts"
+import { LIMIT, within } from "../stackless/storm.ts"
+import { shown, storm, weather } from "./storm.ts"
+
+const numberFrom = (name: string): number | undefined => {
+  const value = process.env[name]
+  return value === undefined ? undefined : Number(value)
+}
+
+const seed = numberFrom("STORM")
+const count = numberFrom("STORMS") ?? (seed === undefined ? 150 : 20)
+const first = seed ?? numberFrom("STORMS_FROM") ?? 1
+
+/** How many go on at once: most of the time they wait for their timers. */
+const AT_ONCE = 20
+
+type Body = (...args: Array<any>) => Steps<unknown>
+
+test.each<[kind: string, as: (body: Body) => (...args: Array<any>) => unknown]>([
+  ["soft", (body) => body],
+  ["gone hard", (body) =>
+    function*(...args) {
+      yield* Effect.promise(() => Promise.resolve())
+      return yield* body(...args)
+    }],
+  ["hard", (body) => (...args) => call(body, ...args)]
+])("storms of greenlets come to an end and leave nothing broken (%s)", async (_, as) => {
+  const failures: Array<string> = []
+  let next = 0
+  const some = async (): Promise<void> => {
+    while (next < count && failures.length < 5) {
+      const its = seed ?? first + next
+      next++
+      const wrong = await within(weather(storm(its), as, LIMIT), 2 * LIMIT)
+      if (wrong.length > 0) failures.push(`STORM=${its}: ${wrong.join("; ")}`)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, some))
+  if (seed !== undefined && failures.length > 0) failures.push(shown(storm(seed)))
+  expect(failures.join("\n")).toBe("")
+}, 24 * 3_600_000)
