@@ -27,7 +27,7 @@ export const functionText = (module: Module, node: Node, unit: Unit, parent: Uni
       unit.kind
     )
     const strict = unit.strict && !module.analysis.program.strict ? ` "use strict";` : ""
-    const meta = `${module.meta}[${unit.index}]`
+    const meta = module.metaOf(unit)
     const rest = outer === undefined ? "" : `, ${given}`
     const head = `(${given}) {${strict} `
     module.define(
@@ -56,7 +56,7 @@ const inPlace = (module: Module, node: Node, unit: Unit): Code => {
     return text
   }
   const text = unit.generator ? wrapper(module, node, unit, false) : plainFunction(module, node, unit)
-  const meta = `${module.meta}[${unit.index}]`
+  const meta = module.metaOf(unit)
   if (!module.defined.has(unit)) {
     module.defined.add(unit)
     describe(module, node, unit, undefined)
@@ -65,12 +65,12 @@ const inPlace = (module: Module, node: Node, unit: Unit): Code => {
   if (unit.kind === "method" && !unit.generator) return text
   const maker = module.runtime(unit.generator ? "generator" : "closure")
   if (node.type === "FunctionDeclaration") {
-    if (node["id"] === null) return text
+    if (node["id"] === null || node["inBlock"] === true) return text
     // Of two with one name it is the last.
     const { functions } = module.analysis.program.scope
     const later = functions.slice(functions.indexOf(node) + 1)
     if (!later.some(({ id }) => id?.name === node["id"].name)) {
-      module.prologue.push(`${maker}(${node["id"].name}, ${meta});\n`)
+      module.prologue.push(`${maker}(${node["id"].name}, ${module.meta}[${unit.index}]);\n`)
     }
     return text
   }
@@ -204,7 +204,7 @@ const wrapper = (module: Module, node: Node, unit: Unit, self: boolean): Code =>
     ? ` if (new.target !== undefined) ${module.runtime("constructed")}(new.target);`
     : ""
   const result = unit.kind === "function"
-    ? `${module.runtime("adopt")}(${construct}, ${self ? module.self : `${module.meta}[${unit.index}].value`})`
+    ? `${module.runtime("adopt")}(${construct}, ${self ? module.self : `${module.metaOf(unit)}.value`})`
     : construct
   const head = unit.kind === "function" ? `function ${node["id"]?.name ?? ""}` : ""
   return [node.start, head, "(", text, `) {${strict}${guard}`, made, ` return ${result}; }`]

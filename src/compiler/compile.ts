@@ -146,13 +146,21 @@ const prologue = (module: Module): Code => {
   const { parsed } = module
   const register = module.runtime("register")
   const names = moduleName(parsed.filename)
-  const code: Array<Code> = [
-    `const ${module.meta} = ${register}({ format: ${FORMAT}, package: ${JSON.stringify(names.package)}, `,
+  const registered: Code = [
+    `${register}({ format: ${FORMAT}, package: ${JSON.stringify(names.package)}, `,
     `module: ${JSON.stringify(names.module)}, functions: [`,
     module.functions.map((one) => [one, ",\n"]),
-    `], scopes: [${module.scopes.join(", ")}] });\n`,
-    module.prologue
+    `], scopes: [${module.scopes.join(", ")}] });\n`
   ]
+  const { begin, meta } = module
+  const code: Code = parsed.module
+    ? [
+      `var ${meta};\nfunction ${begin}() {\n${meta} = `,
+      registered,
+      module.prologue,
+      `return ${meta};\n}\n${meta} ?? ${begin}();\n`
+    ]
+    : [`const ${meta} = `, registered, module.prologue]
   const imports = [...module.imports].map(([name, local]) => `${name}${parsed.module ? " as" : ":"} ${local}`).join(
     ", "
   )

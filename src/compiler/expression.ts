@@ -529,9 +529,7 @@ export abstract class Expressions extends Machine {
       value.cooked === null || value.cooked === undefined ? "undefined" : JSON.stringify(value.cooked)
     )
     const raw = quasis.map(({ value }) => JSON.stringify(value.raw))
-    module.prologue.push(
-      `const ${strings} = ${module.runtime("strings")}([${cooked.join(", ")}], [${raw.join(", ")}]);\n`
-    )
+    module.constant(strings, `${module.runtime("strings")}([${cooked.join(", ")}], [${raw.join(", ")}])`)
     const { expressions } = quasi as { expressions: ReadonlyArray<Node> } & Node
     return [
       node.start,

@@ -42,7 +42,10 @@ export class Module {
   wrapping: Unit | undefined = undefined
   private readonly imported = new Map<string, string>()
   private readonly taken: Set<string>
+  /** What the runtime gives for `functions`. */
   readonly meta: string
+  /** A module's function that runs the prologue, if that has not been done. */
+  readonly begin: string
   readonly frame: string
   readonly pc: string
   readonly mode: string
@@ -57,6 +60,7 @@ export class Module {
     this.analysis = analysis
     this.taken = new Set(analysis.names)
     this.meta = this.fresh("$r")
+    this.begin = this.fresh("$begin")
     this.frame = this.fresh("$f")
     this.pc = this.fresh("$p")
     this.mode = this.fresh("$m")
@@ -113,6 +117,20 @@ export class Module {
     this.definitions.push(
       this.parsed.module ? [`function ${name}`, rest, "\n"] : [`const ${name} = function`, rest, ";\n"]
     )
+  }
+
+  /** Defines what the prologue makes. In a module, code of it can run before. */
+  constant(name: string, value: Code): void {
+    if (this.parsed.module) this.definitions.push(`var ${name};\n`)
+    this.prologue.push([this.parsed.module ? "" : "const ", `${name} = `, value, ";\n"])
+  }
+
+  /**
+   * What the runtime is told about a function, in code that is not of the prologue. Of modules in a circle, one can call
+   * functions of another before that has begun to run.
+   */
+  metaOf({ index }: Unit): string {
+    return this.parsed.module ? `(${this.meta} ?? ${this.begin}())[${index}]` : `${this.meta}[${index}]`
   }
 
   fail(reason: string, node: Node): never {

@@ -809,7 +809,7 @@ export class Rewriter {
    * under which name; there they go without.
    */
   private generatorMembers(elements: ReadonlyArray<Node>): string {
-    const { meta, parsed } = this.module
+    const { parsed } = this.module
     const methods = elements.filter(({ type }) => type === "MethodDefinition")
     const last = new Map<string, Node>()
     for (const method of methods) {
@@ -824,7 +824,7 @@ export class Rewriter {
     let code = ""
     for (const [place, { kind, value }] of last as Map<string, { kind: string; value: Node } & Node>) {
       if (kind !== "method" || !value.unit!.generator) continue
-      code += ` ${this.module.runtime("generator")}(${place}, ${meta}[${value.unit!.index}]);`
+      code += ` ${this.module.runtime("generator")}(${place}, ${this.module.metaOf(value.unit!)});`
     }
     return code === "" ? "" : ` static {${code} }`
   }
@@ -890,8 +890,14 @@ export class Rewriter {
     const last = new Map<string, Node>()
     for (const node of scope.functions) last.set(node["id"].name, node)
     for (const node of last.values()) {
-      if (node.unit!.inPlace) continue
       const id: Node = node["id"]
+      if (node.unit!.inPlace) {
+        // What stands on top of its module is marked there.
+        if (node["inBlock"] === true && node.unit!.region) {
+          code.push(` ${module.runtime("closure")}(${id["name"]}, ${module.metaOf(node.unit!)});`)
+        }
+        continue
+      }
       const made = module.functionText(node, node.unit!, unit)
       if (this.moved(id)) code.push(` ${placeCode(module, unit, id.variable!)} = `, made, ";")
       else {

@@ -110,6 +110,15 @@ describe("a closure", () => {
     expect(functionInfo(() => 1)).toBeUndefined()
   })
 
+  test("is known where it is declared in a block on top of its module", () => {
+    const { made } = load(`"use stackless"; "use strict"
+      function* g() {}
+      exports.made = []
+      for (const n of [1, 2]) { function f() { return 3 } exports.made.push(f) }`)
+    expect(made.map((f: () => number) => f())).toEqual([3, 3])
+    for (const f of made) expect(functionInfo(f)).toMatchObject({ function: { name: "f" }, scope: undefined })
+  })
+
   test("has a hash that changes with its code, not with white space and comments", () => {
     const hash = (source: string) => functionInfo(load(`"use stackless"; ${source}`).f)!.function.hash
     const one = hash(`exports.f = function*(a) { yield a + 1 }`)

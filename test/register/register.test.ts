@@ -66,6 +66,18 @@ parentPort!.postMessage(${compiled})
     "starts-worker.js": `import { Worker } from "node:worker_threads"
 new Worker(new URL("./worker.ts", import.meta.url)).on("message", (value) => console.log(value))
 `,
+    "circle/first.js": `"use stackless"
+import { early, started } from "./second.js"
+export function* numbers(n = 2) { for (let i = 0; i < n; i++) yield ((strings) => strings[1] + i)\`a\${yield i}b\` }
+export function makes(n) { return function*() { yield n } }
+export default function*() { yield* makes(4)() }
+console.log(JSON.stringify({ early, late: [[...numbers()], "pc" in numbers(), [...started]] }))
+`,
+    "circle/second.js": `"use stackless"
+import four, { makes, numbers } from "./first.js"
+export const started = numbers(1)
+export const early = [[...numbers()], [...makes(3)()], [...four()], "pc" in started, started instanceof numbers, started.next()]
+`,
     "throws.ts": `"use stackless"
 
 interface Reason { readonly why: string }
@@ -133,6 +145,15 @@ console.log(JSON.stringify({ ${entries.join(",\n")} }))
   expect(stderr).toBe("")
   return JSON.parse(stdout)
 }
+
+test("of modules in a circle, functions can be called before their module has begun to run", () => {
+  const { stderr, stdout } = run("circle/first.js")
+  expect(stderr).toBe("")
+  expect(JSON.parse(stdout)).toEqual({
+    early: [[0, "b0", 1, "b1"], [3], [4], true, true, { value: 0, done: false }],
+    late: [[0, "b0", 1, "b1"], true, ["b0"]]
+  })
+})
 
 test("modules and CommonJS are compiled when they are imported", () => {
   const imported = (file: string, name: string) => `(await import("./${file}")).${name}`
