@@ -76,7 +76,7 @@ class Analyzer {
     for (const reference of this.references) this.resolve(reference)
     for (const reference of this.privates) this.resolvePrivate(reference)
     this.place()
-    this.directives.finish(this.program)
+    this.directives.finish(this.program, this.any)
     return {
       program: this.program,
       units: this.units,

@@ -74,9 +74,10 @@ export class Directives {
 
   /**
    * Those that could see what the compiler moves are errors; under the directive, which asks for the compiler, all of them.
-   * Called when everything has its place.
+   * Called when everything has its place. `any`: is there something to compile? Otherwise nothing is moved.
    */
-  finish(program: Unit): void {
+  finish(program: Unit, any: boolean): void {
+    if (!any && !this.onTop) return
     for (const { node, reason, unit } of this.dynamic) {
       if (unit === program ? this.onTop : !unit.region ? compiles(unit) : this.onTop || !this.everything) {
         this.fail(reason, node)

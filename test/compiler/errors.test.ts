@@ -69,3 +69,9 @@ test("a directive in a function compiles that one and what is nested in it", () 
   )
   expect(code.match(/function\s*\*/g)).toHaveLength(1)
 })
+
+test("with `all`, a module without a generator function may use direct eval as it likes", () => {
+  const source = `export const f = (code) => [1].map((n) => () => eval(code + n))`
+  expect(compile(source, { filename: "talk.mjs", all: true }).code).toBe(source)
+  expect(() => compile(`"use stackless"; ${source}`, { filename: "talk.mjs" })).toThrow("direct eval")
+})

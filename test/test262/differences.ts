@@ -41,7 +41,8 @@ export const differences: ReadonlyArray<Difference> = [
   {
     reason: "`with` cannot be compiled: what its names refer to is known only when it runs.",
     files: [
-      "language/expressions/yield/from-with.js"
+      "language/expressions/yield/from-with.js",
+      "staging/sm/generators/iteration.js"
     ]
   },
   {
@@ -58,8 +59,9 @@ export const differences: ReadonlyArray<Difference> = [
   },
   {
     reason:
-      "The function that makes frames is declared as a plain function, so that it is there before its module runs, and such a function can be extended by a class.",
+      "The function that makes frames is a plain one: where it is declared it is there before its module runs, and an expression is made as fast as any function. `new` of it is the error that it was, but a class can extend it, and `Reflect.construct` takes it for a constructor.",
     files: [
+      "harness/isConstructor.js",
       "language/statements/class/subclass/superclass-generator-function.js"
     ]
   },
