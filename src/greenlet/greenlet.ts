@@ -147,13 +147,11 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   switch(..._: ReadonlyArray<any>): Operation<any, any> {
     // not of an array of them: none is made for one argument or none, which is a tenth of a switch
     const count = arguments.length
-    if (count === 0) return this._switching ??= this._switchingWith(new Switch(this, 0, undefined))
-    return this._switchingWith(new Switch(this, count, count === 1 ? arguments[0] : [...arguments]))
-  }
-
-  /** Who governs main may have something else performed. */
-  private _switchingWith(operation: Operation<unknown>): Operation<any> {
-    return this._up === undefined ? this.thread.mainPolicy.switching(operation) as Operation<any> : operation
+    if (this._up === undefined) {
+      return governed(this, new Switch(this, count, count === 1 ? arguments[0] : [...arguments]))
+    }
+    if (count === 0) return this._switching ??= new Switch(this, 0, undefined)
+    return new Switch(this, count, count === 1 ? arguments[0] : [...arguments])
   }
 
   /**
@@ -424,6 +422,10 @@ const requireMethod = (u: unknown): void => {
 }
 
 /** A switch to oneself is traced as any other, though the loop sees none. */
+/** Who governs main may have something else performed. What is no greenlet is refused when the switch is performed. */
+const governed = (g: Greenlet, operation: Operation<unknown>): Operation<any> =>
+  g instanceof Greenlet ? g.thread.mainPolicy.switching(operation) as Operation<any> : operation
+
 const arrived = (current: Microthread, target: Microthread): Microthread => {
   if (target === current && current.thread.tracer !== undefined) current.thread.trace(current, target)
   return target
