@@ -33,8 +33,6 @@ export const differences: ReadonlyArray<Difference> = [
       "language/statements/generators/scope-param-elem-var-open.js",
       "language/statements/generators/scope-param-rest-elem-var-close.js",
       "language/statements/generators/scope-param-rest-elem-var-open.js",
-      "staging/sm/AsyncGenerators/for-await-bad-syntax.js",
-      "staging/sm/async-functions/await-in-parameters-of-async-func.js",
       "staging/sm/class/newTargetGenerators.js"
     ]
   },
