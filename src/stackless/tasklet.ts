@@ -285,7 +285,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
 
   /**
    * How many frames it has: 0 before its start and after its end, 1 in its body, one more in each `call` and each
-   * Effect. What a plain `yield*` delegates to is part of the frame. Mirrors `tasklet.recursion_depth`.
+   * Effect. What a plain `yield*` delegates to is part of the frame, unless it is compiled. Mirrors `tasklet.recursion_depth`.
    */
   get recursionDepth(): number {
     if (!this.active) return 0

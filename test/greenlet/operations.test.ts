@@ -471,6 +471,9 @@ test("an iterator of an operation that is asked for and dropped disturbs nobody"
     expect(calls).toBe(1)
   }))
 
+/** Are these tests compiled? A body that steps a frame by itself has to perform what that yields. */
+const compiled = "pc" in (function*() {})()
+
 /** Hands over to the program outside, which never runs on top of a frame. */
 function* leaving(): Steps<void> {
   yield* getcurrent().parent!.switch("left")
@@ -503,6 +506,12 @@ describe("a generator that a body steps by itself", () => {
           return "caught"
         }
       })
+      if (compiled) {
+        expect(yield* careless.switch()).toBe("never performed")
+        expect(yield* careless.switch("went on")).toBe("went on")
+        expect(log).toEqual(["goes on"])
+        return
+      }
       expect(yield* careless.switch()).toBe("left")
       expect(careless.dead).toBe(false)
       expect(yield* careless.switch()).toBe("caught")
@@ -519,6 +528,13 @@ describe("a generator that a body steps by itself", () => {
           if (how === "throws") throw new Error("lost")
           return "lost"
         })
+        if (compiled) {
+          const exit = yield* Effect.exit(careless.switch())
+          expect(Exit.isSuccess(exit) ? exit.value : String(Cause.squash(exit.cause)))
+            .toBe(how === "throws" ? "Error: lost" : "lost")
+          expect(careless.dead).toBe(true)
+          return
+        }
         expect(yield* careless.switch()).toBe("left")
         expect(careless.dead).toBe(false)
         const exit = yield* Effect.exit(careless.switch())
@@ -618,5 +634,6 @@ test("a body that walks like a generator is asked by its own methods", () =>
     const g = greenlet((_?: unknown) => counted)
     expect(yield* g.switch()).toBe("first")
     expect(yield* g.switch("second")).toBe("second")
-    expect(asked).toEqual([undefined, "second"])
+    // a compiled frame is resumed without its methods
+    expect(asked).toEqual(compiled ? [] : [undefined, "second"])
   }))

@@ -119,6 +119,36 @@ inBothGears("a tasklet that has handed over", () => {
       expect([first, second, third].map((t) => t.alive)).toEqual([false, false, false])
     }))
 
+  test("that hands on keeps what the other one was to get for the next switch, whatever is called before", () =>
+    main(function*() {
+      const log: Array<unknown> = []
+      function* called(): Steps<string> {
+        yield* []
+        return "returned"
+      }
+      function* failing(): Steps<void> {
+        log.push(yield* called())
+        throw new Error("failed")
+      }
+      tasklet(function*(): Steps<void> {
+        yield* schedule()
+        yield* getcurrent().switch()
+        try {
+          yield* failing()
+        } catch {
+          log.push(yield* called())
+        }
+        log.push(yield* getcurrent().run())
+      })()
+      const second = tasklet(function*(): Steps<void> {
+        yield* schedule()
+        log.push("never")
+      })()
+      tasklet(schedule)()
+      yield* run()
+      expect(log).toEqual(["returned", "returned", second])
+    }))
+
   test("can be killed, removed and inserted again", () =>
     main(function*() {
       const log: Array<unknown> = []

@@ -295,12 +295,14 @@ inBothGears("recursionDepth", () => {
       })()
       look()
       yield* run()
-      expect(seen).toEqual([1, 1, 1, 1])
+      // this program was called by a `yield*`, which is a frame more only where it is compiled
+      const own = "pc" in (function*() {})() ? 2 : 1
+      expect(seen).toEqual([own, 1, 1, 1])
       expect(
         yield* call(function*(): Steps<number> {
           return getcurrent().recursionDepth
         })
-      ).toBe(2)
+      ).toBe(own + 1)
     }))
 })
 

@@ -110,7 +110,10 @@ inBothGears("traces", () => {
         yield* expectingOops(call(body))
         getmain().profileFunction = null
         yield* expectingOops(run())
-        expect(told).toEqual([["call", ["exception", oops]], ["call", ["exception", oops]]])
+        const called = ["call", ["exception", oops]]
+        // a compiled `yield*` is a call as well: the one of what expects the error
+        const compiled = "pc" in (function*() {})()
+        expect(told).toEqual([called, compiled ? ["call", ...called, ["return", undefined]] : called])
         expect([steps[0], steps.at(-1)]).toEqual(["resume", ["exception", oops]])
       }))
   })
@@ -168,7 +171,13 @@ inBothGears("traces", () => {
       getmain().traceFunction = (_, event) => {
         if (event === "return") throw oops
       }
-      yield* expectingOops(call(() => 5))
+      let caught: unknown
+      try {
+        yield* call(() => 5)
+      } catch (error) {
+        caught = error
+      }
+      expect(caught).toBe(oops)
       getmain().traceFunction = null
       expect(yield* call(() => 5)).toBe(5)
     }))

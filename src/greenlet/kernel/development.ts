@@ -11,6 +11,7 @@
  */
 import * as Utils from "effect/Utils"
 import { runningThread, type Thread } from "./current.ts"
+import { isDataFrame } from "./data-frame.ts"
 import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"
 import { type Frame, isEffectFrame } from "./frame.ts"
@@ -125,7 +126,9 @@ const enter = (report: ReportForgotten): () => void => {
         if (frame !== undefined) {
           sites.set(frame, { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
         }
-        return perform.call(this, current)
+        const next = perform.call(this, current)
+        if (isDataFrame(next._code)) turn = next
+        return next
       })
     for (const key of ["performOutside", "pipe"] as const) {
       define(this, key, (method) =>
@@ -162,11 +165,13 @@ const enter = (report: ReportForgotten): () => void => {
     patch(Microthread.prototype, "_push", (push) =>
       function(this: Microthread, frame) {
         if (!isEffectFrame(frame)) turn = this
+        // what makes operations then is the Effect
+        else if (isDataFrame(this._code)) turn = undefined
         push.call(this, frame)
       }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g._state === UNSTARTED || g._code instanceof Start ? g : undefined
+        turn = g._state === UNSTARTED || g._code instanceof Start || isDataFrame(g._code) ? g : undefined
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>
@@ -174,7 +179,9 @@ const enter = (report: ReportForgotten): () => void => {
         turn = undefined
         // an operation may be given to an Effect first, and be performed after it, unless that was the body
         if (!isEffectFrame(g._code) || (g._stack?.length ?? 0) === 0) check(g)
-        return returned.call(this as unknown as Turns, g, value)
+        const next = returned.call(this as unknown as Turns, g, value)
+        if (isDataFrame(next._code)) turn = next
+        return next
       }),
     patch(thread, "threw", (threw) =>
       function(this: Thread, g, error) {

@@ -7,11 +7,12 @@
  * `throw` and `run` mean different things to them.
  */
 import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { type Body, requireFunction } from "./body.ts"
 import { currentThread, type Thread } from "./current.ts"
-import type { DataFrame } from "./data-frame.ts"
-import { resumeFrame, throwIntoFrame } from "./delegation.ts"
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { Delegation, resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
@@ -431,7 +432,10 @@ export class Start implements Frame {
   }
 }
 
-/** A frame that changed hands, up to its next resume: from then on the inbox holds what the heir had in it before. */
+/**
+ * A frame that changed hands, up to its next operation: from its resume on the inbox holds what the heir had in it before. Frames
+ * that are plain data call and return through the loop, where each call empties the inbox. So those are resumed here up to then.
+ */
 class Inherited implements Frame {
   private readonly frame: Frame | DataFrame
   private readonly heir: Microthread
@@ -442,16 +446,40 @@ class Inherited implements Frame {
     this.kept = kept
   }
   next(value: unknown): IteratorResult<unknown, unknown> {
-    this.enter()
-    return resumeFrame(this.frame, value)
+    return this.resume(value, false)
   }
   throw(error: unknown): IteratorResult<unknown, unknown> {
-    this.enter()
-    return throwIntoFrame(this.frame, error)
+    return this.resume(error, true)
   }
-  private enter(): void {
-    this.heir._replaceTop(this.frame)
-    this.heir._inbox = this.kept
+  private resume(value: unknown, thrown: boolean): IteratorResult<unknown, unknown> {
+    const { heir } = this
+    heir._replaceTop(this.frame)
+    for (;;) {
+      const frame = heir._code as Frame | DataFrame
+      heir._inbox = this.kept
+      try {
+        const result = thrown ? throwIntoFrame(frame, value) : resumeFrame(frame, value)
+        if (result instanceof Delegation) {
+          if (Effect.isEffect(result.to)) return result
+          heir.thread.delegate(heir, result.to)
+          thrown = heir.raising
+          value = heir._inbox
+          if (thrown) heir.give(undefined)
+        } else if (result.done === true && this.leavesForData()) {
+          thrown = false
+          value = result.value
+        } else return result
+      } catch (error) {
+        if (!this.leavesForData()) throw error
+        thrown = true
+        value = error
+      }
+    }
+  }
+  /** Takes the top frame off if the one below it is plain data. */
+  private leavesForData(): boolean {
+    const { heir } = this
+    return isDataFrame(heir._stack?.at(-1)) && heir._pop()
   }
 }
 
