@@ -83,7 +83,8 @@ export const runOnce = async (
   const running = withThread(call(
     turn === undefined ? main : function*() {
       yield* turnAfter(turn)
-      yield* main()
+      // called, not yielded: an exit ends an Effect that a body has yielded as a whole, and main catches them
+      yield* call(main)
     }
   ))
   const giveUp = new AbortController()
