@@ -18,15 +18,29 @@ const DEPTH = 24
 /** The errors that have as many as they get. */
 const full = new WeakSet<Error>()
 
+/** How many times a second lines are looked for: each takes some 50 µs, and a program that throws a million errors reads few. */
+const RATE = 1_000
+
+const spent = { since: 0, left: RATE }
+
+const affordable = (): boolean => {
+  const now = Date.now()
+  if (Math.abs(now - spent.since) >= 1_000) {
+    spent.since = now
+    spent.left = RATE
+  }
+  return spent.left-- > 0
+}
+
 /** Puts the lines of the bodies that are on the stack, above `below`, into the stack of an error. Returns the error. */
 export const led = (error: unknown, below: (...args: Array<any>) => unknown): unknown => {
-  if (!(error instanceof Error) || isExit(error) || full.has(error)) return error
+  if (!(error instanceof Error) || isExit(error) || full.has(error) || !affordable()) return error
   return withLines(error, linesAbove(below))
 }
 
 /** Says in the stack of an error whose it was. */
 export const ledOutOf = (error: unknown, who: string): void => {
-  if (error instanceof Error && !full.has(error)) withLines(error, [`    in ${who}`])
+  if (error instanceof Error && !full.has(error) && affordable()) withLines(error, [`    in ${who}`])
 }
 
 const withLines = (error: Error, lines: ReadonlyArray<string>): Error => {
