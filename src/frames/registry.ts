@@ -2,7 +2,7 @@
  * What there is of compiled code: modules, their functions by id, closures and scope objects. Compiled modules register here
  * when they are loaded; who wants to know something of a frame or a function asks here.
  */
-import { type DataFrame, type Mode, RESUME } from "../greenlet/kernel/data-frame.ts"
+import { type DataFrame, DESCRIBE, type Description, type Mode, RESUME } from "../greenlet/kernel/data-frame.ts"
 import { framePrototype, GeneratorFunctionPrototype, Given } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
@@ -122,15 +122,21 @@ export const register = (registration: Registration): ReadonlyArray<FunctionMeta
   return metas
 }
 
+const shortName = ({ name }: FunctionMeta): string => name.slice(name.lastIndexOf(".") + 1)
+
+const describeFrame = function(this: DataFrame): Description {
+  const { file, line, column, locals, function: meta } = frameInfo(this)!
+  return { name: shortName(meta), file, line, column, locals }
+}
+
 /** The class of a function's frames gets its prototype. */
 export const frame = (
   of: new(...args: ReadonlyArray<unknown>) => DataFrame,
   meta: FunctionMeta,
   resume: (mode: Mode, value: unknown) => unknown
 ): void => {
-  const name = meta.name.slice(meta.name.lastIndexOf(".") + 1)
-  Object.defineProperty(resume, "name", { value: name, configurable: true })
-  of.prototype = framePrototype(resume) as DataFrame
+  Object.defineProperty(resume, "name", { value: shortName(meta), configurable: true })
+  of.prototype = Object.defineProperty(framePrototype(resume) as DataFrame, DESCRIBE, { value: describeFrame })
   ;(meta as Mutable<FunctionMeta>).frame = of
   resumes.set(resume, meta)
 }

@@ -14,6 +14,9 @@ export const RESUME: unique symbol = Symbol.for("effect-stackless/resume")
 /** Gives what a frame delegates to that was stepped by hand, and stands in a `yield*`. */
 export const DELEGATE: unique symbol = Symbol.for("effect-stackless/delegate")
 
+/** Gives where a frame stands, for people to read. */
+export const DESCRIBE: unique symbol = Symbol.for("effect-stackless/describe")
+
 /** How a frame is resumed: with a value, with an error that is thrown where it stands, or as by a `return` there. */
 export const NEXT = 0
 export const THROW = 1
@@ -27,6 +30,18 @@ export const DONE = -1
 /** The `pc` of one that runs. */
 export const RUNNING = -2
 
+/** Where a frame stands. */
+export interface Description {
+  /** The name of its function. */
+  readonly name: string
+  /** The file within its package, and where in it, from 1 on; 0 where that is not known. */
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** The variables in scope there, by name. */
+  readonly locals: Readonly<Record<string, unknown>>
+}
+
 export interface DataFrame {
   /** Where it stands: `BEGIN`, `DONE`, `RUNNING`, even at a `yield*`, odd at a plain `yield` or where it was preempted. */
   pc: number
@@ -39,6 +54,8 @@ export interface DataFrame {
   [RESUME](mode: Mode, value: unknown): unknown
   /** @internal */
   [DELEGATE]?(): Iterator<unknown> | undefined
+  /** @internal */
+  [DESCRIBE]?(): Description
 }
 
 /** What a resume brings that is not at a `yield*`. The value of it is in `completion`. */

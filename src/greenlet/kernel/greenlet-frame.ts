@@ -3,9 +3,9 @@
  *
  * JavaScript does not tell what a generator is suspended in, and writing it down at each switch would slow every switch
  * down. So a frame knows what is to be had for nothing; where in the source it stands it knows only in development mode
- * (development.ts), which does write it down.
+ * (development.ts), which does write it down. A compiled frame is data, and so it always knows, with its variables.
  */
-import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { type DataFrame, DESCRIBE, type Description, isDataFrame } from "./data-frame.ts"
 import { type Frame, isEffectFrame } from "./frame.ts"
 import type { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
@@ -38,15 +38,35 @@ export class GreenletFrame {
   readonly back: GreenletFrame | undefined
   /** The operation that it is suspended in; known in development mode. */
   readonly operation: Operation<any, any, any> | undefined
-  /** Where in the source it is suspended, the innermost function first; known in development mode. */
+  /** Where in the source it is suspended, the innermost function first; known of a compiled frame, and in development mode. */
   readonly lines: ReadonlyArray<string>
+  /** The file, within its package, of a compiled frame. */
+  readonly file: string | undefined
+  /** The line in it, from 1 on, of a compiled frame. Mirrors `f_lineno`. */
+  readonly line: number | undefined
+  /** The column in it, from 1 on, of a compiled frame. */
+  readonly column: number | undefined
+  /** The variables that a compiled frame has in scope, by name. Mirrors `f_locals`. */
+  readonly locals: Readonly<Record<string, unknown>> | undefined
 
-  private constructor(name: string, waiting: boolean, back: GreenletFrame | undefined, site: Site | undefined) {
+  private constructor(
+    name: string,
+    waiting: boolean,
+    back: GreenletFrame | undefined,
+    site: Site | undefined,
+    described: Description | undefined
+  ) {
     this.name = name
     this.waiting = waiting
     this.back = back
     this.operation = site?.operation
-    this.lines = site?.lines ?? []
+    this.file = described?.file
+    this.line = described?.line || undefined
+    this.column = described?.column || undefined
+    this.locals = described?.locals
+    this.lines = site?.lines ?? (this.line === undefined
+      ? []
+      : [`at ${name} (${this.file}:${this.line}:${this.column})`])
   }
 
   /** @internal */
@@ -57,14 +77,15 @@ export class GreenletFrame {
     let caller: Site | undefined
     const { _state: state } = greenlet
     if (state === OUTSIDE || state === OUTSIDE_RAISING) {
-      back = new GreenletFrame("outside", waiting, undefined, undefined)
+      back = new GreenletFrame("outside", waiting, undefined, undefined, undefined)
     }
     for (const frame of frames) {
       const site = sites.get(frame)
+      const described = isDataFrame(frame) ? frame[DESCRIBE]?.() : undefined
       const name = isEffectFrame(frame)
         ? "Effect"
-        : caller?.callee ?? (back === undefined ? body : "call")
-      back = new GreenletFrame(name, waiting && frame === frames.at(-1), back, site)
+        : caller?.callee ?? (back === undefined ? body : described?.name ?? "call")
+      back = new GreenletFrame(name, waiting && frame === frames.at(-1), back, site, described)
       caller = site
     }
     return back

@@ -1,0 +1,64 @@
+/** What a suspended greenlet or tasklet says of its compiled frames: file, line and variables, as a debugger of Python does. */
+import { call, getcurrent, greenlet, withThread as withGreenlets } from "effect-stackless/greenlet"
+import { call as callTasklets, channel, schedule, tasklet, withThread } from "effect-stackless/stackless"
+import * as Effect from "effect/Effect"
+import { expect, test } from "vitest"
+import { load } from "../compiler/module.ts"
+
+const { dig, level } = load(
+  `"use stackless"
+function* level(depth, wait) {
+  const below = depth - 1
+  return depth === 0
+    ? yield* wait()
+    : yield* level(below, wait)
+}
+function* dig(wait) {
+  let found = []
+  found.push(yield* level(1, wait))
+  return found
+}
+exports.level = level
+exports.dig = dig
+`,
+  "dig.cjs"
+)
+
+const linesOf = (frame: { back: any; toString(): string } | undefined): Array<string> => String(frame).split("\n")
+
+test("a tasklet says where its compiled frames stand, the innermost first", () =>
+  Effect.runPromise(withThread(callTasklets(function*() {
+    const c = channel<string>()
+    const t = tasklet(dig)(() => c.receive())
+    expect(t.frame).toBeUndefined()
+    yield* schedule()
+    const frame = t.frame!
+    expect([frame.name, frame.line, frame.column, frame.locals]).toMatchObject(["level", 5, 7, { depth: 0, below: -1 }])
+    expect(frame.file).toMatch(/dig\.cjs$/)
+    expect(frame.back).toMatchObject({ name: "level", line: 6, locals: { depth: 1, below: 0 } })
+    expect(frame.back!.back).toMatchObject({ line: 10, locals: { found: [] } })
+    expect(frame.back!.back!.back).toBeUndefined()
+    expect(linesOf(frame)).toEqual([
+      "level",
+      expect.stringMatching(/^ {4}at level \(.*dig\.cjs:5:7\)$/),
+      "level",
+      expect.stringMatching(/dig\.cjs:6:7\)$/),
+      expect.anything(),
+      expect.stringMatching(/dig\.cjs:10:14\)$/)
+    ])
+    yield* c.send("gold")
+    yield* schedule()
+    expect(t.frame).toBeUndefined()
+  }))))
+
+test("so does a greenlet, and a generator between them has no line", () =>
+  Effect.runPromise(withGreenlets(call(function*() {
+    const main = getcurrent()
+    const g = greenlet(function*() {
+      return yield* call(() => level(0, () => main.switch("up")))
+    })
+    expect(yield* g.switch()).toBe("up")
+    expect(g.grFrame).toMatchObject({ name: "level", line: 5, locals: { depth: 0 } })
+    expect(g.grFrame!.back).toMatchObject({ line: undefined, file: undefined, locals: undefined })
+    expect(yield* g.switch("done")).toBe("done")
+  }))))
