@@ -54,10 +54,10 @@ test("a tasklet says where its compiled frames stand, the innermost first", () =
 test("so does a greenlet, and a generator between them has no line", () =>
   Effect.runPromise(withGreenlets(call(function*() {
     const main = getcurrent()
-    const g = greenlet(function*() {
+    const g = greenlet(function*(_: string) {
       return yield* call(() => level(0, () => main.switch("up")))
     })
-    expect(yield* g.switch()).toBe("up")
+    expect(yield* g.switch("down")).toBe("up")
     expect(g.grFrame).toMatchObject({ name: "level", line: 5, locals: { depth: 0 } })
     expect(g.grFrame!.back).toMatchObject({ line: undefined, file: undefined, locals: undefined })
     expect(yield* g.switch("done")).toBe("done")
