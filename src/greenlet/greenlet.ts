@@ -174,12 +174,24 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   /** Its class and body, and its state in upstream's words. */
   override toString(): string {
     const name = this._origin?.name
-    const state = this.unstarted
-      ? "pending"
-      : this.dead
-      ? "dead"
-      : `${this.thread.current === this ? "current" : this._state === WAITING ? "waiting" : "suspended"} active started`
-    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${state}${this._up === undefined ? " main" : ""}>`
+    const state = stateOf(this)
+    const words = state === "pending" || state === "dead" ? state : `${state} active started`
+    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${words}${this._up === undefined ? " main" : ""}>`
+  }
+
+  /**
+   * What `JSON.stringify` makes of it: its class, its body's name, its state, its parent, and where in the source it stands, as
+   * far as that is known: of compiled frames, and in development mode.
+   */
+  toJSON(): GreenletDescription {
+    return {
+      type: this.constructor.name,
+      name: this._origin?.name || undefined,
+      state: stateOf(this),
+      main: this._up === undefined,
+      parent: this._up === undefined ? undefined : String(this._up),
+      at: this.grFrame?.lines[0]
+    }
   }
 
   /** What Node prints. */
@@ -239,6 +251,37 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   /** @internal throws if it cannot be switched to, see unswitchable.ts */
   requireSwitchable(): void {}
 }
+
+/**
+ * A greenlet, described for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GreenletDescription {
+  /** Its class. */
+  readonly type: string
+  /** The name of its body. */
+  readonly name: string | undefined
+  readonly state: "pending" | "current" | "suspended" | "waiting" | "dead"
+  /** Is it the main greenlet of its thread? */
+  readonly main: boolean
+  /** Its parent, as it is printed. */
+  readonly parent: string | undefined
+  /** Where its innermost frame stands, `at clerk (shop.ts:12:5)`. */
+  readonly at: string | undefined
+}
+
+const stateOf = (greenlet: Greenlet<any, any, any>): GreenletDescription["state"] =>
+  greenlet.unstarted
+    ? "pending"
+    : greenlet.dead
+    ? "dead"
+    : greenlet.thread.current === greenlet
+    ? "current"
+    : greenlet._state === WAITING
+    ? "waiting"
+    : "suspended"
 
 /** Instead of a parent: makes the main greenlet of a thread. */
 class MainOf {

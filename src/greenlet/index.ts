@@ -5,7 +5,7 @@
  */
 export { letErrorsInto } from "./effect/beyond-public.ts"
 export { isParking, starterOf } from "./effect/fiber.ts"
-export { getcurrent, Greenlet, greenlet } from "./greenlet.ts"
+export { getcurrent, Greenlet, greenlet, type GreenletDescription } from "./greenlet.ts"
 export { call, currentThread, Microthread, Operation, Thread } from "./kernel.ts"
 export { type Body, isFrame, type NotAsync, type Plain, requireResult } from "./kernel/body.ts"
 export { expected, failureOf, strayed } from "./kernel/border.ts"

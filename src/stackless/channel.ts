@@ -205,10 +205,31 @@ export class Channel<in out T = any> extends WaitQueue {
     return `<channel${name}, balance ${this._balance}${this.closed ? ", closed" : this.closing ? ", closing" : ""}>`
   }
 
+  /** What `JSON.stringify` makes of it. */
+  toJSON(): ChannelDescription {
+    const { closed, closing, name, preference } = this
+    return { type: "channel", name, balance: this._balance, preference, closing, closed }
+  }
+
   /** What Node prints. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
+}
+
+/**
+ * A channel, described for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChannelDescription {
+  readonly type: "channel"
+  readonly name: string | undefined
+  readonly balance: number
+  readonly preference: number
+  readonly closing: boolean
+  readonly closed: boolean
 }
 
 Object.defineProperty(Channel.prototype, "name", nameProperty)

@@ -14,6 +14,7 @@ export {
   setErrorHandler,
   setScheduleCallback
 } from "./callbacks.ts"
+export type { ChannelDescription } from "./channel.ts"
 export { Channel } from "./channels.ts"
 export {
   DeadlockError,
@@ -46,6 +47,7 @@ export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep,
 export type { ChannelCallback, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
 export { type Cases, select, type Selected } from "./select.ts"
 export { fromQueue, fromStream, toQueue, toStream } from "./stream.ts"
+export type { TaskletDescription } from "./tasklet-state.ts"
 export { Tasklet, tasklet, type ThrowOptions } from "./tasklet.ts"
 export { getThreadInfo, getthreads } from "./threads.ts"
 export type { TaskletTrace } from "./tracing.ts"

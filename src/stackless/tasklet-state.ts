@@ -2,7 +2,17 @@
  * What a tasklet is in: the ring, the queue of a channel, a wait outside, or nothing. The scheduler, the channels and the
  * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
  */
-import { type Body, type DataFrame, depthOf, exitOf, FLAG, type Frame, Microthread, TRACED } from "../greenlet/index.ts"
+import {
+  type Body,
+  type DataFrame,
+  depthOf,
+  exitOf,
+  FLAG,
+  type Frame,
+  frameOf,
+  Microthread,
+  TRACED
+} from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 import { hardened, softswitch } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
@@ -272,25 +282,76 @@ export abstract class TaskletState extends Microthread {
     }
   }
 
-  /** The tasklet by its name. */
+  /** The tasklet by its name, and its state. */
   override toString(): string {
     const name = this.isMain ? " main" : this.name === undefined ? "" : ` ${JSON.stringify(this.name)}`
-    const state = this.isCurrent
-      ? "current"
-      : this.blocked
-      ? "blocked"
-      : this.scheduled
-      ? "scheduled"
-      : this.alive
-      ? "paused"
-      : "dead"
-    return `<tasklet${name}, ${state}>`
+    return `<tasklet${name}, ${stateOf(this)}>`
+  }
+
+  /**
+   * What `JSON.stringify` makes of it: its name, its state, what it waits for, and where in the source it stands, as far as
+   * that is known: of compiled frames, and in development mode.
+   */
+  toJSON(): TaskletDescription {
+    return {
+      type: "tasklet",
+      name: this.isMain ? "main" : this.name,
+      state: stateOf(this),
+      waitsFor: waitsFor(this),
+      at: standsAt(this)
+    }
   }
 
   /** What Node prints. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.toString()
+    const { at, waitsFor } = this.toJSON()
+    const wait = waitsFor === undefined ? "" : `: ${waitsFor.join(", ")}`
+    return `${this.toString().slice(0, -1)}${wait}${at === undefined ? "" : ` ${at}`}>`
   }
 }
+
+/**
+ * A tasklet, described for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskletDescription {
+  readonly type: "tasklet"
+  readonly name: string | undefined
+  readonly state: "current" | "blocked" | "scheduled" | "paused" | "dead"
+  /** What it is blocked in, `receive on "orders"`; one entry for each case of a `select`. */
+  readonly waitsFor: ReadonlyArray<string> | undefined
+  /** Where its innermost frame stands, `at clerk (shop.ts:12:5)`. */
+  readonly at: string | undefined
+}
+
+const stateOf = (tasklet: TaskletState): TaskletDescription["state"] =>
+  tasklet.isCurrent
+    ? "current"
+    : tasklet.blocked
+    ? "blocked"
+    : tasklet.scheduled
+    ? "scheduled"
+    : tasklet.alive
+    ? "paused"
+    : "dead"
+
+const waitsFor = (tasklet: TaskletState): ReadonlyArray<string> | undefined => {
+  if (!tasklet.blocked) return undefined
+  const { _channel: channel } = tasklet
+  return channel === undefined
+    ? ["an Effect"]
+    : channel.waitingOf(tasklet._tasklet).map((waiting) =>
+      `${waiting.direction} on ${
+        waiting.channel.name === undefined ? "a channel" : JSON.stringify(waiting.channel.name)
+      }`
+    )
+}
+
+const standsAt = (tasklet: TaskletState): string | undefined =>
+  !tasklet.active || tasklet.isMain || tasklet.isCurrent
+    ? undefined
+    : frameOf(tasklet, tasklet.name ?? "body")?.lines[0]
 
 Object.defineProperty(TaskletState.prototype, "name", nameProperty)

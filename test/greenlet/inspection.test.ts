@@ -145,6 +145,22 @@ describe("a trace function", () => {
     }))
 })
 
+describe("what people see", () => {
+  test("of a greenlet, as JSON: its body, its state, its parent", () =>
+    main(function*() {
+      const seen = (g: unknown): unknown => JSON.parse(JSON.stringify(g))
+      const g = greenlet(function* clerk() {
+        yield* parent().switch()
+      })
+      expect(seen(g)).toMatchObject({ type: "Greenlet", name: "clerk", state: "pending", main: false })
+      yield* g.switch()
+      expect(seen(g)).toMatchObject({ state: "suspended", parent: String(getcurrent()) })
+      expect(seen(getcurrent())).toEqual({ type: "Greenlet", state: "current", main: true })
+      yield* g.switch()
+      expect(seen([g])).toMatchObject([{ state: "dead" }])
+    }))
+})
+
 describe("grFrame", () => {
   test("is undefined for a greenlet that has not started, runs, or is dead", () =>
     main(function*() {

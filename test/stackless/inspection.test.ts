@@ -20,6 +20,7 @@ import {
   RuntimeError,
   schedule,
   scheduleRemove,
+  select,
   sleep,
   stackless,
   StopIteration,
@@ -32,6 +33,7 @@ import {
   ValueError,
   withThread
 } from "effect-stackless/stackless"
+import { inspect } from "node:util"
 import { describe, expect, test } from "vitest"
 import { errorOf, inBothGears, main, onThread, type Steps } from "./program.ts"
 
@@ -339,6 +341,36 @@ describe("names", () => {
       expect(t.name).toBe(undefined)
       expect(String(getmain())).toBe("<tasklet main, current>")
       yield* t.kill()
+    }))
+})
+
+describe("what people see", () => {
+  test("of a tasklet, printed by Node and as JSON: name, state, and what it waits for", () =>
+    main(function*() {
+      const orders = channel<number>({ name: "orders" })
+      const clerk = tasklet(function*() {
+        yield* orders.receive()
+      })()
+      clerk.name = "clerk"
+      const picky = tasklet(function*() {
+        yield* select({ order: orders.receive(), other: channel<number>().send(1) })
+      })()
+      const sleeper = tasklet(function*() {
+        yield* Effect.sleep("1 hour")
+      })()
+      expect(inspect({ clerk })).toBe(`{ clerk: <tasklet "clerk", scheduled> }`)
+      yield* schedule()
+      expect(inspect(clerk)).toBe(`<tasklet "clerk", blocked: receive on "orders">`)
+      expect(inspect(picky)).toBe(`<tasklet, blocked: receive on "orders", send on a channel>`)
+      expect(inspect(sleeper)).toBe("<tasklet, blocked: an Effect>")
+      expect(JSON.parse(JSON.stringify([clerk, picky, getmain(), orders]))).toEqual([
+        { type: "tasklet", name: "clerk", state: "blocked", waitsFor: [`receive on "orders"`] },
+        { type: "tasklet", state: "blocked", waitsFor: [`receive on "orders"`, "send on a channel"] },
+        { type: "tasklet", name: "main", state: "current" },
+        { type: "channel", name: "orders", balance: -2, preference: -1, closing: false, closed: false }
+      ])
+      for (const t of [clerk, picky, sleeper]) yield* t.kill()
+      expect(JSON.parse(JSON.stringify(clerk))).toEqual({ type: "tasklet", name: "clerk", state: "dead" })
     }))
 })
 

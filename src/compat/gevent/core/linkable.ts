@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { call, getcurrent, type Microthread } from "../../../greenlet/index.ts"
 import { gethub, type Hub, requireOwn, Resume } from "./hub.ts"
 import type { Callback } from "./loop.ts"
+import { printed } from "./printed.ts"
 import { Deadline, type Limit } from "./timeout.ts"
 import { type Place, WaitQueue } from "./wait-queue.ts"
 
@@ -58,6 +59,9 @@ interface Notifier {
 }
 
 export abstract class AbstractLinkable {
+  static {
+    printed(this)
+  }
   private readonly links = new WaitQueue<Link>()
   private notifier: Notifier | undefined = undefined
   private hub_: Hub | undefined = undefined

@@ -8,6 +8,7 @@ import { inspect } from "node:util"
 import { getcurrent, type Microthread, type Operation } from "../../../greenlet/index.ts"
 import { AssertionError, ConcurrentObjectUseError } from "./exceptions.ts"
 import { gethub, type Hub, nameOf, Resume, Steps, throwing } from "./hub.ts"
+import { printed } from "./printed.ts"
 
 /**
  * A meeting point of one greenlet and the hub. A lower-level thing than `Event` and `AsyncResult`: use those. Mirrors
@@ -17,6 +18,9 @@ import { gethub, type Hub, nameOf, Resume, Steps, throwing } from "./hub.ts"
  * @since 0.1.0
  */
 export class Waiter<in out A = unknown> {
+  static {
+    printed(this)
+  }
   /** @internal who waits */
   greenlet: Microthread | undefined = undefined
   readonly hub: Hub

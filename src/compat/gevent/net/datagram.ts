@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import { createSocket, type Socket as NodeDatagram } from "node:dgram"
 import type { Operation } from "../../../greenlet/index.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
+import { printed } from "../core/printed.ts"
 import { WaitQueue } from "../core/wait-queue.ts"
 import { type Address, addressOf } from "./listen.ts"
 import { NodeEvent } from "./node-event.ts"
@@ -25,6 +26,9 @@ const ROOM = 212_992
  * @since 0.1.0
  */
 export class DatagramSocket implements Selectable {
+  static {
+    printed(this)
+  }
   /** How long it waits, in seconds: for ever, if `undefined`. */
   timeout: number | undefined = undefined
   private readonly hub: Hub = gethub()

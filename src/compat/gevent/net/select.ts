@@ -8,6 +8,7 @@
 import type * as Effect from "effect/Effect"
 import { hold, type Operation, ValueError } from "../../../greenlet/index.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
+import { printed } from "../core/printed.ts"
 import { sleep } from "../core/sleep.ts"
 import { Waiter } from "../core/waiter.ts"
 import { NodeEvent } from "./node-event.ts"
@@ -118,6 +119,9 @@ const listed = <S extends Selectable>(list: Iterable<S>): Array<S> => {
  * @since 0.1.0
  */
 export class Poll<in out S extends Selectable = Selectable> {
+  static {
+    printed(this)
+  }
   private readonly masks = new Map<S, number>()
 
   /**

@@ -11,6 +11,7 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { type Body, call, type Operation, type Plain } from "../../../greenlet/index.ts"
 import { type Greenlet, spawn, spawnRaw } from "../core/greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
+import { printed } from "../core/printed.ts"
 import { Event } from "../sync/event.ts"
 import { type Group, Pool } from "../sync/pool.ts"
 import { Queue } from "../sync/queue.ts"
@@ -40,6 +41,9 @@ export type Handle<Args extends ReadonlyArray<any>> = (
 
 /** What servers have in common. Mirrors `gevent.baseserver.BaseServer`. */
 export abstract class BaseServer<Args extends ReadonlyArray<any>> {
+  static {
+    printed(this)
+  }
   protected readonly hub: Hub = gethub()
   protected readonly options: ServerOptions
   private readonly pool: Pool | Group | undefined

@@ -13,6 +13,7 @@ import { call, type Microthread, type Operation, ValueError } from "../../../gre
 import { ConcurrentObjectUseError } from "../core/exceptions.ts"
 import { Cooperative, gethub, type Hub, HubOperation, Steps } from "../core/hub.ts"
 import type { Turn } from "../core/loop.ts"
+import { printed } from "../core/printed.ts"
 import { WaitQueue } from "../core/wait-queue.ts"
 import { type Address, addressOf, listening, whereOf } from "./listen.ts"
 import { type Data, nothing, SocketFile } from "./makefile.ts"
@@ -38,6 +39,9 @@ export type How = "read" | "write" | "both"
  * @since 0.1.0
  */
 export class Socket implements Selectable {
+  static {
+    printed(this)
+  }
   /** How long it waits, in seconds: for ever, if `undefined`. Mirrors `settimeout`. */
   timeout: number | undefined = undefined
   private readonly hub: Hub

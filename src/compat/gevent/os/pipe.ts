@@ -14,6 +14,7 @@ import { type NotAsync, type Operation, ValueError } from "../../../greenlet/ind
 import { ConcurrentObjectUseError } from "../core/exceptions.ts"
 import { gethub, type Hub, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
+import { printed } from "../core/printed.ts"
 import { NodeEvent } from "../net/node-event.ts"
 import { POLLERR, POLLIN, POLLNVAL, POLLOUT, type Selectable, Watchers } from "../net/select.ts"
 import { type Data, failing, SocketError, socketError } from "../net/socket.ts"
@@ -76,6 +77,9 @@ const closedError = (): SocketError => new SocketError("EBADF", "Bad file descri
 
 /** One end of a pipe. */
 abstract class Pipe implements Selectable {
+  static {
+    printed(this)
+  }
   protected readonly hub: Hub = gethub()
   protected error: SocketError | undefined = undefined
   private arrival: NodeEvent | undefined = undefined

@@ -8,6 +8,7 @@ import { type Body, call, GreenletExit, ValueError } from "../../../greenlet/ind
 import { Greenlet } from "../core/greenlet.ts"
 import { gethub, type Hub } from "../core/hub.ts"
 import type { Timer } from "../core/loop.ts"
+import { printed } from "../core/printed.ts"
 
 /** The longest that JavaScript's timers take, in seconds, about. */
 const LONG = 2_000_000
@@ -19,6 +20,9 @@ const LONG = 2_000_000
  * @since 0.1.0
  */
 export class SignalHandler {
+  static {
+    printed(this)
+  }
   private readonly hub: Hub = gethub()
   private readonly signal: NodeJS.Signals
   private readonly listener: () => void

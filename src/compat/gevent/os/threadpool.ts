@@ -17,6 +17,7 @@ import { InvalidThreadUseError, RuntimeError } from "../core/exceptions.ts"
 import { Greenlet } from "../core/greenlet.ts"
 import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
 import type { Timer } from "../core/loop.ts"
+import { printed } from "../core/printed.ts"
 import { AsyncResult, Event } from "../sync/event.ts"
 import { IMap, IMapUnordered } from "../sync/imap.ts"
 import { Semaphore } from "../sync/lock.ts"
@@ -97,6 +98,9 @@ interface Thread {
  * @since 0.1.0
  */
 export class ThreadPool {
+  static {
+    printed(this)
+  }
   private readonly hub: Hub = gethub()
   private readonly idleTaskTimeout: number | undefined
   private limit = 0
@@ -547,6 +551,9 @@ export interface ShutdownOptions {
  * @since 0.1.0
  */
 export class ThreadPoolExecutor {
+  static {
+    printed(this)
+  }
   private readonly pool: ThreadPool
   private down = false
 

@@ -8,6 +8,7 @@ import { call, getcurrent, type Microthread, Operation, type Plain, ValueError }
 import { RuntimeError } from "../core/exceptions.ts"
 import { describe, HubOperation, Steps } from "../core/hub.ts"
 import { AbstractLinkable } from "../core/linkable.ts"
+import { printed } from "../core/printed.ts"
 import type { Block, Limit } from "../core/timeout.ts"
 
 /** How to acquire. */
@@ -208,6 +209,9 @@ class Given<A> extends Operation<A> {
  * @since 0.1.0
  */
 export class RLock {
+  static {
+    printed(this)
+  }
   private readonly block = new Semaphore(1)
   private owner: Microthread | undefined = undefined
   private count = 0

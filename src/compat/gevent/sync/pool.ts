@@ -16,6 +16,7 @@ import {
 } from "../../../greenlet/index.ts"
 import { Greenlet, joinall, kill, type KillOptions, type Spawn } from "../core/greenlet.ts"
 import { Steps } from "../core/hub.ts"
+import { printed } from "../core/printed.ts"
 import { Deadline, type Limit } from "../core/timeout.ts"
 import { Event } from "./event.ts"
 import { IMap, IMapUnordered, isItems, type Items, type NextArguments, together } from "./imap.ts"
@@ -133,6 +134,9 @@ interface Imap {
 
 /** What groups and pools share. */
 abstract class Gathering {
+  static {
+    printed(this)
+  }
   /** What makes its greenlets. Mirrors `greenlet_class`. */
   greenletClass: GreenletClass = Greenlet
   /** The greenlets that are in it. */

@@ -8,6 +8,7 @@ import { hold, type Microthread, type NotAsync, type Operation, ValueError } fro
 import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
 import type { Callback } from "../core/loop.ts"
+import { printed } from "../core/printed.ts"
 import { Deadline, type Limit } from "../core/timeout.ts"
 import { WaitQueue } from "../core/wait-queue.ts"
 import { Waiter } from "../core/waiter.ts"
@@ -79,6 +80,9 @@ interface Putter<T> {
 
 /** What all queues have in common. */
 abstract class AbstractQueue<in out T> {
+  static {
+    printed(this)
+  }
   protected readonly getters = new WaitQueue<Waiter<any>>()
   protected readonly putters = new WaitQueue<Putter<T>>()
   /** The hub that serves those who wait. */
