@@ -53,6 +53,8 @@ export class Scheduler extends Ring {
   threadblock: Tasklet | undefined = undefined
   /** What the current tasklet would have run, if it runs the frames of another one, and has not switched yet. */
   private kept: Displaced | undefined = undefined
+  /** What another thread has thrown into the tasklet that runs, see `throwNext`. */
+  private thrown: { readonly tasklet: Tasklet; readonly error: unknown } | undefined = undefined
   private readonly idle: Idle
   private trap = 0
   private timer: Watch | undefined = undefined
@@ -124,8 +126,8 @@ export class Scheduler extends Ring {
 
   /** Something that has to be looked at has changed. */
   attend(): void {
-    this.watched = this.trap !== 0 || this.kept !== undefined || this.timer !== undefined ||
-      this.counter !== undefined || this.lock ||
+    this.watched = this.trap !== 0 || this.kept !== undefined || this.thrown !== undefined ||
+      this.timer !== undefined || this.counter !== undefined || this.lock ||
       callbacks.schedule !== undefined || callbacks.channel !== undefined
   }
 
@@ -137,9 +139,26 @@ export class Scheduler extends Ring {
     return kept
   }
 
-  /** May no switch take place now? */
+  /** Does what the current tasklet does fail, or may it not switch? */
   get forbidding(): boolean {
-    return this.trap !== 0 || this.lock
+    return this.trap !== 0 || this.lock || this.thrown !== undefined
+  }
+
+  /**
+   * Another thread throws into the tasklet that runs. Its frames are on the JavaScript stack, and what its inbox brings would be
+   * taken for the outcome of what it does next: so that, or its next wait, throws the error.
+   */
+  throwNext(tasklet: Tasklet, error: unknown): void {
+    this.thrown = { tasklet, error }
+    this.attend()
+  }
+
+  private throwInto(t: Tasklet): void {
+    const { thrown } = this
+    if (thrown === undefined || (thrown.tasklet !== t && thrown.tasklet.alive)) return
+    this.thrown = undefined
+    this.attend()
+    if (thrown.tasklet === t) throw thrown.error
   }
 
   // ---- switching --------------------------------------------------------------------------------------------------
@@ -154,8 +173,10 @@ export class Scheduler extends Ring {
   /** The tasklet that performs an operation. */
   current(performer: Microthread): Tasklet {
     const { head } = this
-    if (head === performer) return head as Tasklet
-    if (head !== undefined && head === this.main && performer === this.thread.main) return head
+    if (head !== undefined && (head === performer || (head === this.main && performer === this.thread.main))) {
+      this.throwInto(head)
+      return head
+    }
     if (this.thread.ending && performer instanceof TaskletState) {
       throw new RuntimeError("the thread of this tasklet is ending: it cannot switch any more")
     }
@@ -330,6 +351,7 @@ export class Scheduler extends Ring {
 
   /** The current tasklet's fiber suspends: it leaves the ring, and the others go on. */
   waits(t: Tasklet): Microthread {
+    this.throwInto(t)
     if (t.blockTrap) throw new RuntimeError("this tasklet does not like to be blocked: it may not wait for an Effect")
     this.remove(t)
     t._waitsOutside = true

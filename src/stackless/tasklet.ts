@@ -595,7 +595,7 @@ class Throw extends Operation<void> {
     const { error, pending, tasklet } = this
     if (tasklet === current) throw error
     if (this.isOver()) return performer.give(undefined)
-    if (pending) {
+    if (pending || tasklet.isCurrent) {
       this.throwPending()
       return performer.give(undefined)
     }
@@ -604,17 +604,11 @@ class Throw extends Operation<void> {
     return scheduler.switch(current, tasklet)
   }
 
-  /**
-   * A fiber that is no tasklet may make one runnable, which is no switch. If it was woken by the tasklet itself, which still
-   * runs, it lets that come to where it can be thrown into.
-   */
+  /** A fiber that is no tasklet may make one runnable, which is no switch. */
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     if (!this.pending) return thread.standForMain(this, fiber, anotherStandsForMain)
-    return Effect.suspend(() => {
-      const { tasklet } = this
-      if (tasklet.isCurrent && tasklet.thread.looping) return Effect.andThen(Effect.yieldNow, this)
+    return Effect.sync(() => {
       if (!this.isOver()) this.throwPending()
-      return Effect.void
     })
   }
 
@@ -635,9 +629,13 @@ class Throw extends Operation<void> {
   }
 
   private throwPending(): void {
-    const { tasklet } = this
+    const { error, tasklet } = this
+    // it runs, below who throws; and what main resumes with it is given by the ring
+    if (tasklet.isCurrent && (tasklet.thread.looping || tasklet.isMain)) {
+      return tasklet._scheduler.throwNext(tasklet, error)
+    }
     tasklet._unblock()
-    tasklet.raise(this.error)
+    tasklet.raise(error)
     tasklet.insert()
   }
 }

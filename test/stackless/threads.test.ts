@@ -146,6 +146,64 @@ inBothGears("a thread in a tasklet", () => {
       expect(getcurrent().isMain).toBe(true)
     }))
 
+  test.each([
+    ["kill", (t: Tasklet) => t.kill()],
+    ["kill, pending", (t: Tasklet) => t.kill({ pending: true })],
+    ["throw", (t: Tasklet) => t.throw(new TaskletExit())],
+    ["throw, pending", (t: Tasklet) => t.throw(new TaskletExit(), { pending: true })]
+  ])("ends the tasklet that has begun it: %s", (_, kill) =>
+    main(function*() {
+      const said: Array<unknown> = []
+      const c = channel<string>()
+      const t: Tasklet = tasklet(function*(): Steps<void> {
+        try {
+          yield* Effect.timeoutOption(
+            withThread(call(function*(): Steps<void> {
+              yield* kill(t)
+              said.push("inner")
+            })),
+            "5 seconds"
+          )
+          yield* c.send("a value")
+          said.push("sent")
+        } finally {
+          said.push("ends")
+        }
+      })()
+      tasklet(function*(): Steps<void> {
+        said.push(yield* Effect.race(c.receive(), Effect.as(Effect.sleep(1), "nothing")))
+      })()
+      yield* run()
+      expect(said).toEqual(["inner", "ends", "nothing"])
+      expect([t.alive, c.balance]).toEqual([false, 0])
+    }))
+
+  test("throws into the main of the thread around it: at its next operation, and nothing that it sends is lost", () =>
+    main(function*() {
+      const me = getmain()
+      const c = channel<string>()
+      const got: Array<string> = []
+      tasklet(function*(): Steps<void> {
+        got.push(yield* c.receive())
+      })()
+      const oops = new Error("oops")
+      const thrown: Array<unknown> = []
+      for (const pending of [false, true]) {
+        yield* schedule()
+        try {
+          yield* withThread(call(function*(): Steps<void> {
+            yield* me.throw(oops, { pending })
+          }))
+          yield* c.send("not sent")
+        } catch (error) {
+          thrown.push(error)
+        }
+      }
+      yield* c.send("a value")
+      yield* run()
+      expect([thrown, got]).toEqual([[oops, oops], ["a value"]])
+    }))
+
   test("can be had synchronously", () => {
     const exit = Effect.runSyncExit(withThread(call(function*(): Steps<unknown> {
       const me = getcurrent()
