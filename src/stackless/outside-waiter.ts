@@ -4,7 +4,7 @@
  * capacity, or for one of the channels of a selection. None of them runs the ring, or is part of a deadlock.
  */
 import type * as Effect from "effect/Effect"
-import type { Microthread } from "../greenlet/index.ts"
+import type { Starter } from "../greenlet/index.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 
 /** Who can stand in a channel's queue. */
@@ -25,14 +25,14 @@ export class OutsideWaiter {
 
   /** Taken out of its queue for now, see `withhold` in channel.ts. */
   withheld = false
-  /** The tasklet, or main, whose fiber has started this one and waits for it, as in a timeout. */
-  readonly owner: Microthread | undefined
+  /** The fiber of a tasklet, or main, that has started this one and waits for it, as in a timeout. */
+  readonly owner: Starter | undefined
 
   constructor(
     inbox: unknown,
     raising: boolean,
     resume: (effect: Effect.Effect<any>) => void,
-    owner: Microthread | undefined
+    owner: Starter | undefined
   ) {
     this._inbox = inbox
     this.raising = raising
@@ -42,7 +42,7 @@ export class OutsideWaiter {
 
   /** May it be that it has lost a race or run into a timeout, and its fiber has not heard of it yet? */
   get doubtful(): boolean {
-    return this.owner?.woken === true
+    return this.owner?.doubtful === true
   }
 
   /** It waits no more. */

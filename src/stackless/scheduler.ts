@@ -458,6 +458,9 @@ class ProgramOutside extends MainPolicy {
     super(scheduler.thread.main)
     this.scheduler = scheduler
   }
+  override get raising(): boolean {
+    return this.scheduler.main.raising || super.raising
+  }
   override waits(): Microthread {
     return this.scheduler.main.waits()
   }

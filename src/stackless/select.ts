@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
+import { type Microthread, Operation, type Starter, starterOf, type Thread } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
@@ -176,9 +176,9 @@ class Selection extends Channel<any> {
   resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
 
   /** See `OutsideWaiter`. */
-  readonly owner: Microthread | undefined
+  readonly owner: Starter | undefined
 
-  constructor(cases: Cases, owner: Microthread | undefined) {
+  constructor(cases: Cases, owner: Starter | undefined) {
     super()
     this.owner = owner
     for (const [key, operation] of Object.entries(cases)) {

@@ -2,11 +2,14 @@
 import { Deferred, Effect, Fiber, Option } from "effect"
 import {
   call,
+  type Channel,
   channel,
+  getcurrent,
   getmain,
   getruncount,
   run,
   schedule,
+  select,
   sleep,
   StopIteration,
   type Tasklet,
@@ -227,6 +230,78 @@ inBothGears("a timeout in a body", () => {
       yield* run()
       expect(c.balance).toBe(0)
     }))
+
+  /** How a tasklet may wait that is decided otherwise, and has not heard of it: what is around, and whether it is killed for that. */
+  const waits: ReadonlyArray<
+    [string, boolean, (operation: Effect.Effect<unknown, any>) => Effect.Effect<unknown, any>]
+  > = [
+    ["under a timeout", false, (operation) => Effect.timeoutOption(operation, 1)],
+    ["in a race with a call", false, (operation) => Effect.raceAll([call(() => Effect.never), operation, sleep(1)])],
+    [
+      "in a call under a timeout",
+      false,
+      (operation) =>
+        Effect.timeoutOption(
+          call(function*(): Steps<unknown> {
+            return yield* Effect.race(operation, Effect.never)
+          }),
+          1
+        )
+    ],
+    ["under a timeout, and is killed", true, (operation) => Effect.timeoutOption(operation, "1 hour")],
+    ["in a race in a call, and is killed", true, (operation) =>
+      call(function*(): Steps<unknown> {
+        return yield* Effect.race(operation, Effect.never)
+      })]
+  ]
+  const meetings: ReadonlyArray<
+    [string, (c: Channel<number>) => Effect.Effect<unknown, any>, (c: Channel<number>) => Effect.Effect<unknown>]
+  > = [
+    ["receives", (c) => c.receive(), (c) => c.send(1)],
+    ["sends", (c) => c.send(1), (c) => c.receive()],
+    ["selects", (c) => select({ c: c.receive() }), (c) => c.send(1)]
+  ]
+
+  test.each(
+    meetings.flatMap(([what, operation, other]) =>
+      waits.map(([how, killed, around]) => [what, how, killed, around, operation, other] as const)
+    )
+  )(
+    "that %s %s meets nobody in vain",
+    (_, __, killed, around, operation, other) =>
+      main(function*() {
+        const c = channel<number>()
+        let met: unknown
+        const t = tasklet(function*(): Steps<void> {
+          yield* around(operation(c))
+        })()
+        tasklet(function*(): Steps<void> {
+          if (killed) yield* t.kill({ pending: true })
+          else while (t.blocked) yield* schedule()
+          met = yield* Effect.timeoutOption(other(c), 5)
+        })()
+        yield* run()
+        expect([met, c.balance, t.alive]).toEqual([Option.none(), 0, false])
+      })
+  )
+
+  test.each(meetings)(
+    "of main, that %s and gets an error, meets nobody in vain",
+    (_, operation, other) =>
+      main(function*() {
+        const c = channel<number>()
+        let met: unknown
+        const me = getcurrent()
+        const oops = new Error("oops")
+        tasklet(function*(): Steps<void> {
+          yield* me.throw(oops, { pending: true })
+          met = yield* Effect.timeoutOption(other(c), 5)
+        })()
+        expect(yield* errorOf(Effect.timeoutOption(operation(c), "1 hour"))).toBe(oops)
+        yield* run()
+        expect([met, c.balance]).toEqual([Option.none(), 0])
+      })
+  )
 
   test.each(["a channel", "an Effect"])(
     "ends a call with TaskletExit where it waits, for %s",

@@ -151,6 +151,18 @@ export class GreenletFiber {
     return this.task !== undefined || this.pause !== undefined
   }
 
+  /**
+   * May its Effect have been decided, and not know it yet: was it woken, or one below, which gives it up; or does its greenlet
+   * resume with an error?
+   */
+  get doubtful(): boolean {
+    if (this.greenlet._policy.raising) return true
+    for (let side: GreenletFiber | undefined = this; side !== undefined; side = side.below) {
+      if (side.woken) return true
+    }
+    return false
+  }
+
   /** Is it suspended in a switch or a call of a child fiber, which is no longer waited for? */
   get givenUp(): boolean {
     return this.task !== undefined && (this.calling || this.proxy?.performed === true)
@@ -788,10 +800,18 @@ const performOnOwnFiber = (
   return parked
 }
 
-/** The greenlet whose fiber has just started `fiber`, a child of its own, which performs its first operation. */
-export const starterOf = (fiber: Fiber.Fiber<unknown, unknown>): Microthread | undefined => {
+/** Who has started a child fiber of a greenlet's, and waits for it on the spot, as a race or a timeout does. */
+export interface Starter {
+  /** May that have been decided otherwise, so that what the child waits for would be lost? */
+  readonly doubtful: boolean
+  /** Calls `f` as soon as it has gone on. */
+  whenResumed(f: () => void): void
+}
+
+/** Who has just started `fiber`, which performs its first operation. */
+export const starterOf = (fiber: Fiber.Fiber<unknown, unknown>): Starter | undefined => {
   const gate = fiber.cache.scheduler
-  return gate instanceof Gate && gate.open?.fiber !== fiber ? gate.open?.greenlet : undefined
+  return gate instanceof Gate && gate.open?.fiber !== fiber ? gate.open : undefined
 }
 
 /** A child of a greenlet's fiber wants to switch. */

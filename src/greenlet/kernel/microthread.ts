@@ -286,19 +286,6 @@ export abstract class Microthread implements Policy {
    */
   reclaims(): void {}
 
-  /**
-   * For schedulers: has its fiber been woken, and not gone on yet? What a race or a timeout in it has decided is not
-   * carried out before it does, so a child of it may be about to lose what it waits for.
-   */
-  get woken(): boolean {
-    return this._fiber?.top.woken === true
-  }
-
-  /** For schedulers: calls `f` as soon as its fiber has gone on. */
-  whenResumed(f: () => void): void {
-    this._fiber?.top.whenResumed(f)
-  }
-
   /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */
   preempted(): Microthread {
     return this

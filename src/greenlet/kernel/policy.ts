@@ -11,6 +11,8 @@ import type { Frame } from "./frame.ts"
 import type { MainGreenlet, Microthread, Operation } from "./ports.ts"
 
 export interface Policy {
+  /** Is it an error that it will resume with? */
+  readonly raising: boolean
   /** Its body returned `value`, and it is dead: names the one to run next. */
   ends(value: unknown): Microthread
   /** Its body threw `error`, and it is dead: names the one to run next. */
@@ -56,6 +58,9 @@ export class MainPolicy implements Policy {
   }
 
   /** See `Microthread`, for this and for what follows. */
+  get raising(): boolean {
+    return this.main.raising
+  }
   ends(value: unknown): Microthread {
     return this.main.ends(value)
   }
