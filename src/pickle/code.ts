@@ -96,7 +96,7 @@ export const frameKind: Kind<DataFrame> = {
   code: 49,
   write(pickler, frame, family) {
     const meta = family.meta!
-    const { pc } = frame
+    const pc = pickler.placeOf(frame)
     if (pc === RUNNING) {
       throw new Unpicklable("a frame that is running cannot be pickled: dump its tasklet from another one")
     }
@@ -388,4 +388,4 @@ export const scopeWith = (id: string): ScopeMeta => {
   return meta
 }
 
-export { functionInfo, type FunctionMeta, idOf, scopeInfo, type ScopeMeta }
+export { type DataFrame, functionInfo, type FunctionMeta, idOf, scopeInfo, type ScopeMeta }

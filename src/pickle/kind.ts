@@ -1,5 +1,5 @@
 /** The kinds of records: how each is written, checked, made and filled. */
-import type { FunctionMeta, ResumePoint, ScopeMeta } from "../frames/index.ts"
+import type { DataFrame, FunctionMeta, ResumePoint, ScopeMeta } from "../frames/index.ts"
 
 /** What a kind writes with. */
 export interface Writing {
@@ -28,6 +28,10 @@ export interface Writing {
   shapeless(family: Family, object: object, extra?: number): void
   /** Ends a record whose properties the kind has written, all of them ordinary ones. */
   keyed(family: Family, extra: number, keys: ReadonlyArray<string>): void
+  /** The `pc` of a frame, which says something else while the dump lasts. */
+  placeOf(frame: DataFrame): number
+  /** Says that code of the program is about to run, which may look at anything. */
+  programRuns(): void
   /** The family of a kind that no prototype tells. */
   family(kind: Kind): Family
   /** The numbers of the names of a function's code, and of a scope. */

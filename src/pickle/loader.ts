@@ -80,7 +80,7 @@ export class Loader extends Source implements Making {
         }
         this.make(group)
       }
-    } else this.make(numbersTo(types.length))
+    } else this.make(countingTo(types.length))
     this.at = this.scanner.start
     this.next = 0
     const value = this.value()
@@ -114,16 +114,18 @@ export class Loader extends Source implements Making {
 
   // ---- objects ----------------------------------------------------------------------------------------------------
 
-  private make(ids: Iterable<number>): void {
+  private make(ids: ReadonlyArray<number> | Uint32Array): void {
     const { objects, types } = this
     const late: Array<number> = []
-    for (const id of ids) {
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
       const type = types[id]!
       if (type.kind.late === true) late.push(id)
       else this.makeOne(id, type)
     }
     for (const id of late) this.makeOne(id, types[id]!)
-    for (const id of ids) {
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
       const type = types[id]!
       const object = objects[id]!
       this.enter(id, type)
@@ -261,9 +263,8 @@ export class Loader extends Source implements Making {
   }
 }
 
-function* numbers(count: number): Generator<number> {
-  for (let id = 0; id < count; id++) yield id
+const countingTo = (count: number): Uint32Array => {
+  const ids = new Uint32Array(count)
+  for (let id = 0; id < count; id++) ids[id] = id
+  return ids
 }
-
-/** The numbers below a count, as often as they are asked for. */
-const numbersTo = (count: number): Iterable<number> => ({ [Symbol.iterator]: () => numbers(count) })

@@ -1,12 +1,13 @@
 /** Plain objects, and instances of classes: a prototype, and properties. */
 import type { Kind } from "./kind.ts"
+import { ownKeys } from "./own-keys.ts"
 
 export const objectKind: Kind = {
   name: "object",
   code: 0,
   prototype: Object.prototype,
   write(pickler, object, family) {
-    const keys = Reflect.ownKeys(object)
+    const keys = ownKeys(object)
     if (keys.at(-1) === Symbol.iterator && Object.prototype.toString.call(object) === "[object Arguments]") {
       return argumentsKind.write(pickler, object, pickler.family(argumentsKind))
     }

@@ -8,6 +8,7 @@ import { Writer } from "./bytes.ts"
 import { classOf, kindFor, kindOfClass, titleOf } from "./class.ts"
 import {
   closureKind,
+  type DataFrame,
   frameKind,
   functionInfo,
   type FunctionMeta,
@@ -60,10 +61,11 @@ import {
   WELL_KNOWN_SYMBOL,
   WRITABLE
 } from "./format.ts"
-import { Identities } from "./identities.ts"
+import { FrameNumbers, Identities } from "./identities.ts"
 import { type Family, type Kind, Shape, type Writing } from "./kind.ts"
 import { kindOfPrototype, objectKind } from "./kinds.ts"
 import { persistentNameOf, wellKnownNameOf, wellKnownSymbolNameOf } from "./names.ts"
+import { ownKeys } from "./own-keys.ts"
 import { pathTo } from "./path.ts"
 import { isProxy } from "./proxy.ts"
 import { thingsOfThread } from "./thread.ts"
@@ -76,9 +78,12 @@ export class Pickler implements Writing {
   readonly finders: Array<number> = []
   /** The object that is being written. */
   current = -1
+  /** What is known of each, once it has been looked at. */
+  private readonly families: Array<Family | undefined> = []
   private readonly contents = new Writer()
   private readonly kinds = new Writer()
   private readonly numbers = new Identities()
+  private readonly frames = new FrameNumbers(this.numbers)
   private readonly strings = new Map<string, number>()
   private readonly symbols = new Map<symbol, number>()
   private readonly symbolTable = new Writer()
@@ -86,14 +91,18 @@ export class Pickler implements Writing {
   private readonly nameTable = new Writer()
   private readonly types: Array<Shape> = []
   private readonly typeTable = new Writer()
-  private readonly families = new Map<object | null, Family>()
+  private readonly familiesByPrototype = new Map<object | null, Family>()
 
   dump(value: unknown, key: Uint8Array | undefined): Uint8Array {
     try {
-      this.value(value)
-      for (let id = 0; id < this.objects.length; id++) {
-        this.current = id
-        this.record(this.objects[id]!)
+      try {
+        this.value(value)
+        for (let id = 0; id < this.objects.length; id++) {
+          this.current = id
+          this.record(this.objects[id]!, this.families[id])
+        }
+      } finally {
+        this.frames.release()
       }
     } catch (error) {
       throw this.failure(error)
@@ -231,10 +240,28 @@ export class Pickler implements Writing {
       this.contents.integer(name)
       return
     }
-    this.numbers.set(o, this.objects.length)
+    const family = typeof o === "function" || isProxy(o) ? undefined : this.knownFamilyOf(o)
+    if (family?.meta === undefined) this.numbers.set(o, this.objects.length)
+    else {
+      const number = this.frames.meet(o as DataFrame, this.objects.length)
+      if (number !== undefined) {
+        this.contents.byte(REFERENCE)
+        this.contents.integer(number)
+        return
+      }
+    }
     this.objects.push(o)
+    this.families.push(family)
     this.finders.push(this.current)
     this.contents.byte(NEW)
+  }
+
+  placeOf(frame: DataFrame): number {
+    return this.frames.placeOf(frame)
+  }
+
+  programRuns(): void {
+    this.frames.remember()
   }
 
   /** The number of an object's name, -1 if it has none and is a record. */
@@ -287,12 +314,17 @@ export class Pickler implements Writing {
 
   // ---- records ----------------------------------------------------------------------------------------------------
 
-  private record(o: object): void {
-    if (isProxy(o)) throw new Unpicklable("a proxy cannot be pickled: its target can, or name it with persistent")
-    if (typeof o === "function") return closureKind.write(this, o, this.family(closureKind))
-    const prototype: object | null = Object.getPrototypeOf(o)
-    let family = this.families.get(prototype)
-    if (family === undefined) this.families.set(prototype, family = this.familyOf(prototype, o))
+  private record(o: object, known: Family | undefined): void {
+    if (known === undefined) {
+      if (isProxy(o)) throw new Unpicklable("a proxy cannot be pickled: its target can, or name it with persistent")
+      if (typeof o === "function") return closureKind.write(this, o, this.family(closureKind))
+    }
+    let family = known
+    if (family === undefined) {
+      const prototype: object | null = Object.getPrototypeOf(o)
+      family = this.familiesByPrototype.get(prototype)
+      if (family === undefined) this.familiesByPrototype.set(prototype, family = this.familyOf(prototype, o))
+    }
     const { kind } = family
     if (kind.is !== undefined && !kind.is(o)) {
       throw new Unpicklable(`an object that inherits from ${kind.name}, and is none, cannot be pickled`)
@@ -300,10 +332,21 @@ export class Pickler implements Writing {
     kind.write(this, o, family)
   }
 
+  /** The family of an object whose prototype has been seen before, or which is a frame. */
+  private knownFamilyOf(o: object): Family | undefined {
+    const prototype: object | null = Object.getPrototypeOf(o)
+    let family = this.familiesByPrototype.get(prototype)
+    if (family === undefined) {
+      const meta = metaOfFrame(o)
+      if (meta === undefined) return undefined
+      family = familyOf(frameKind, OWN_PROTOTYPE, -1, undefined, meta)
+      this.familiesByPrototype.set(prototype, family)
+    }
+    return family
+  }
+
   private familyOf(prototype: object | null, o: object): Family {
     if (prototype === null) return familyOf(objectKind, NO_PROTOTYPE)
-    const meta = metaOfFrame(o)
-    if (meta !== undefined) return familyOf(frameKind, OWN_PROTOTYPE, -1, undefined, meta)
     if (isScope(o)) return familyOf(scopeKind, OWN_PROTOTYPE)
     const kind = kindFor(prototype)
     if (kindOfPrototype.get(prototype) === kind) return familyOf(kind, OWN_PROTOTYPE)
@@ -361,7 +404,7 @@ export class Pickler implements Writing {
     o: object,
     family: Family,
     extra = 0,
-    keys: ReadonlyArray<PropertyKey> = Reflect.ownKeys(o),
+    keys: ReadonlyArray<PropertyKey> = ownKeys(o),
     skipped?: (key: PropertyKey, descriptor: PropertyDescriptor) => boolean,
     from = 0
   ): void {
@@ -372,7 +415,7 @@ export class Pickler implements Writing {
     }
     for (let i = from; i < keys.length; i++) {
       const key = keys[i]!
-      const descriptor = Reflect.getOwnPropertyDescriptor(o, key)!
+      const descriptor = Object.getOwnPropertyDescriptor(o, key)!
       if (skipped !== undefined && skipped(key, descriptor)) continue
       shape = shape.with(key, attributesOf(key, descriptor))
       this.value(descriptor.value)
@@ -389,11 +432,11 @@ export class Pickler implements Writing {
     const written: Array<PropertyKey> = []
     for (let i = from; i < keys.length; i++) {
       const key = keys[i]!
-      if (skipped === undefined || !skipped(key, Reflect.getOwnPropertyDescriptor(o, key)!)) written.push(key)
+      if (skipped === undefined || !skipped(key, Object.getOwnPropertyDescriptor(o, key)!)) written.push(key)
     }
     this.contents.integer(written.length)
     for (const key of written) {
-      const descriptor = Reflect.getOwnPropertyDescriptor(o, key)!
+      const descriptor = Object.getOwnPropertyDescriptor(o, key)!
       this.contents.integer(this.keyNumber(key))
       this.contents.byte(attributesOf(key, descriptor))
       this.value(descriptor.value)
@@ -448,7 +491,7 @@ export class Pickler implements Writing {
 
   /** For errors: the kind of an object that has been met. */
   kindOf(o: object): Kind | undefined {
-    return isProxy(o) ? undefined : this.families.get(Object.getPrototypeOf(o))?.kind
+    return isProxy(o) ? undefined : this.familiesByPrototype.get(Object.getPrototypeOf(o))?.kind
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------

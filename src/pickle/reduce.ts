@@ -70,6 +70,7 @@ export const reducedKind: Kind = {
   last: true,
   write(pickler, object, family) {
     const Class = object.constructor as Reducible
+    pickler.programRuns()
     pickler.begin(family)
     pickler.value(Class[reduce]!(object))
     pickler.shapeless(family, object)

@@ -27,6 +27,7 @@ import { frameKind } from "./code.ts"
 import { UnpicklingError } from "./errors.ts"
 import type { Checking, Kind, Making, Writing } from "./kind.ts"
 import { nameOwn } from "./names.ts"
+import { ownKeys } from "./own-keys.ts"
 import { Unpicklable } from "./unpicklable.ts"
 
 // operations that were made and not performed are objects with plain fields
@@ -116,7 +117,7 @@ const channelName = Reflect.getOwnPropertyDescriptor(Channel.prototype, "name")!
 
 /** The properties that a program has given an object of ours, beside what the library has there. */
 const otherKeys = (object: object, fields: ReadonlySet<PropertyKey>): ReadonlyArray<PropertyKey> => {
-  const keys = Reflect.ownKeys(object)
+  const keys = ownKeys(object)
   // of tasklets that is quick to see, as each has all of them
   if (fields === TASKLET_FIELDS && keys.length === fields.size) return noKeys
   return keys.every((key) => fields.has(key)) ? noKeys : keys.filter((key) => !fields.has(key))

@@ -133,6 +133,8 @@ export const errorKinds: ReadonlyArray<Kind<Error>> = errorClasses.map((Class, i
   prototype: Class.prototype,
   is: (object) => Object.prototype.toString.call(withoutTag(object)) === "[object Error]",
   write(pickler, error, family) {
+    // a stack is made when it is first looked at, which the program may have taken over
+    if ((Error as { readonly prepareStackTrace?: unknown }).prepareStackTrace !== undefined) pickler.programRuns()
     const descriptor = Reflect.getOwnPropertyDescriptor(error, "stack")
     const native = descriptor?.get !== undefined && descriptor.get === nativeStack?.get
     pickler.begin(family)
