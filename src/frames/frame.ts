@@ -12,6 +12,7 @@ import {
   isDataFrame,
   type Mode,
   NEXT,
+  PREEMPTED,
   RESUME,
   RETURN,
   RETURNED,
@@ -19,6 +20,7 @@ import {
   THROW,
   YIELDED
 } from "../greenlet/kernel/data-frame.ts"
+import { resumeOnLoan } from "../greenlet/kernel/fuel.ts"
 import { closeOf, isObject } from "./cursor.ts"
 
 /** The prototypes of the language's own generators. */
@@ -125,6 +127,7 @@ const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unk
     } else {
       try {
         value = frame[RESUME](mode, value)
+        if (value === PREEMPTED) value = resumeOnLoan(frame)
         if (value === RETURNED || value === YIELDED) value = completion.value
       } catch (error) {
         frame.pc = DONE

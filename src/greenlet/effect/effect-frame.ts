@@ -15,16 +15,7 @@ class Wait extends Operation<unknown> {
   }
 }
 
-/** The fiber lets the event loop have a turn: the thread stops until it is back. */
-class Pause extends Operation<unknown> {
-  perform(current: Microthread): Microthread {
-    becomeWaiting(current)
-    return current.thread.lingers(current)
-  }
-}
-
 const wait = new Wait()
-const pause = new Pause()
 
 export class EffectFrame implements Frame {
   private readonly side: GreenletFiber
@@ -58,11 +49,12 @@ export class EffectFrame implements Frame {
         return switchedOfAll
       case "waiting":
         return wait
-      case "pausing":
-        return pause
-      case "preempted": {
-        const { greenlet } = side
-        greenlet.thread.handOver(greenlet, greenlet._policy.preempted())
+      case "stopped": {
+        const { gate, greenlet } = side
+        if (gate.interrupting) {
+          gate.interrupting = false
+          greenlet.thread.handOver(greenlet, greenlet._policy.preempted())
+        }
         return switchedOfAll
       }
       case "ended": {

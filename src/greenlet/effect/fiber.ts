@@ -19,13 +19,15 @@ import { errorOf, failureOf } from "../kernel/border.ts"
 import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
+import { fuel as allFuel } from "../kernel/fuel.ts"
 import { FiberGate } from "../kernel/hard.ts"
 import type { Microthread, Operation, Thread } from "../kernel/ports.ts"
 import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
-import { SLICE, stepping } from "../kernel/step.ts"
+import { stepping } from "../kernel/step.ts"
 import { evaluatorOf, type InterruptArguments, type NoteInterrupt, noteInterrupts } from "./beyond-public.ts"
 
 const { countedDone, DEEP, Ended, depth, Yielded } = stepping
+const fuel = allFuel
 
 // ---- the fiber ------------------------------------------------------------------------------------------------------
 
@@ -36,7 +38,7 @@ const LEFT = 2
 type Stage = typeof NO_OPERATION | typeof PERFORMING | typeof LEFT
 
 /** What came of a stretch that the loop let a fiber run. */
-export type Outcome = "ended" | "performed" | "waiting" | "preempted" | "pausing"
+export type Outcome = "ended" | "performed" | "waiting" | "stopped"
 
 /** A greenlet's fiber, from its first foreign Effect to its end. */
 export class GreenletFiber {
@@ -75,10 +77,8 @@ export class GreenletFiber {
   private unwinding: unknown = undefined
   /** Who wants to know when it goes on. */
   private waiters: Array<() => void> | undefined = undefined
-  /** `thread.watch` has stopped it. */
-  preempted = false
-  /** Its continuation, while it lets the event loop have a turn. */
-  pause: (() => void) | undefined = undefined
+  /** Its fuel is used up, or `thread.watch` has stopped it: it gives control back in the middle of its Effect. */
+  stopped = false
   /** Has a body yielded its Effect? An exit that comes out of that ends it as a whole, whatever it catches. Otherwise it is a body. */
   foreign = false
   /** Has its fiber made a step since this was false? */
@@ -146,9 +146,9 @@ export class GreenletFiber {
     this.itself = undefined
   }
 
-  /** Has it been woken, and not gone on yet, or paused while it did? */
+  /** Has it been woken or stopped, and not gone on yet? */
   get woken(): boolean {
-    return this.task !== undefined || this.pause !== undefined
+    return this.task !== undefined
   }
 
   /**
@@ -257,8 +257,6 @@ export class GreenletFiber {
       return this.greenlet._policy._isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
     }
     this.thrown = { error }
-    this.task ??= this.pause
-    this.pause = undefined
     const { gate, task } = this
     const open = gate.open
     gate.open = this
@@ -355,9 +353,7 @@ export class GreenletFiber {
     // what was expected from outside has come
     if (this.calling && this.task === undefined) this.greenlet._policy.expects(false)
     this.task = task
-    // what interrupts it ends its pause
-    this.pause = undefined
-    if (this.preempted) return
+    if (this.stopped) return
     const greenlet = this.greenlet
     if (this.calling) {
       this.giveUpCall()
@@ -375,7 +371,7 @@ export class GreenletFiber {
     } else if (this.givenUp) {
       greenlet._policy.reclaims()
     } else {
-      // something was thrown into it while it let the event loop have a turn
+      // it was interrupted while the event loop had its turn
       greenlet.thread.wake(greenlet)
     }
   }
@@ -427,11 +423,10 @@ export class GreenletFiber {
         this.interruptNow()
         return "performed"
       }
-      if (this.preempted) {
-        this.preempted = false
-        return "preempted"
+      if (this.stopped) {
+        this.stopped = false
+        return "stopped"
       }
-      if (this.pause !== undefined) return "pausing"
       if (proxy === undefined || proxy.performed) return "waiting"
       proxy.performed = true
       const { greenlet } = this
@@ -484,6 +479,7 @@ export class GreenletFiber {
     const task = this.task!
     this.task = undefined
     this.gate.uncounted = WAKING_UP
+    fuel.left += WAKING_UP
     return task
   }
 
@@ -498,7 +494,6 @@ export class GreenletFiber {
     this.endCall()
     if (this.fiber === undefined) return
     this.proxy = undefined
-    this.pause = undefined
     if (this.waiters !== undefined) queueMicrotask(() => this.tellResumed())
     ;(this.retired ??= []).push(this.fiber!)
     this.fiber = undefined
@@ -611,8 +606,8 @@ export class Gate extends FiberGate {
   /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
   adopts: GreenletFiber | undefined = undefined
   readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
-  /** The open fiber has run for long, and is to let the event loop have a turn. */
-  pausing = false
+  /** It was `watch` that stopped the open fiber. */
+  interrupting = false
   /** How many of the next steps of the open fiber `watch` is not asked about. */
   uncounted = 0
   /** The fiber that was refused just now: the next task is its continuation. */
@@ -629,12 +624,7 @@ export class Gate extends FiberGate {
         const refused = this.refused
         if (refused === undefined) return inner.scheduleTask(task, priority)
         this.refused = undefined
-        if (!refused.gate.pausing) return refused.wake(task)
-        refused.gate.pausing = false
-        refused.pause = task
-        inner.scheduleTask(() => {
-          if (refused.pause === task) refused.wake(task)
-        }, priority)
+        refused.wake(task)
       },
       flush: () => inner.flush()
     }
@@ -652,11 +642,9 @@ export class Gate extends FiberGate {
       // it has told what comes next, and is about to park
       if (open.settled) return false
       const { watch } = this.thread
-      if (watch !== undefined && --this.uncounted < 0 && watch(open.greenlet)) open.preempted = true
-      // what never comes back to the loop lets the event loop have its turn by itself; the whole thread pauses
-      else if (fiber.currentOpCount > SLICE && this.executionMode === "async") {
-        this.pausing = true
-      } else return false
+      if (watch !== undefined && --this.uncounted < 0 && watch(open.greenlet)) this.interrupting = true
+      else if (--fuel.left >= 0) return false
+      open.stopped = true
       this.refused = open
       return true
     }

@@ -34,10 +34,10 @@ export class Delegation extends Operation<unknown> {
   }
 }
 
-/** A frame gave control back with its fuel used up. */
+/** A frame gave control back with its fuel used up: what is due the loop finds out. */
 class Preemption extends Operation<unknown> {
   perform(current: Microthread): Microthread {
-    return current._policy.preempted()
+    return current
   }
 }
 

@@ -31,6 +31,7 @@ import {
 import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
 import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
+import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
 import { Operation, switchedOfAll } from "./operation.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
@@ -43,6 +44,7 @@ import {
   DATA,
   DOOMED,
   FRESH,
+  isSuspended,
   OUTSIDE,
   OUTSIDE_RAISING,
   RAISING,
@@ -52,7 +54,7 @@ import {
   UNSTARTED,
   WAITING
 } from "./state.ts"
-import { forgetRequest, renewRequest, SLICE, stepping } from "./step.ts"
+import { forgetRequest, renewRequest, stepping } from "./step.ts"
 import { explained } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
@@ -66,7 +68,14 @@ const Performable = Operation
 const resumeGenerator = generatorNext
 const switched = switchedOfAll
 const currentFiber = Fiber.getCurrent
+const fuel = allFuel
 const { DEEP, depth, Ended, endedWithNothing, step } = stepping
+
+/**
+ * How much fuel the loop takes before it lets the JavaScript event loop have a turn, when the fiber that drives it
+ * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
+ */
+const SLICE = 16_384
 
 /**
  * How many operations a frame performs in place before it goes back to the loop, which sees how deep it is: so a recursion that
@@ -107,9 +116,12 @@ export abstract class Loop {
   private performingFiber: Fiber.Fiber<unknown, unknown> | typeof nowhere | undefined = nowhere
   /** Does a greenlet run on top of another one, which is not suspended? */
   private nested = false
-  private budget = SLICE
-  /** What is left of `STRETCH`. */
-  private stretch = STRETCH
+  /** Fuel: what it was given last, and what is left while its loop does not run. */
+  private granted = SLICE
+  private kept = SLICE
+  /** How much of it may be taken until the event loop has its turn, and until the scheduler is asked; as of when it was given. */
+  private turn = SLICE
+  private allowance = Infinity
   /** The greenlets that took a switch back while the loop ran, see `reclaim`. */
   private readonly reclaiming: Array<Microthread> = []
   /** @internal the fibers of Effect */
@@ -157,14 +169,14 @@ export abstract class Loop {
               performing = false
               if (next !== g) this.current = g = next
             } else g = this.carryOut(g, outcome)
-            if (--this.budget > 0) continue
-            this.budget = SLICE
-            renewRequest()
-            if (this.yieldToEventLoop(g)) return
+            if (--fuel.left >= 0) continue
+            const going = this.usedUp(g)
+            if (going === undefined) return
+            g = going
             continue
           }
           let result: IteratorResult<unknown, unknown> | undefined
-          this.stretch = STRETCH
+          fuel.stop = fuel.left > STRETCH ? fuel.left - STRETCH : 0
           if (state >= soft) {
             if (state !== soft) soften(g)
             const value = g._inbox
@@ -179,10 +191,10 @@ export abstract class Loop {
           }
           g = result === switched && depth.levels <= DEEP ? this.current : this.proceed(g, result)
           depth.levels = 0
-          if ((this.budget -= STRETCH + 1 - this.stretch) > 0) continue
-          this.budget = SLICE
-          renewRequest()
-          if (this.yieldToEventLoop(g)) return
+          if (--fuel.left >= 0) continue
+          const going = this.usedUp(g)
+          if (going === undefined) return
+          g = going
         }
       } catch (error) {
         if (performing) {
@@ -224,7 +236,7 @@ export abstract class Loop {
       this.nested = false
       if (this.current !== g) return switched
     }
-    if ((g._bits & states) !== soft || --this.stretch <= 0) return switched
+    if ((g._bits & states) !== soft || --fuel.left <= fuel.stop) return switched
     request.inPlace = true
     const value = g._inbox
     if (value === undefined) return endedWithNothing
@@ -254,7 +266,7 @@ export abstract class Loop {
 
   /** @internal may the greenlet that runs perform another operation before it goes back to the loop? */
   goesOn(): boolean {
-    return --this.stretch > 0
+    return --fuel.left > fuel.stop
   }
 
   /** `g` is deep: until its top frame is another one, its operations are not performed in place. Returns who is current. */
@@ -415,7 +427,7 @@ export abstract class Loop {
       : outcome === YIELDED
       ? this.yielded(g, completion.value)
       : outcome === PREEMPTED
-      ? g._policy.preempted()
+      ? g
       : this.delegate(g, outcome)
     return this.handOver(g, next)
   }
@@ -466,6 +478,73 @@ export abstract class Loop {
     return this.current
   }
 
+  // ---- fuel -------------------------------------------------------------------------------------------------------
+
+  /**
+   * For schedulers: when `steps` more have been made, who would go on is asked, as `preempted`, who runs next; once, until
+   * this is called again. Nobody is asked if it is `Infinity`, as at first. A step is what takes fuel: see fuel.ts.
+   */
+  allow(steps: number): void {
+    this.settle()
+    this.allowance = steps
+    this.grant()
+  }
+
+  /** For schedulers: how many of the steps that were allowed are left. */
+  get allowed(): number {
+    return this.allowance - this.granted + this.fuelLeft
+  }
+
+  private get fuelLeft(): number {
+    return step.thread === this.itself ? fuel.left : this.kept
+  }
+
+  /** Takes off what was used. */
+  private settle(): void {
+    const used = this.granted - this.fuelLeft
+    this.granted -= used
+    this.turn -= used
+    this.allowance -= used
+  }
+
+  /** Fills up, to what is next due. */
+  private grant(): void {
+    const before = this.fuelLeft
+    const left = this.granted = Math.max(1, Math.min(this.turn, this.allowance))
+    if (step.thread !== this.itself) {
+      this.kept = left
+      return
+    }
+    fuel.stop = Math.max(0, fuel.stop + left - before)
+    fuel.left = left
+  }
+
+  /** Its fuel is used up, and `g` would go on: finds out what is due. Returns who goes on; nobody, if the loop has to stop here. */
+  private usedUp(g: Microthread): Microthread | undefined {
+    renewRequest()
+    this.settle()
+    if (this.allowance <= 0 && this.current === g && !this.ending && mayBePreempted(g)) {
+      this.allowance = Infinity
+      g = this.preempt(g)
+    }
+    const stops = this.turn <= 0 && this.yieldToEventLoop(g)
+    if (this.turn <= 0) this.turn = SLICE
+    this.grant()
+    return stops ? undefined : g
+  }
+
+  private preempt(g: Microthread): Microthread {
+    let next: Microthread
+    try {
+      next = g._policy.preempted()
+    } catch (error) {
+      next = g.raise(error)
+    }
+    return this.switchTo(g, next)
+  }
+
+  // ---- who is told ------------------------------------------------------------------------------------------------
+
   /** @internal see trace.ts */
   get tracer(): Tracer | undefined {
     return this.traceFunction
@@ -495,7 +574,10 @@ export abstract class Loop {
 
   protected enter(g: Microthread): void {
     const { request: { inPlace }, thread } = step
+    const { left, stop } = fuel
     step.thread = this.itself
+    fuel.left = this.kept
+    fuel.driven = true
     this.looping = true
     this.nested = false
     this.loopFiber = currentFiber()
@@ -503,6 +585,12 @@ export abstract class Loop {
     try {
       this.loop(g)
     } finally {
+      this.kept = fuel.left
+      if (thread === undefined) leaveFuel()
+      else {
+        fuel.left = left
+        fuel.stop = stop
+      }
       step.thread = thread
       forgetRequest(inPlace)
       this.looping = false
@@ -560,6 +648,9 @@ export abstract class Loop {
     }
   }
 }
+
+/** Is it in the middle of its body, and about to be resumed there? */
+const mayBePreempted = ({ _state: state }: Microthread): boolean => isSuspended(state) || state === RAISING
 
 /** In front of a frame that has gone on without having been resumed: the next resume finds an error there. */
 class RanOnFrame implements Frame {

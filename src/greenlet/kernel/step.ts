@@ -7,12 +7,6 @@
 import type { Operation, Thread } from "./ports.ts"
 
 /**
- * How many operations the loop performs before it lets the JavaScript event loop have a turn, when the fiber that drives it
- * can wait. A millisecond or so: timers and sockets stay alive beside a busy program, at a cost below 1 %.
- */
-export const SLICE = 16_384
-
-/**
  * The iteration in progress. `yield* op` asks for its iterator and steps it in one breath, so one iterator serves all
  * operations: `request.operation` is the one that was asked and has not been stepped yet.
  *
