@@ -5,6 +5,7 @@ import {
   call,
   type Channel,
   channel,
+  DeadlockError,
   run,
   schedule,
   sleep,
@@ -329,6 +330,64 @@ inBothGears("a thread's end", () => {
       "1 second"
     )))
     expect(exit).toEqual(Exit.succeed(Option.none()))
+  })
+
+  const swallowing = (wait: () => Effect.Effect<unknown, any>): Array<() => Effect.Effect<unknown, any>> => {
+    function* steps(): Steps<void> {
+      try {
+        yield* sleep("1 hour")
+      } catch {
+        yield* wait()
+      }
+    }
+    return [() => call(steps), () => call(() => Effect.exit(call(steps)))]
+  }
+
+  test.each(swallowing(() => channel().receive()))(
+    "comes though its main catches its exit and blocks, beside a thread that never rests",
+    async (body) => {
+      const restless = Effect.runFork(withThread(Effect.andThen(call(schedule), Effect.never)))
+      try {
+        expect(await Effect.runPromise(Effect.timeoutOption(withThread(body()), 5))).toEqual(Option.none())
+        await main(function*() {
+          try {
+            yield* Effect.timeoutOption(body(), 5)
+          } catch (error) {
+            expect(error).toBeInstanceOf(DeadlockError)
+          }
+          // and main can wait for other threads as before
+          const c = channel<string>()
+          Effect.runFork(Effect.delay(c.send("a value"), 5))
+          expect(yield* c.receive()).toBe("a value")
+        })
+      } finally {
+        await Effect.runPromise(Fiber.interrupt(restless))
+      }
+    }
+  )
+
+  test.each([
+    ...swallowing(() => Effect.never),
+    ...swallowing(() => Effect.forever(Effect.exit(sleep(1000)))),
+    ...swallowing(() =>
+      call(function*(): Steps<void> {
+        tasklet(function*(): Steps<void> {
+          for (;;) yield* schedule()
+        })()
+        yield* channel().receive()
+      })
+    )
+  ])("comes when its time is over though its main goes on, and an outer timeout decides", async (body) => {
+    let took = 0
+    const exit = await Effect.runPromise(hastily(Effect.gen(function*() {
+      const before = yield* Clock.currentTimeMillis
+      const none = yield* Effect.timeoutOption(withThread(body()), "1 second")
+      took = (yield* Clock.currentTimeMillis) - before
+      return none
+    })))
+    expect(exit).toEqual(Option.none())
+    // its time, and two turns of the clock
+    expect(took).toBeLessThan(3500)
   })
 
   test("comes though the body that runs as its main greenlet goes on", async () => {

@@ -127,11 +127,6 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
   let regions = 0
   const channels: ReadonlyArray<Channel<number>> = [channel(), channel(), channel({ capacity: 2 })]
   const tasklets: Array<Tasklet> = []
-  /**
-   * The mains that were told to end: they do nothing more, whoever swallows that. What they then waited for they would
-   * wait for as long as any other thread can run, and rightly so: nobody ends them a second time.
-   */
-  const told = new Set<Tasklet>()
   const forked: Array<Fiber.Fiber<unknown, unknown>> = []
 
   const got = (id: number): void => {
@@ -161,11 +156,10 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
 
   function* work(ops: ReadonlyArray<Op>): Steps<number> {
     for (const op of ops) {
-      if (left-- <= 0 || told.has(getcurrent())) break
+      if (left-- <= 0) break
       try {
         yield* perform(op)
       } catch (error) {
-        if (isExit(error) && getcurrent().isMain) told.add(getcurrent())
         if (isExit(error) || error instanceof Oops && op.b === 0) throw error
       }
     }

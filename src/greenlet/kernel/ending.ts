@@ -34,6 +34,8 @@ export abstract class EndingThread extends MainThread {
   private alarm: Fiber.Fiber<void> | undefined = undefined
   /** Has it? */
   private overdue = false
+  /** Goes off when main has gone on for too long. */
+  private mainAlarm: Fiber.Fiber<void> | undefined = undefined
   /** Has the greenlet got its second exit? */
   private hurried = false
   /** The greenlets that have started and not ended: kept only by a thread that will end. */
@@ -105,14 +107,33 @@ export abstract class EndingThread extends MainThread {
     const { host } = this
     if (host === undefined || this.runsOn(fiber)) return Effect.void
     host.interruptUnsafe(fiber.id)
-    const late = Effect.andThen(Effect.sleep(PATIENCE), Effect.sync(() => this.expel(host)))
+    // it may be where it cannot be interrupted
+    const late = Effect.andThen(Effect.sleep(PATIENCE), Effect.sync(() => this.host === host && this.expel()))
     return Effect.raceFirst(Effect.asVoid(Fiber.await(host)), Effect.interruptible(late))
   })
 
+  /** On a thread that will end, a body that runs as main has two seconds to end. On any other it is nobody's who must not wait. */
+  protected override dismiss(host: Fiber.Fiber<unknown, unknown>): void {
+    if (this.alive === undefined) return
+    const alarm = this.mainAlarm = Effect.runForkWith(host.context)(Effect.sleep(PATIENCE))
+    alarm.addObserver((exit) => {
+      if (this.mainAlarm === alarm && Exit.isSuccess(exit)) this.expel()
+    })
+  }
+
+  protected override dismissedHostLeft(): void {
+    const { mainAlarm: alarm } = this
+    this.mainAlarm = undefined
+    alarm?.interruptUnsafe()
+  }
+
   /** A body that ran as main did not end when it had to. */
-  private expel(host: Fiber.Fiber<unknown, unknown>): void {
+  private expel(): void {
+    if (this.looping) {
+      this.giveUp = () => this.expel()
+      return
+    }
     const { main } = this
-    if (this.host !== host) return
     this.parked = undefined
     main._policy.abandoned()
     main._rebind(undefined)

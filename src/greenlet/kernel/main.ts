@@ -20,6 +20,15 @@ import { becomeOutside, OUTSIDE, OUTSIDE_RAISING } from "./state.ts"
 export abstract class MainThread extends Loop {
   /** @internal if `withThread` made it */
   origin: Origin | undefined = undefined
+  /** Was the fiber that stands for main interrupted? */
+  private dismissed = false
+
+  // ---- what is said elsewhere: ending.ts --------------------------------------------------------------------------
+
+  /** The fiber that stands for main was interrupted, and a body that runs as main is about to end. */
+  protected abstract dismiss(host: Fiber.Fiber<unknown, unknown>): void
+  /** That fiber has left. */
+  protected abstract dismissedHostLeft(): void
 
   // ---- main -------------------------------------------------------------------------------------------------------
 
@@ -36,10 +45,14 @@ export abstract class MainThread extends Loop {
     return this.host !== undefined
   }
 
-  /** For schedulers: can its main greenlet wait for something that its own greenlets do not do? Not in `Effect.runSync`. */
+  /**
+   * For schedulers: can its main greenlet wait for something that its own greenlets do not do? Not in `Effect.runSync`; and not
+   * when it has been told to end, since it would not be told again.
+   */
   get mayWait(): boolean {
-    const { host } = this
-    return host !== undefined && !this.ending && host.cache.scheduler.executionMode === "async"
+    const { dismissed, host, main } = this
+    return host !== undefined && !this.ending && host.cache.scheduler.executionMode === "async" && !dismissed &&
+      main._fiber?.somethingGivenUp !== true
   }
 
   /** For schedulers: is `inner` a thread whose end it may wait for? */
@@ -105,6 +118,10 @@ export abstract class MainThread extends Loop {
     this.finish = undefined
     this.giveUp = undefined
     this.host = undefined
+    if (this.dismissed) {
+      this.dismissed = false
+      this.dismissedHostLeft()
+    }
     rested()
     return state === OUTSIDE ? Exit.succeed(inbox) : failureOf(inbox)
   }
@@ -129,6 +146,8 @@ export abstract class MainThread extends Loop {
       becomeOutside(main)
       return finish()
     }
+    this.dismissed = true
+    this.dismiss(this.host!)
     main.raise(new GreenletExit("the fiber that stood for the main greenlet was interrupted"))
     if (before !== main && this.tracer !== undefined) this.trace(before, main)
     this.enter(main)
