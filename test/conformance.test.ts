@@ -145,6 +145,17 @@ test("in the compiled gear, what a body is made of is compiled: its loops, handl
   expect([code, printed.at(-1)]).toEqual([0, "1 passed, 0 failed"])
 })
 
+test(
+  "in the pickled gear, everything is dumped and loaded between the ops of main, and does what the original did",
+  () => {
+    const npm = (...args: Array<string>) =>
+      spawnSync("npm", ["run", "-s", "conformance", "--", "--gear", "pickled", ...args], { encoding: "utf8" }).stdout
+    expect(npm("--layer", "greenlet").trimEnd().split("\n").at(-1)).toBe("499 passed, 0 failed")
+    expect(npm("--layer", "greenlet", "--every", "3").trimEnd().split("\n").at(-1)).toBe("499 passed, 0 failed")
+  },
+  300_000
+)
+
 test("a wrong trace is reported with its first difference, and the exit code is 1", async () => {
   const { code, printed } = await command("--gear", "hard", file("greenlet-wrong.jsonl", program, wrong))
   expect(printed).toEqual([
@@ -261,7 +272,12 @@ test.each([
 
 test("a file that is not there, and arguments without a meaning, are answered with 2 and a message", async () => {
   expect(await command("nowhere.jsonl")).toMatchObject({ code: 2, complaint: expect.stringContaining("ENOENT") })
-  for (const args of [["--gear", "third"], ["--layer", "asyncio"], ["--fast"], ["--gear"]]) {
+  for (
+    const args of [["--gear", "third"], ["--layer", "asyncio"], ["--fast"], ["--gear"], ["--every", "2"], [
+      "--gear=pickled",
+      "--layer=gevent"
+    ], ["--gear=pickled", "--every=0"]]
+  ) {
     expect(await command(...args)).toMatchObject({ code: 2, complaint: expect.stringContaining("usage: ") })
   }
 })

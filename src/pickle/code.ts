@@ -89,7 +89,9 @@ const livesOf = (meta: FunctionMeta): ReadonlyMap<number, ReadonlyArray<string>>
 
 const RUNNING = -2
 
-export const metaOfFrame = (o: object): FunctionMeta | undefined => frameInfo(o)?.function
+/** The prototype of a function's frames is none. */
+export const metaOfFrame = (o: object): FunctionMeta | undefined =>
+  Object.hasOwn(o, "pc") ? frameInfo(o)?.function : undefined
 
 export const frameKind: Kind<DataFrame> = {
   name: "frame",
@@ -245,6 +247,7 @@ const isGiven = (f: Function, key: PropertyKey, { value }: PropertyDescriptor): 
   if (key === "name" || key === "length" || key === "arguments" || key === "caller") return true
   if (key !== "prototype") return false
   if (typeof value !== "object" || value === null) return false
+  if (value === functionInfo(f)!.function.frame?.prototype) return true
   const keys = Reflect.ownKeys(value)
   return keys.length === 0 || keys.length === 1 && keys[0] === "constructor" &&
       Reflect.getOwnPropertyDescriptor(value, "constructor")!.value === f

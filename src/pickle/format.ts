@@ -81,7 +81,7 @@ export const ENUMERABLE = 2
 export const CONFIGURABLE = 4
 export const ORDINARY = WRITABLE | ENUMERABLE | CONFIGURABLE
 
-// ---- the names of the four kinds ------------------------------------------------------------------------------------
+// ---- the kinds of names ------------------------------------------------------------------------------------
 
 /** Of the language, or of this library. */
 export const WELL_KNOWN = 0
@@ -95,6 +95,9 @@ export const OF_THREAD = 3
 export const COMPILED_CODE = 4
 /** What keeps the variables of a function that closures share. */
 export const COMPILED_SCOPE = 5
+/** A method of a class that has a name, and a static one: by the class and the key. */
+export const METHOD = 6
+export const STATIC_METHOD = 7
 
 export const REGISTERED_SYMBOL = 0
 export const WELL_KNOWN_SYMBOL = 1

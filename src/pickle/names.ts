@@ -10,6 +10,8 @@ import { UnpicklingError } from "./errors.ts"
 
 type Nameable = object | symbol
 
+/** Functions that may be classes, whose methods nobody has asked for yet. */
+const classes = new Set<Function>()
 const values = new Map<string, Nameable>()
 const names = new Map<Nameable, string>()
 
@@ -47,6 +49,7 @@ export const persistent = <A extends object | symbol>(name: string, value: A): A
   }
   const before = values.get(name)
   if (before !== undefined && names.get(before) === name) names.delete(before)
+  if (typeof value === "function") classes.add(value)
   values.set(name, value)
   names.set(value, name)
   return value
@@ -64,6 +67,50 @@ export const persistentValueOf = (name: string): Nameable => {
     )
   }
   return value
+}
+
+// ---- methods --------------------------------------------------------------------------------------------------------
+
+/** Where a method is found: in a class, or in what its instances inherit from. */
+export interface Method {
+  readonly of: Function
+  readonly key: PropertyKey
+  readonly isStatic: boolean
+}
+
+const methods = new WeakMap<Function, Method>()
+
+/**
+ * The place of a function that is a method of a class with a name. A frame that stands in the middle of `this.take(yield* x)`
+ * holds the method.
+ */
+export const methodOf = (f: Function): Method | undefined => {
+  if (!learned) learnAll()
+  for (const of of classes) {
+    for (const isStatic of [false, true]) {
+      const holder = holderOf(of, isStatic)
+      if (holder === undefined) continue
+      for (const key of Reflect.ownKeys(holder)) {
+        const method: unknown = Reflect.getOwnPropertyDescriptor(holder, key)!.value
+        if (typeof method === "function" && key !== "constructor") methods.set(method, { of, key, isStatic })
+      }
+    }
+  }
+  classes.clear()
+  const method = methods.get(f)
+  return method !== undefined && methodAt(method) === f ? method : undefined
+}
+
+/** What stands at the place of a method, if it is a function. */
+export const methodAt = ({ isStatic, key, of }: Method): Function | undefined => {
+  const holder = holderOf(of, isStatic)
+  const method: unknown = holder === undefined ? undefined : Reflect.getOwnPropertyDescriptor(holder, key)?.value
+  return typeof method === "function" ? method : undefined
+}
+
+const holderOf = (of: Function, isStatic: boolean): object | undefined => {
+  const holder: unknown = isStatic ? of : Reflect.getOwnPropertyDescriptor(of, "prototype")?.value
+  return (typeof holder === "object" || typeof holder === "function") && holder !== null ? holder : undefined
 }
 
 // ---- what is there in every program ---------------------------------------------------------------------------------
@@ -178,8 +225,7 @@ const learnAll = (): void => {
     for (const [name, value] of Object.entries(module)) {
       if ((typeof value !== "object" && typeof value !== "function") || value === null) continue
       if (wellKnownNames.has(value)) continue
-      wellKnownNames.set(value, `${layer}:${name}`)
-      wellKnownValues.set(`${layer}:${name}`, value)
+      nameOwn(`${layer}:${name}`, value)
     }
     wellKnownNames.set(module, layer)
     wellKnownValues.set(layer, module)
@@ -201,6 +247,7 @@ export const wellKnownValueOf = (name: string): Nameable => {
 
 /** Gives something of this library a name, that no index exports. */
 export const nameOwn = (name: string, value: Nameable): void => {
+  if (typeof value === "function") classes.add(value)
   wellKnownNames.set(value, name)
   wellKnownValues.set(name, value)
 }

@@ -33,6 +33,7 @@ import {
   INDEX_KEY,
   INTEGER,
   MAX_KEYS,
+  METHOD,
   MINUS_ZERO,
   NAMED,
   NAMED_CLASS,
@@ -51,6 +52,7 @@ import {
   seal,
   SMALL_INTEGER,
   SMALL_STRING,
+  STATIC_METHOD,
   STRING,
   STRING_KEY,
   SYMBOL,
@@ -64,7 +66,7 @@ import {
 import { FrameNumbers, Identities } from "./identities.ts"
 import { type Family, type Kind, Shape, type Writing } from "./kind.ts"
 import { kindOfPrototype, objectKind } from "./kinds.ts"
-import { persistentNameOf, wellKnownNameOf, wellKnownSymbolNameOf } from "./names.ts"
+import { type Method, methodOf, persistentNameOf, wellKnownNameOf, wellKnownSymbolNameOf } from "./names.ts"
 import { ownKeys } from "./own-keys.ts"
 import { pathTo } from "./path.ts"
 import { isProxy } from "./proxy.ts"
@@ -282,8 +284,21 @@ export class Pickler implements Writing {
     if (typeof o === "function") {
       const meta = functionInfo(o)?.function
       if (meta?.value === o) return this.nameNumber(o, COMPILED, idOf(meta))
+      const method = methodOf(o)
+      if (method !== undefined) return this.methodNumber(o, method)
     }
     return -1
+  }
+
+  private methodNumber(o: object, { isStatic, key, of }: Method): number {
+    const Class = this.nameOf(of)
+    const keyNumber = this.keyNumber(key)
+    this.nameTable.byte(isStatic ? STATIC_METHOD : METHOD)
+    this.nameTable.integer(Class)
+    this.nameTable.integer(keyNumber)
+    const number = this.named.size
+    this.named.set(o, number)
+    return number
   }
 
   private nameNumber(o: object | symbol, kind: number, name: string): number {

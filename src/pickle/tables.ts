@@ -9,12 +9,14 @@ import {
   HELD_CLASS,
   HELD_PROTOTYPE,
   INDEX_KEY,
+  METHOD,
   NAMED_CLASS,
   OF_THREAD,
   ORDINARY,
   OWN_PROTOTYPE,
   PERSISTENT,
   REGISTERED_SYMBOL,
+  STATIC_METHOD,
   STRING_KEY,
   SYMBOL_KEY,
   WELL_KNOWN,
@@ -22,7 +24,7 @@ import {
 } from "./format.ts"
 import type { Kind, Migration, Names, Type } from "./kind.ts"
 import { kindByCode, objectKind, reducedKind } from "./kinds.ts"
-import { persistentValueOf, wellKnownSymbolOf, wellKnownValueOf } from "./names.ts"
+import { methodAt, methodOf, persistentValueOf, wellKnownSymbolOf, wellKnownValueOf } from "./names.ts"
 import type { Source } from "./source.ts"
 import { thingOfThread } from "./thread.ts"
 import { Unpicklable } from "./unpicklable.ts"
@@ -69,7 +71,7 @@ export const readTables = (source: Source, migrations: Migrations): Tables => {
   for (let n = source.count(); n > 0; n--) symbols.push(readSymbol(source, strings))
   const named: Array<unknown> = []
   const names = new Meanings()
-  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings, names, named.length, migrations))
+  for (let n = source.count(); n > 0; n--) named.push(readName(source, strings, symbols, names, named, migrations))
   const types: Array<Type> = []
   for (let n = source.count(); n > 0; n--) types.push(readType(source, strings, symbols, named, names))
   return { strings, symbols, named, names, types }
@@ -93,11 +95,16 @@ const readSymbol = (source: Source, strings: ReadonlyArray<string>): symbol => {
 const readName = (
   source: Source,
   strings: ReadonlyArray<string>,
+  symbols: ReadonlyArray<symbol>,
   names: Meanings,
-  number: number,
+  named: ReadonlyArray<unknown>,
   migrations: Migrations
 ): unknown => {
   const kind = source.byte()
+  if (kind === METHOD || kind === STATIC_METHOD) {
+    return readMethod(source, strings, symbols, named, kind === STATIC_METHOD)
+  }
+  const number = named.length
   const name = pick(source, strings, "string")
   switch (kind) {
     case PERSISTENT:
@@ -128,6 +135,26 @@ const readName = (
       return undefined
   }
   throw new UnpicklingError(`the pickle has a name of kind ${kind}, which this program does not know`)
+}
+
+const readMethod = (
+  source: Source,
+  strings: ReadonlyArray<string>,
+  symbols: ReadonlyArray<symbol>,
+  named: ReadonlyArray<unknown>,
+  isStatic: boolean
+): Function => {
+  const of = pick(source, named, "name")
+  const key = readKey(source, strings, symbols)
+  const method = typeof of === "function" && key !== "constructor" ? methodAt({ of, key, isStatic }) : undefined
+  if (method === undefined || methodOf(method) === undefined) {
+    throw new UnpicklingError(
+      `the pickle refers to the method ${String(key)} of ${
+        typeof of === "function" ? of.name : "no class"
+      }, which this program has not`
+    )
+  }
+  return method
 }
 
 const readType = (

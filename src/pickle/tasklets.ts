@@ -230,6 +230,7 @@ const HAS_CAPACITY = 32
 const IS_NAMED = 64
 
 const bufferedPrototype: object = Object.getPrototypeOf(makeChannel({ capacity: 1 }))
+nameOwn("stackless:BufferedChannel", bufferedPrototype.constructor)
 
 export const channelKind: Kind<Channel> = {
   name: "channel",

@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import { basename, dirname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { describe, difference } from "./difference.ts"
-import { gears, type ProgramGear, programGears } from "./gear.ts"
+import { gears, programGears } from "./gear.ts"
 import { isLayerName, type LayerName, layerNames, layerOf, layers } from "./layer.ts"
 import { Malformed, type Program, readPrograms } from "./program.ts"
 import type { Job, Run } from "./run.ts"
@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 const usage =
-  "usage: npm run conformance -- [--gear soft|hard|compiled|both] [--layer greenlet|stackless|gevent] [FILE…]"
+  "usage: npm run conformance -- [--gear soft|hard|compiled|pickled|both] [--every N] [--layer greenlet|stackless|gevent] [FILE…]"
 
 /** How many of the programs that fail are shown. */
 const shown = 3
@@ -50,7 +50,7 @@ interface File {
  */
 export const conformance = async (args: ReadonlyArray<string>, surroundings: Surroundings): Promise<number> => {
   const { complain, print, run } = surroundings
-  let chosen: { readonly files: ReadonlyArray<File>; readonly gears: ReadonlyArray<ProgramGear> }
+  let chosen: ReturnType<typeof choose>
   try {
     chosen = choose(args, surroundings.directory)
   } catch (error) {
@@ -71,7 +71,7 @@ export const conformance = async (args: ReadonlyArray<string>, surroundings: Sur
       }
       let good = 0
       for (const program of programs) {
-        const found = difference(program, implementation.probe, await run({ layer, program, gear }))
+        const found = difference(program, implementation.probe, await run({ layer, program, gear, ...chosen.pickling }))
         if (found === undefined) {
           good += 1
           continue
@@ -94,14 +94,19 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   const { positionals, values } = parse(args)
   const gear = programGears.find((known) => known === values.gear)
   if (gear === undefined && values.gear !== "both") {
-    throw new Misused(`--gear is soft, hard, compiled or both (soft and hard), not ${values.gear}`)
+    throw new Misused(`--gear is soft, hard, compiled, pickled or both (soft and hard), not ${values.gear}`)
+  }
+  if (values.every !== undefined && (gear !== "pickled" || !/^[1-9]\d*$/.test(values.every))) {
+    throw new Misused("--every is for the gear pickled: after how many ops of main everything is dumped and loaded")
   }
   const { layer } = values
   if (layer !== undefined && !isLayerName(layer)) {
     throw new Misused(`--layer is one of ${layerNames.join(", ")}, not ${layer}`)
   }
 
-  const asked = layer === undefined ? layerNames.filter((name) => layers[name] !== undefined) : [layer]
+  if (gear === "pickled" && layer === "gevent") throw new Misused("--gear pickled is for greenlet and stackless")
+  const possible = layerNames.filter((name) => layers[name] !== undefined && !(gear === "pickled" && name === "gevent"))
+  const asked = layer === undefined ? possible : [layer]
   const paths = positionals.length > 0
     ? positionals.map((path) => resolve(directory, path))
     : asked.flatMap((name) => recorded[name])
@@ -109,7 +114,11 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
     const programs = readPrograms(path)
     return { path, programs, layer: layer ?? layerOf(path, programs) }
   })
-  return { files, gears: gear === undefined ? gears : [gear] }
+  return {
+    files,
+    gears: gear === undefined ? gears : [gear],
+    pickling: values.every === undefined ? {} : { every: Number(values.every) }
+  }
 }
 
 const parse = (args: ReadonlyArray<string>) => {
@@ -117,7 +126,7 @@ const parse = (args: ReadonlyArray<string>) => {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { gear: { type: "string", default: "both" }, layer: { type: "string" } }
+      options: { gear: { type: "string", default: "both" }, every: { type: "string" }, layer: { type: "string" } }
     })
   } catch (error) {
     throw new Misused((error as Error).message)

@@ -230,6 +230,11 @@ export class GeventMachine extends Machine<GeventOp> {
     }
   }
 
+  /** A hub waits for timers: it is not pickled. */
+  leave(): undefined {}
+
+  arrive(_left: undefined): void {}
+
   *settle(): Steps<void> {}
 
   /** A time that jitters; none stays none. */

@@ -24,7 +24,7 @@ export type GreenletOp =
   | readonly ["rerun", target: string, body: string]
   | readonly ["settrace", on: 0 | 1]
 
-const errors = new Map<string, ErrorClass>([
+export const errors = new Map<string, ErrorClass>([
   ["ValueError", G.ValueError],
   ["KeyError", KeyError],
   ["GreenletExit", G.GreenletExit],
@@ -63,7 +63,15 @@ export class GreenletMachine extends Machine<GreenletOp> {
     return ` ${this.value(value)}`
   }
 
+  private attached = false
+
+  private attach(): void {
+    this.attached = true
+    G.settrace((event, origin, target) => this.traced(event, origin, target))
+  }
+
   protected detach(): void {
+    this.attached = false
     G.settrace(undefined)
   }
 
@@ -91,11 +99,18 @@ export class GreenletMachine extends Machine<GreenletOp> {
         this.target(op[1]).run = this.body(op[2])
         return "ok"
       case "settrace":
-        G.settrace(op[1] ? (event, origin, target) => this.traced(event, origin, target) : undefined)
+        if (op[1]) this.attach()
+        else this.detach()
         return op[1] ? "on" : "off"
       default:
         throw new AssertionError(op[0])
     }
+  }
+
+  leave(): undefined {}
+
+  arrive(_left: undefined): void {
+    if (this.attached) this.attach()
   }
 
   *settle(): Steps<void> {}

@@ -20,7 +20,7 @@ export interface Layer {
     gear: ProgramGear,
     trace: Array<string>,
     attempt: number
-  ): Pick<Machine<never>, "run" | "settle">
+  ): Pick<Machine<never>, "run" | "advance" | "leave" | "arrive" | "settle" | "trace">
   /**
    * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
    * their own then, and their times jitter in another way each time.

@@ -7,7 +7,7 @@
  */
 "use stackless"
 import type { Effect } from "effect"
-import { inGear, type ProgramGear, type Steps } from "./gear.ts"
+import { inGear, isCompiled, type ProgramGear, type Steps } from "./gear.ts"
 import type { Control, Op, Ops, Program, Value } from "./program.ts"
 import { AssertionError, type ErrorClass, lookup, str, written } from "./python.ts"
 import { compiledCourses, type Course, type Courses, type Interpreter } from "./text.ts"
@@ -16,7 +16,7 @@ import { compiledCourses, type Course, type Courses, type Interpreter } from "./
 const budget = 400
 
 /** The budget is used up. No handler of a program catches it. */
-class Stop extends Error {
+export class Stop extends Error {
   override readonly name = "Stop"
 }
 
@@ -29,12 +29,14 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
   private readonly gear: ProgramGear
   private readonly courses: Courses
   private steps = 0
+  /** How many ops of main are over. */
+  private done = 0
 
   /** Is made on the thread that it runs on. It adds its lines to `trace`, so that they can be seen if it hangs. */
   constructor(program: Program<Primitive>, gear: ProgramGear, trace: Array<string>) {
     this.trace = trace
     this.gear = gear
-    this.courses = gear === "compiled" ? compiledCourses(program) : this.interpreted(program)
+    this.courses = isCompiled(gear) ? compiledCourses(program) : this.interpreted(program)
   }
 
   /** The errors that a program can name. */
@@ -63,43 +65,56 @@ export abstract class Machine<Primitive extends readonly [string, ...ReadonlyArr
   }
   /** Runs a primitive: its result, as it is written. */
   protected abstract perform(op: Primitive): Steps<Value>
+  /** What its thread knows of the program: read before everything is pickled, and put on the thread where it is loaded. */
+  abstract leave(): unknown
+  abstract arrive(left: any): void
   /** After the main program: puts right what it may have left behind on the thread, so that another can run there. */
   abstract settle(): Steps<void>
 
   /** The main program. */
   *run(): Steps<void> {
+    while (yield* this.advance());
+  }
+
+  /** The next op of the main program. Is there another one? */
+  *advance(): Steps<boolean> {
     // bodies of the program before, which went on when their thread ended, may have set callbacks
-    this.detach()
-    for (const course of this.courses.main) {
-      try {
-        yield* course(this)
-      } catch (error) {
-        if (error instanceof Stop) {
-          this.trace.push("STOP")
-          return
-        }
-        this.log(`main caught ${this.errorName(error)}`)
-      }
+    if (this.done === 0) this.detach()
+    const { main } = this.courses
+    if (this.done === main.length) {
+      this.detach()
+      this.end()
+      return false
     }
-    this.detach()
-    this.end()
+    try {
+      yield* main[this.done++]!(this)
+    } catch (error) {
+      if (error instanceof Stop) {
+        this.trace.push("STOP")
+        return false
+      }
+      this.log(`main caught ${this.errorName(error)}`)
+    }
+    return true
   }
 
   /** The body of that name, for a microthread. */
   protected body(name: string): (...args: ReadonlyArray<unknown>) => Steps<unknown> | Effect.Effect<unknown> {
-    const course = function*(this: Machine<Primitive>, ...args: ReadonlyArray<unknown>): Steps<unknown> {
-      this.log(`start${this.started(args)}`)
+    // oxlint-disable-next-line unicorn/no-this-assignment, typescript/no-this-alias -- generator functions have a `this` of their own
+    const machine = this
+    const course = function*(...args: ReadonlyArray<unknown>): Steps<unknown> {
+      machine.log(`start${machine.started(args)}`)
       let returned: Returned
       try {
-        returned = yield* lookup(this.courses.bodies, name)(this)
+        returned = yield* lookup(machine.courses.bodies, name)(machine)
       } catch (error) {
-        this.log(`dies ${this.errorName(error)}`)
+        machine.log(`dies ${machine.errorName(error)}`)
         throw error
       }
-      this.log(`ends${this.ended(returned?.value)}`)
-      return this.returns(name, returned)
+      machine.log(`ends${machine.ended(returned?.value)}`)
+      return machine.returns(name, returned)
     }
-    return inGear(this.gear === "hard" ? "hard" : "soft", course.bind(this))
+    return inGear(this.gear === "hard" ? "hard" : "soft", course)
   }
 
   private interpreted(program: Program<Primitive>): Courses {

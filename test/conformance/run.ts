@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util"
 import { turnAfter } from "../turn.ts"
 import { inGear, type ProgramGear } from "./gear.ts"
 import { type LayerName, layers } from "./layer.ts"
+import { runPickled } from "./pickled.ts"
 import type { Program } from "./program.ts"
 
 /** What is run. */
@@ -16,6 +17,8 @@ export interface Job {
   readonly gear: ProgramGear
   /** After how many operations the JavaScript event loop has a turn; it has none in programs so short, if left out. */
   readonly turn?: number
+  /** Pickled after how many ops of main: each, if left out. */
+  readonly every?: number
 }
 
 /** What came of it. */
@@ -56,7 +59,7 @@ export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run>
 
 /** Runs it once; the clock matters only to programs that tell the time. */
 export const runOnce = async (
-  { gear, layer: name, program, turn }: Job,
+  { every = 1, gear, layer: name, program, turn }: Job,
   attempt: number,
   clock: "virtual" | "real"
 ): Promise<Run> => {
@@ -80,7 +83,17 @@ export const runOnce = async (
     result = { trace: upToEnd, probe: [...probe] }
   })
 
-  const running = withThread(call(
+  const pickled = Effect.gen(function*() {
+    const [machine, on] = yield* runPickled(() => layer.machine(program, gear, trace, attempt), every)
+    const upToEnd = [...machine.trace]
+    if (program.trace === undefined) {
+      yield* on(call(() => machine.settle()))
+      yield* on(call(() => layer.machine(layer.probe, gear, probe, attempt).run()))
+    }
+    result = { trace: upToEnd, probe: [...probe] }
+  })
+
+  const running = gear === "pickled" ? pickled : withThread(call(
     turn === undefined ? main : function*() {
       yield* turnAfter(turn)
       // called, not yielded: an exit ends an Effect that a body has yielded as a whole, and main catches them

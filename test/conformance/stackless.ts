@@ -37,7 +37,7 @@ export type StacklessOp =
   | readonly ["set_atomic", 0 | 1]
   | readonly ["callbacks", on: 0 | 1]
 
-const errors = new Map<string, ErrorClass>([
+export const errors = new Map<string, ErrorClass>([
   ["ValueError", S.ValueError],
   ["KeyError", KeyError],
   ["RuntimeError", S.RuntimeError],
@@ -94,7 +94,16 @@ export class StacklessMachine extends Machine<StacklessOp> {
     return ""
   }
 
+  private attached = false
+
+  private attach(): void {
+    this.attached = true
+    S.setChannelCallback((channel, tasklet, sending, blocks) => this.called(channel, tasklet, sending, blocks))
+    S.setScheduleCallback((prev, next) => this.scheduled(prev, next))
+  }
+
   protected detach(): void {
+    this.attached = false
     S.setChannelCallback(undefined)
     S.setScheduleCallback(undefined)
   }
@@ -176,14 +185,31 @@ export class StacklessMachine extends Machine<StacklessOp> {
       case "set_atomic":
         return Number(S.getcurrent().setAtomic(Boolean(op[1])))
       case "callbacks":
-        if (op[1]) {
-          S.setChannelCallback((channel, tasklet, sending, blocks) => this.called(channel, tasklet, sending, blocks))
-          S.setScheduleCallback((prev, next) => this.scheduled(prev, next))
-        } else this.detach()
+        if (op[1]) this.attach()
+        else this.detach()
         return op[1] ? "on" : "off"
       default:
         throw new AssertionError(op[0])
     }
+  }
+
+  leave() {
+    const main = S.getmain()
+    return {
+      snapshot: S.snapshot(),
+      trap: S.switchTrap(0),
+      blockTrap: main.blockTrap,
+      atomic: main.atomic
+    }
+  }
+
+  arrive({ atomic, blockTrap, snapshot, trap }: ReturnType<StacklessMachine["leave"]>): void {
+    const main = S.getmain()
+    main.blockTrap = blockTrap
+    main.setAtomic(atomic)
+    S.switchTrap(trap)
+    if (this.attached) this.attach()
+    snapshot.restore()
   }
 
   /** Takes off the traps, and runs what can still run: the budget of steps is an end to all of it. */

@@ -3,6 +3,7 @@
  * the next program gets a new one.
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
+import { isCompiled } from "./gear.ts"
 import { didNotEnd, type Job, limit, type Run, run } from "./run.ts"
 
 /** Marks the threads that are started here. */
@@ -24,7 +25,7 @@ export class Workers {
 
   /** As `run`, for any program. One at a time. */
   run(job: Job): Promise<Run> {
-    const compiles = job.gear === "compiled"
+    const compiles = isCompiled(job.gear)
     if (compiles !== this.compiles) void this.end()
     this.compiles = compiles
     const worker = this.worker ??= this.start()
@@ -55,7 +56,7 @@ export class Workers {
     this.loaded = false
     const worker = new Worker(new URL(import.meta.url), {
       workerData: mark,
-      // In the third gear the interpreter is compiled, too.
+      // In the compiled gears the interpreter is compiled, too.
       execArgv: this.compiles ? ["--import", import.meta.resolve("effect-stackless/register")] : []
     })
     worker.on("message", (message: Run | typeof onward) => {

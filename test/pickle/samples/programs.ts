@@ -176,6 +176,47 @@ const body = {
     say(this.name)
   }
 }
+class Basket {
+  readonly held: Array<unknown> = []
+  static merge(a: unknown, b: unknown): string {
+    return `${String(a)} and ${String(b)}`
+  }
+  put(thing: unknown): number {
+    return this.held.push(thing)
+  }
+}
+persistent("Basket", Basket)
+function* pausesFor(value: unknown): any {
+  yield* stackless.scheduleRemove()
+  return value
+}
+function* putsIn(basket: Basket): any {
+  say(basket.put(yield* pausesFor("apple")))
+  say(Basket.merge("pear", yield* pausesFor("plum")))
+  say(Math.max(1, yield* pausesFor(2)))
+  say(basket.held)
+}
+function* passesOn(from: stackless.Channel, to: stackless.Channel): any {
+  yield* to.send(yield* from.receive())
+}
+const makesGenerators = (first: number) => {
+  let sum = first
+  return {
+    *add(n: number): any {
+      sum += yield* pausesFor(n)
+      return sum
+    },
+    later: function*(n: number): any {
+      sum += n
+      return sum
+    }
+  }
+}
+function* withGenerators(): any {
+  const { add, later } = makesGenerators(1)
+  say(yield* add(10))
+  say(yield* later(100))
+}
 function* callsMethod(): any {
   yield* body.method()
 }
@@ -308,6 +349,27 @@ export const samples: Samples = {
       assert.ok(!loaded.alive)
     }
   },
+  "a call whose arguments are waited for": {
+    make: () => paused(putsIn, new Basket()),
+    check: async (loaded) => {
+      for (let i = 0; i < 2; i++) await after(() => loaded.insert())
+      assert.deepEqual(await after(() => loaded.insert()), [2, ["apple"]])
+    }
+  },
+  "a send of what is received": {
+    make: async () => {
+      const from = stackless.channel()
+      const to = stackless.channel({ capacity: 1 })
+      stackless.tasklet(passesOn)(from, to)
+      await run()
+      return { from, to }
+    },
+    check: async ({ from, to }) => {
+      assert.deepEqual(await after(() => stackless.tasklet(sender)(from, "passed")), ["sent"])
+      assert.equal(await Effect.runPromise(to.receive()), "passed")
+    }
+  },
+  "generator functions that share what is around them": pausing(withGenerators, [], [11, 111]),
   "recursion 1,000 deep": {
     make: () => paused(sayDepth, 1000),
     check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), [1000])
