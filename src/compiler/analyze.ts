@@ -21,6 +21,8 @@ export interface Analysis {
   readonly directives: Iterable<Node>
   /** The scopes of each unit. */
   readonly scopes: ReadonlyMap<Unit, ReadonlyArray<Scope>>
+  /** The classes on top of the module that have a name, and their names. There is one of each, so pickles name them. */
+  readonly classes: ReadonlyMap<Node, string>
   /** Is there anything to compile? */
   readonly any: boolean
 }
@@ -50,6 +52,7 @@ class Analyzer {
   private readonly scopes: Array<Scope> = []
   private readonly privates: Array<Reference & { readonly access: "get" | "set" | "has" }> = []
   private readonly blockFunctions: Array<{ readonly node: Node; readonly scope: Scope }> = []
+  private readonly classes = new Map<Node, string>()
   private any = false
   private scope: Scope
   private unit: Unit
@@ -76,6 +79,7 @@ class Analyzer {
     for (const reference of this.references) this.resolve(reference)
     for (const reference of this.privates) this.resolvePrivate(reference)
     this.place()
+    this.any ||= this.directives.asksFor(this.units.length > 0, this.classes.size > 0)
     this.directives.finish(this.program, this.any)
     return {
       program: this.program,
@@ -84,6 +88,7 @@ class Analyzer {
       literals: this.literals,
       directives: this.directives.obeyed,
       scopes: this.scopesByUnit(),
+      classes: this.classes,
       any: this.any
     }
   }
@@ -429,7 +434,9 @@ class Analyzer {
   private visitClass(node: Node): boolean {
     const { body, id, superClass } = node as { body: Node; id: Node | null; superClass: Node | null } & Node
     if (node["decorators"]?.length > 0) this.visitAll(node["decorators"])
-    const { strict } = this.unit
+    const naming: unknown = id?.["name"] ?? node.naming
+    const name = typeof naming === "string" && naming !== "" ? naming : undefined
+    if (name !== undefined && this.program.region && this.scope === this.program.scope) this.classes.set(node, name)
     return this.inScope("class", node, () => {
       if (id !== null) {
         this.names.add(id["name"])
@@ -450,7 +457,7 @@ class Analyzer {
             break
           case "MethodDefinition":
             this.visitFunction(value!, element["kind"] === "constructor" ? "constructor" : "member", element["static"])
-            value!.unit!.label = `${
+            value!.unit!.label = `${name === undefined ? "" : `${name}.`}${
               element["kind"] === "get" || element["kind"] === "set" ? `${element["kind"]} ` : ""
             }${computed ? "[computed]" : `${key.type === "PrivateIdentifier" ? "#" : ""}${keyName(key)}`}`
             if (element["kind"] === "constructor") value!["derived"] = superClass !== null
@@ -467,7 +474,6 @@ class Analyzer {
             }
         }
       }
-      void strict
       return suspends
     })
   }

@@ -75,6 +75,14 @@ export const compile = (code: string, options: CompileOptions): Compiled => {
     unit.name = count === 0 ? name : `${name}~${count}`
     if (unit.kind !== "initializer") unit.index = index++
   }
+  for (const [node, name] of analysis.classes) {
+    const count = taken.get(name) ?? 0
+    taken.set(name, count + 1)
+    module.classes.set(node, index)
+    const line = (parsed.originalPlace(node.start)?.line ?? 0) + 1
+    const id = JSON.stringify(count === 0 ? name : `${name}~${count}`)
+    module.functions[index++] = `{ name: ${id}, kind: "class", line: ${line}, hash: "" }`
+  }
   for (const scopes of analysis.scopes.values()) {
     for (const scope of scopes) if (scope.boxed) defineScope(module, scope)
   }

@@ -87,6 +87,15 @@ export class Directives {
     }
   }
 
+  /**
+   * Is there something to compile in a module without a generator function? Its closures and classes are picklable then. With
+   * `all`, which speaks of modules that know nothing of the compiler, that is so for its classes alone, and never at the price of
+   * an error.
+   */
+  asksFor(functions: boolean, classes: boolean): boolean {
+    return this.onTop && functions || classes && (this.onTop || this.everything && this.dynamic.length === 0)
+  }
+
   private fail(reason: string, node: Node): never {
     const { filename, original, originalOffset } = this.parsed
     throw new CompileError(reason, filename, original, originalOffset(node.start))

@@ -31,6 +31,8 @@ export class Module {
   readonly scopes: Array<Code> = []
   /** The text of a function where its expression stands. Given by who knows all kinds of functions. */
   functionText!: (node: Node, unit: Unit, parent: Unit) => Code
+  /** The classes on top of the module, and their places in `functions`. */
+  readonly classes = new Map<Node, number>()
   /** Functions whose definition has been written. */
   readonly defined = new Set<Unit>()
   /** The generators' frames: their fields, and where they can be suspended. */
@@ -129,7 +131,7 @@ export class Module {
    * What the runtime is told about a function, in code that is not of the prologue. Of modules in a circle, one can call
    * functions of another before that has begun to run.
    */
-  metaOf({ index }: Unit): string {
+  metaOf({ index }: { readonly index: number }): string {
     return this.parsed.module ? `(${this.meta} ?? ${this.begin}())[${index}]` : `${this.meta}[${index}]`
   }
 

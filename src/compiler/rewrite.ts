@@ -763,7 +763,7 @@ export class Rewriter {
       if (given?.heritage !== undefined) this.replace(superClass, given.heritage)
       else this.walk(superClass)
     }
-    const start = this.classStart(node) + this.generatorMembers(body["body"])
+    const start = this.classMark(node) + this.classStart(node) + this.generatorMembers(body["body"])
     if (start !== "") this.insert(body.start + 1, start)
     for (const element of body["body"] as ReadonlyArray<Node>) {
       const { computed, key, value } = element as { computed: boolean; key: Node; value: Node | null } & Node
@@ -827,6 +827,13 @@ export class Rewriter {
       code += ` ${this.module.runtime("generator")}(${place}, ${this.module.metaOf(value.unit!)});`
     }
     return code === "" ? "" : ` static {${code} }`
+  }
+
+  /** A class on top of the module is known by its name. */
+  private classMark(node: Node): string {
+    const { module } = this
+    const index = module.classes.get(node)
+    return index === undefined ? "" : ` static { ${module.runtime("closure")}(this, ${module.metaOf({ index })}); }`
   }
 
   /** What a class notes of itself before anything of it is evaluated. */

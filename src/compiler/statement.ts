@@ -348,9 +348,11 @@ export class Statements extends Patterns {
     this.scope = scope
     this.enter(scope)
     const { mark } = this
-    const iterable = this.expression(right)
-    const helper = node.type === "ForOfStatement" ? "cursor" : "enumerate"
-    const cursor = this.keep([right.start, `${module.runtime(helper)}(`, iterable, ")"], mark)
+    const part = node.type === "ForOfStatement" ? partOf(right) : undefined
+    const iterable = this.expression(part === undefined ? right : right["callee"].object)
+    const helper = part !== undefined ? "parts" : node.type === "ForOfStatement" ? "cursor" : "enumerate"
+    const rest = part === undefined ? ")" : `, "${part}")`
+    const cursor = this.keep([right.start, `${module.runtime(helper)}(`, iterable, rest], mark)
     const leave = this.target(end)
     const iteration = node.type === "ForOfStatement" ? this.openIteration(cursor) : undefined
     this.targets.set(node, { leave, next: this.target(next) })
@@ -487,3 +489,19 @@ const loops = (node: Node): boolean => node.type === "LabeledStatement" ? loops(
 
 /** Is it a declaration with `using`? */
 const disposes = (node: Node | null): boolean => node?.type === "VariableDeclaration" && node["kind"].endsWith("using")
+
+/** Of `collection.entries()`, `.keys()` and `.values()`: which of them, where the collection is asked for it plainly. */
+const partOf = (node: Node): string | undefined => {
+  if (node.type !== "CallExpression" || node["optional"] || node["arguments"].length > 0) return undefined
+  const { computed, object, optional, property, type } = node["callee"] as {
+    computed: boolean
+    object: Node
+    optional: boolean
+    property: Node
+  } & Node
+  return type === "MemberExpression" && !computed && !optional && object.type !== "Super" && PARTS.has(property["name"])
+    ? property["name"]
+    : undefined
+}
+
+const PARTS = new Set(["entries", "keys", "values"])

@@ -64,6 +64,39 @@ export class ArrayCursor extends Cursor {
   }
 }
 
+/** What of a collection is iterated. */
+export type Part = "entries" | "keys" | "values"
+
+/** An iteration over the indices of an array or a typed array, or over its entries. */
+export class IndexCursor extends Cursor {
+  array: Indexed | undefined
+  index = 0
+  part: Part
+
+  constructor(array: Indexed, part: Part) {
+    super()
+    this.array = array
+    this.part = part
+  }
+
+  next(): unknown {
+    const { array, index } = this
+    if (array === undefined) return END
+    if (index < array.length) {
+      this.index++
+      return this.part === "keys" ? index : [index, array[index]]
+    }
+    this.array = undefined
+    // Of a typed array whose buffer is gone, this is an error.
+    if (!Array.isArray(array)) typedValues.call(array)
+    return END
+  }
+
+  close(): void {
+    this.array = undefined
+  }
+}
+
 /** An iteration over the code points of a string. */
 export class StringCursor extends Cursor {
   string: string
@@ -87,17 +120,19 @@ export class StringCursor extends Cursor {
   }
 }
 
-/** An iteration by an iterator. Of a Map or a Set it also knows which one, so that the place can be found again. */
+/** An iteration by an iterator. Of a Map or a Set it also knows of what of which one, so that the place can be found again. */
 export class IteratorCursor extends Cursor {
   iterator: Iterator<unknown> | undefined
   step: Iterator<unknown>["next"]
   source: unknown
+  part: Part
 
-  constructor(iterator: Iterator<unknown>, source: unknown) {
+  constructor(iterator: Iterator<unknown>, source: unknown, part: Part) {
     super()
     this.iterator = iterator
     this.step = iterator.next
     this.source = source
+    this.part = part
   }
 
   next(): unknown {
@@ -150,31 +185,63 @@ export class KeyCursor extends Cursor {
 
 const TypedArray = Object.getPrototypeOf(Uint8Array) as { prototype: Uint8Array }
 const typedValues = TypedArray.prototype[Symbol.iterator]
-const arrayValues = Array.prototype[Symbol.iterator]
 const stringValues = String.prototype[Symbol.iterator]
-const mapEntries = Map.prototype[Symbol.iterator]
-const setValues = Set.prototype[Symbol.iterator]
-const ArrayIterator = Object.getPrototypeOf([][Symbol.iterator]()) as Iterator<unknown>
-const StringIterator = Object.getPrototypeOf(""[Symbol.iterator]()) as Iterator<unknown>
+const ArrayIterator = Object.getPrototypeOf([][Symbol.iterator]()) as IterableIterator<unknown>
+const StringIterator = Object.getPrototypeOf(""[Symbol.iterator]()) as IterableIterator<unknown>
 const arrayNext = ArrayIterator.next
 const stringNext = StringIterator.next
+const iteratorOfIterator = ArrayIterator[Symbol.iterator]
+
+type Methods = Readonly<Record<Part, unknown>>
+const methodsOf = ({ entries, keys, values }: Methods): Methods => ({ entries, keys, values })
+
+// as they were before the program could change them
+const ofArray = methodsOf(Array.prototype)
+const ofTypedArray = methodsOf(TypedArray.prototype)
+const ofMap = methodsOf(Map.prototype)
+const ofSet = methodsOf(Set.prototype)
+
+/** Does nobody see whether an array's iterator is made? */
+const arraysAreIntact = (): boolean => ArrayIterator.next === arrayNext && !("return" in ArrayIterator)
 
 /** An iteration over what is iterable. */
 export const cursor = (iterable: unknown): Cursor => {
   const method: unknown = (iterable as { [Symbol.iterator]?: unknown } | null | undefined)?.[Symbol.iterator]
   if (typeof method !== "function") throw new TypeError(`${nameOf(iterable)} is not iterable`)
-  if (method === arrayValues && Array.isArray(iterable) || method === typedValues && ArrayBuffer.isView(iterable)) {
-    if (ArrayIterator.next === arrayNext && !("return" in ArrayIterator)) {
+  if (method === ofArray.values && Array.isArray(iterable) || method === typedValues && ArrayBuffer.isView(iterable)) {
+    if (arraysAreIntact()) {
       if (method === typedValues) typedValues.call(iterable as Uint8Array)
       return new ArrayCursor(iterable as unknown as Indexed)
     }
   } else if (method === stringValues && typeof iterable === "string") {
     if (StringIterator.next === stringNext && !("return" in StringIterator)) return new StringCursor(iterable)
   }
+  const iterator = iteratorBy(method, iterable)
+  if (method === ofMap.entries) return new IteratorCursor(iterator, iterable, "entries")
+  return new IteratorCursor(iterator, method === ofSet.values ? iterable : undefined, "values")
+}
+
+/** An iteration over `collection.entries()`, `.keys()` or `.values()`: those of the language know their collection. */
+export const parts = (collection: unknown, part: Part): Cursor => {
+  const method: unknown = (collection as Record<Part, unknown>)[part]
+  if (typeof method !== "function") throw new TypeError(`${part} is not a function`)
+  if (ArrayIterator[Symbol.iterator] === iteratorOfIterator) {
+    const typed = method === ofTypedArray[part] && ArrayBuffer.isView(collection)
+    if ((typed || method === ofArray[part] && Array.isArray(collection)) && arraysAreIntact()) {
+      if (typed) typedValues.call(collection as Uint8Array)
+      return part === "values" ? new ArrayCursor(collection as Indexed) : new IndexCursor(collection as Indexed, part)
+    }
+    if (method === ofMap[part] || method === ofSet[part]) {
+      return new IteratorCursor(iteratorBy(method, collection), collection, part)
+    }
+  }
+  return cursor(method.call(collection))
+}
+
+const iteratorBy = (method: Function, iterable: unknown): Iterator<unknown> => {
   const iterator: unknown = method.call(iterable)
   if (!isObject(iterator)) throw new TypeError("Result of the Symbol.iterator method is not an object")
-  const source = method === mapEntries || method === setValues ? iterable : undefined
-  return new IteratorCursor(iterator as unknown as Iterator<unknown>, source)
+  return iterator as unknown as Iterator<unknown>
 }
 
 const nameOf = (value: unknown): string =>

@@ -1,6 +1,18 @@
 /** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
 export { type DataFrame, RESUME } from "../greenlet/kernel/data-frame.ts"
-export { ArrayCursor, closeQuietly, cursor, END, enumerate, IteratorCursor, KeyCursor, StringCursor } from "./cursor.ts"
+export {
+  ArrayCursor,
+  closeQuietly,
+  cursor,
+  END,
+  enumerate,
+  IndexCursor,
+  IteratorCursor,
+  KeyCursor,
+  type Part,
+  parts,
+  StringCursor
+} from "./cursor.ts"
 export { delegate, delegateOf } from "./frame.ts"
 export {
   assigned,

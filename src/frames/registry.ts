@@ -9,7 +9,7 @@ import { framePrototype, GeneratorFunctionPrototype, Given } from "./frame.ts"
 export const FORMAT = 1
 
 /**
- * A function of a compiled module.
+ * A function of a compiled module, or a class on top of it.
  *
  * @category models
  * @since 0.1.0
@@ -17,7 +17,7 @@ export const FORMAT = 1
 export interface FunctionMeta {
   /** Its name within the module, with those of the functions and classes around it. */
   readonly name: string
-  readonly kind: "generator" | "async generator" | "async" | "arrow" | "function"
+  readonly kind: "generator" | "async generator" | "async" | "arrow" | "function" | "class"
   /** Where it begins, from 1 on. */
   readonly line: number
   /** A hash of its code, which white space and comments do not change, and of what its frames hold. */

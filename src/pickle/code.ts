@@ -12,10 +12,12 @@ import {
   functionInfo,
   type FunctionMeta,
   idOf,
+  IndexCursor,
   IteratorCursor,
   KeyCursor,
   lookup,
   lookupScope,
+  type Part,
   scopeInfo,
   type ScopeMeta,
   StringCursor,
@@ -236,10 +238,12 @@ const sourceOf = (f: Function): string => Function.prototype.toString.call(f)
 const notCompiled = (f: Function): string => {
   const name: unknown = Reflect.getOwnPropertyDescriptor(f, "name")?.value
   const source = sourceOf(f)
-  const what = source.startsWith("class") ? "class" : "function"
+  if (source.startsWith("class")) {
+    return `the class ${name} cannot be found by its name: define it on top of a compiled module, or name it with persistent`
+  }
   return source.endsWith("{ [native code] }")
     ? `the function ${name} is the engine's, and says not what it is made of: name it with persistent, or write a function that calls it`
-    : `the ${what} ${name} is of no compiled module: compile its module, or name it with persistent`
+    : `the function ${name} is of no compiled module: compile its module, or name it with persistent`
 }
 
 /** Does a function have this property anyway, when it is made? */
@@ -247,6 +251,7 @@ const isGiven = (f: Function, key: PropertyKey, { value }: PropertyDescriptor): 
   if (key === "name" || key === "length" || key === "arguments" || key === "caller") return true
   if (key !== "prototype") return false
   if (typeof value !== "object" || value === null) return false
+  // what its frames inherit from
   if (value === functionInfo(f)!.function.frame?.prototype) return true
   const keys = Reflect.ownKeys(value)
   return keys.length === 0 || keys.length === 1 && keys[0] === "constructor" &&
@@ -283,23 +288,27 @@ const plainCursor = (
   describe: () => "for…of"
 })
 
+const PARTS: ReadonlyArray<Part> = ["entries", "keys", "values"]
+
 /** A native iterator that is held: nothing says where it stands, but how many it still brings. */
 const iteratorCursorKind: Kind<IteratorCursor> = {
   name: "cursor",
   code: 54,
   prototype: IteratorCursor.prototype,
   write(pickler, cursor, family) {
-    const { iterator, source } = cursor
+    const { iterator, part, source } = cursor
     pickler.begin(family)
     if (iterator === undefined || !(source instanceof Map || source instanceof Set)) {
       pickler.value(iterator)
       pickler.value(undefined)
+      pickler.integer(0)
       pickler.integer(0)
     } else {
       const left = putBack(cursor, source)
       pickler.value(undefined)
       pickler.value(source)
       pickler.integer(left)
+      pickler.integer(PARTS.indexOf(part))
     }
     pickler.shapeless(family, cursor)
   },
@@ -307,26 +316,29 @@ const iteratorCursorKind: Kind<IteratorCursor> = {
     scanner.value()
     scanner.value()
     scanner.integer()
+    scanner.integer()
   },
   make: () => Object.create(IteratorCursor.prototype),
   fill(loader, cursor) {
     const iterator = loader.value() as Iterator<unknown> | undefined
     const source = loader.value()
     const left = loader.integer()
+    const part = PARTS[loader.integer()]
+    if (part === undefined) throw new UnpicklingError("a for…of of the pickle goes over what no collection has")
     if (source === undefined) {
       if (iterator !== undefined && typeof (iterator as Partial<Iterator<unknown>> | null)?.next !== "function") {
         throw new UnpicklingError("a for…of of the pickle has no iterator")
       }
-      loader.whenFilled(() => Object.assign(cursor, { iterator, step: iterator?.next, source: undefined }))
+      loader.whenFilled(() => Object.assign(cursor, { iterator, step: iterator?.next, source: undefined, part }))
       return
     }
     if (!(source instanceof Map || source instanceof Set)) {
       throw new UnpicklingError("a for…of of the pickle goes over what is no collection")
     }
     // the collection may not be filled yet
-    Object.assign(cursor, { iterator: undefined, step: undefined, source })
+    Object.assign(cursor, { iterator: undefined, step: undefined, source, part })
     loader.whenFilled(() => {
-      const iterator = advanced(source, left)
+      const iterator = advanced(source, part, left)
       Object.assign(cursor, { iterator, step: iterator.next })
     })
   },
@@ -337,15 +349,16 @@ const iteratorCursorKind: Kind<IteratorCursor> = {
 const putBack = (cursor: IteratorCursor, source: Map<unknown, unknown> | Set<unknown>): number => {
   let left = 0
   while (!(cursor.step.call(cursor.iterator!) as IteratorResult<unknown>).done) left++
-  cursor.iterator = advanced(source, left)
+  cursor.iterator = advanced(source, cursor.part, left)
   return left
 }
 
-const mapEntries = Map.prototype.entries
-const setValues = Set.prototype.values
+const { entries, keys, values } = Map.prototype
+const ofMap = { entries, keys, values }
+const ofSet = { entries: Set.prototype.entries, keys: Set.prototype.keys, values: Set.prototype.values }
 
-const advanced = (source: Map<unknown, unknown> | Set<unknown>, left: number): Iterator<unknown> => {
-  const iterator: Iterator<unknown> = source instanceof Map ? mapEntries.call(source) : setValues.call(source)
+const advanced = (source: Map<unknown, unknown> | Set<unknown>, part: Part, left: number): Iterator<unknown> => {
+  const iterator: Iterator<unknown> = source instanceof Map ? ofMap[part].call(source) : ofSet[part].call(source)
   for (let n = source.size - left; n > 0; n--) iterator.next()
   return iterator
 }
@@ -357,7 +370,8 @@ export const codeKinds: ReadonlyArray<Kind> = [
   plainCursor(ArrayCursor, 51, ["array", "index"]),
   plainCursor(StringCursor, 52, ["string", "index"]),
   plainCursor(KeyCursor, 53, ["object", "keys", "index"]),
-  iteratorCursorKind
+  iteratorCursorKind,
+  plainCursor(IndexCursor, 55, ["array", "index", "part"])
 ]
 
 // ---- names ----------------------------------------------------------------------------------------------------------

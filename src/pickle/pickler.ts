@@ -371,9 +371,11 @@ export class Pickler implements Writing {
     const named = this.nameOf(Class)
     if (named !== -1) return familyOf(kindOfInstances, NAMED_CLASS, named)
     throw new Unpicklable(
-      `the class ${titleOf(Class)} is of no compiled module: name it with persistent(${
+      `the class ${
+        titleOf(Class)
+      } cannot be found by its name: define it on top of a compiled module, or call persistent(${
         JSON.stringify(titleOf(Class))
-      }, …), in the program that loads as well`
+      }, …) here and in the program that loads`
     )
   }
 

@@ -46,6 +46,15 @@ const programs: Record<string, string> = {
     const it = (name) => ({ i: 0, [Symbol.iterator]() { return this }, next() { return { value: this.i++, done: this.i > 3 } }, return() { log.push("closed " + name); return {} } })
     function* f() { a: for (const x of it("x")) { try { for (const y of it("y")) { try { if (y === 1) continue a; if (x === 2) break a; yield [x, y] } finally { log.push(yield "f") } } } finally { log.push("g") } } return log }
     steps(f(), 0, 1, 2, 3, 4, 5, 6)`,
+  "for…of over parts of collections": `
+    function* f(c, part) { try { return yield* all(c, part) } catch (error) { return error.name } }
+    function* all(c, part) { const said = []; if (part === "e") for (const x of c.entries()) said.push(x, yield); else if (part === "k") for (const x of c.keys()) said.push(x, yield); else for (const x of c.values()) said.push(x, yield); return said }
+    function* g(c) { const said = []; for (const [i, x] of c.entries()) { if (i === 1) { c.push(9); said.push(yield x) } if (i > 5) break } return [said, c] }
+    const own = { entries: () => [1, 2], *keys() { try { yield 1; yield 2 } finally { log.push("closed") } }, values: 5 }
+    const log = []
+    const array = [4, , 6]
+    const patched = Object.assign([1], { entries() { return [["own", this.length]] } })
+    ;[..."ekv"].map((part) => [[4, , 6], new Map([["a", 1], ["b", 2]]), new Set([7, 8]), new Uint8Array([1, 2]), own, patched, undefined, 5].map((c) => steps(f(c, part)))).concat([steps(g(array)), steps(f(own, "k"), 0, { return: 1 }), log, array])`,
   "operands around suspensions": `
     let n = 0
     const o = { get a() { n++; return { b: (...xs) => xs.join() } } }

@@ -23,7 +23,11 @@ const cases: ReadonlyArray<readonly [name: string, value: () => unknown, message
   ["a promise", () => Promise.resolve(1), "a promise cannot be pickled"],
   ["a function of no compiled module", () => body, "the function body is of no compiled module"],
   ["an arrow function", () => () => 1, "is of no compiled module"],
-  ["an object of an unregistered class", () => new Unregistered(), "the class Unregistered is of no compiled module"],
+  [
+    "an object of an unregistered class",
+    () => new Unregistered(),
+    "the class Unregistered cannot be found by its name"
+  ],
   ["a proxy", () => new Proxy({}, {}), "a proxy cannot be pickled"],
   ["a proxy of a function", () => new Proxy(() => {}, {}), "a proxy cannot be pickled"],
   ["a getter", () => ({

@@ -46,6 +46,36 @@ const pausing = <Args extends ReadonlyArray<any>>(
   check: async (loaded: any) => assert.deepEqual(await after(() => loaded.insert()), expected)
 })
 
+class Thing {
+  static made = 0
+  readonly name: string
+  constructor(name: string) {
+    Thing.made++
+    this.name = name
+  }
+  toString(): string {
+    return this.name
+  }
+}
+const Ship = class extends Thing {
+  place: [number, number]
+  constructor(name: string, place: [number, number]) {
+    super(name)
+    this.place = place
+  }
+  *fly(x: number, y: number): any {
+    this.place = [this.place[0] + x, this.place[1]]
+    yield* stackless.scheduleRemove()
+    this.place = [this.place[0], this.place[1] + y]
+  }
+}
+function* walking(ship: InstanceType<typeof Ship>): any {
+  yield* ship.fly(2, 1)
+  say(`${ship} at ${ship.place}`)
+  say(Object.keys(ship).length)
+  say(ship instanceof Thing && ship.constructor === Ship)
+}
+
 const ch = stackless.channel<string>()
 
 function* recurs(depth: number, level = 1): any {
@@ -90,6 +120,31 @@ function* overSet(set: Set<number>): any {
   for (const x of set) {
     say(x)
     if (x === 2) yield* stackless.scheduleRemove()
+  }
+}
+function* overParts(
+  collection: ReadonlyArray<number> | Uint8Array | Map<string, number> | Set<number>,
+  part: "entries" | "keys" | "values"
+): any {
+  let n = 0
+  const pause = function*(): any {
+    if (++n === 2) yield* stackless.scheduleRemove()
+  }
+  if (part === "keys") {
+    for (const x of collection.keys()) {
+      yield* pause()
+      say(x)
+    }
+  } else if (part === "values") {
+    for (const x of collection.values()) {
+      yield* pause()
+      say(x)
+    }
+  } else {
+    for (const [i, x] of collection.entries()) {
+      yield* pause()
+      say(`${i}: ${x}`)
+    }
   }
 }
 function* overString(text: string): any {
@@ -276,7 +331,8 @@ function* parentOf(): any {
   return "parent done"
 }
 
-class Socket {}
+/** A class that is made in a function: there may be many of them. */
+const Socket = (() => class Socket {})()
 function* holding(depth: number): any {
   const file = new Socket()
   if (depth > 0) yield* holding(depth - 1)
@@ -301,7 +357,7 @@ export const samples: Samples = {
       const tasklet = await paused(holding, 1)
       assert.match(
         refusal([tasklet]),
-        /^the class Socket is .*: Array → \[0\] → tasklet → frame holding \(.*programs.ts:\d+\) → local file → Socket$/
+        /^the class Socket cannot be found by its name: .*: Array → \[0\] → tasklet → frame holding \(.*programs.ts:\d+\) → local file → Socket$/
       )
       let current = ""
       const itself = stackless.tasklet(function*(): any {
@@ -387,6 +443,32 @@ export const samples: Samples = {
   },
   "iteration over a Map that changes": pausing(overMap, [new Map([["a", 1], ["b", 2], ["c", 3]])], ["c", "z"]),
   "iteration over a Set": pausing(overSet, [new Set([1, 2, 3])], [3]),
+  "iteration over the views of a list, enumerate and range among them": {
+    make: () => Promise.all((["entries", "keys", "values"] as const).map((part) => paused(overParts, [7, 8, 9], part))),
+    check: async (loaded: any) =>
+      assert.deepEqual(await after(() => loaded.forEach((t: any) => t.insert())), ["1: 8", "2: 9", 1, 2, 8, 9])
+  },
+  "iteration over the views of bytes": pausing(overParts, [new Uint8Array([7, 8, 9]), "entries"], ["1: 8", "2: 9"]),
+  "iteration over the views of a Map that changes": {
+    make: async () => {
+      const map = new Map([["a", 1], ["b", 2], ["c", 3]])
+      const parts = ["entries", "keys", "values"] as const
+      return { map, all: await Promise.all(parts.map((part) => paused(overParts, map, part))) }
+    },
+    check: async ({ all, map }: any) => {
+      map.delete("a")
+      map.set("z", 26)
+      const said = await after(() => all.forEach((t: any) => t.insert()))
+      assert.deepEqual(said, ["b: 2", "c: 3", "z: 26", "b", "c", "z", 2, 3, 26])
+    }
+  },
+  "iteration over the views of a Set": pausing(overParts, [new Set([7, 8, 9]), "entries"], ["8: 8", "9: 9"]),
+  "instances of classes on top of a module, by the names of their classes": {
+    make: () => paused(walking, new Ship("Rocinante", [3, 4])),
+    check: async (loaded: any) => {
+      assert.deepEqual(await after(() => loaded.insert()), ["Rocinante at 5,5", 2, true])
+    }
+  },
   "iteration over a string": pausing(overString, ["ab\ud83d\ude00d"], ["\ud83d\ude00", "d"]),
   "iteration over the keys of an object": pausing(overKeys, [{ a: 1, b: 2, c: 3 }], ["c"]),
   "iteration over bytes": pausing(overBytes, [new Uint8Array([1, 2, 3])], [3]),
