@@ -39,10 +39,12 @@ interface Jumps {
   readonly loop: Node | undefined
 }
 
-export const analyze = (parsed: Parsed, all: boolean): Analysis => new Analyzer(parsed, all).run()
+export const analyze = (parsed: Parsed, all: boolean, preempt: boolean): Analysis =>
+  new Analyzer(parsed, all, preempt).run()
 
 class Analyzer {
   private readonly parsed: Parsed
+  private readonly preempt: boolean
   private readonly directives: Directives
   private readonly program: Unit
   private readonly units: Array<Unit> = []
@@ -61,8 +63,9 @@ class Analyzer {
   /** Returns and jumps, in their order. */
   private readonly leaving: Array<Node> = []
 
-  constructor(parsed: Parsed, all: boolean) {
+  constructor(parsed: Parsed, all: boolean, preempt: boolean) {
     this.parsed = parsed
+    this.preempt = preempt
     const { module, program } = parsed
     this.directives = new Directives(parsed, all)
     const region = this.directives.module
@@ -106,7 +109,12 @@ class Analyzer {
   }
 
   private visit(node: Node): boolean {
-    const suspends = this.enter(node)
+    let suspends = this.enter(node)
+    // A generator may be preempted in every loop.
+    if (this.preempt && isLoop(node) && this.unit.generator) {
+      if (!suspends) node.tight = true
+      suspends = true
+    }
     if (suspends) node.suspends = true
     return suspends
   }

@@ -22,6 +22,8 @@ export interface Node {
   [key: string]: any
   /** Does its generator suspend somewhere in it? */
   suspends?: true
+  /** Of a loop: may its generator be preempted in it, and suspends nowhere else in it, nor in a loop within? */
+  tight?: true
   /** The function that it is, or that its initializer or static block is evaluated as. */
   unit?: Unit
   /** The scope that it opens. */

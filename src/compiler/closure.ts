@@ -307,5 +307,9 @@ const pointCode = (module: Module, point: Point): Code => {
     if (scope === point.scope.unit.scope) break
   }
   const live = [...visible, ...point.temporaries.map((i) => `t${i}`)].join(" ")
-  return ["[", point.label, `, ${(place?.line ?? -1) + 1}, ${(place?.column ?? -1) + 1}, "${live}"]`]
+  return [
+    "[",
+    point.label,
+    `, ${(place?.line ?? -1) + 1}, ${(place?.column ?? -1) + 1}, "${live}"${point.preempted ? ", 1" : ""}]`
+  ]
 }

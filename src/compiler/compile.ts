@@ -17,6 +17,8 @@ export interface CompileOptions {
   readonly filename: string
   /** Compile every generator function, whether the directive is there or not. */
   readonly all?: boolean
+  /** Let loops be preempted: by default, yes. `false` takes the checks out. */
+  readonly preempt?: boolean
   /** How the file is loaded; by default as its extension says, or else by whether it has an `import` or `export`. */
   readonly format?: Format
   /** Make a source map; by default, yes. */
@@ -30,7 +32,7 @@ export interface Compiled {
   readonly module: boolean
 }
 
-const OPTIONS = new Set(["filename", "all", "format", "sourceMap"])
+const OPTIONS = new Set(["filename", "all", "preempt", "format", "sourceMap"])
 
 /**
  * Compiles the generator functions of a module into functions that make frames, which are plain data. Those that
@@ -51,9 +53,9 @@ const OPTIONS = new Set(["filename", "all", "format", "sourceMap"])
  * @since 0.1.0
  */
 export const compile = (code: string, options: CompileOptions): Compiled => {
-  const { all, filename, format, sourceMap } = checked(code, options)
+  const { all, filename, format, preempt, sourceMap } = checked(code, options)
   const given = parse(code, filename, format)
-  const analysis = analyze(given, all)
+  const analysis = analyze(given, all, preempt)
   const parsed = { ...given, source: without(analysis.directives, given.source) }
   const result = (text: string, mappings: string): Compiled => ({
     code: text,
@@ -61,7 +63,7 @@ export const compile = (code: string, options: CompileOptions): Compiled => {
     module: parsed.module
   })
   if (!analysis.any) return result(parsed.source, parsed.mappings)
-  const module = new Module(parsed, analysis)
+  const module = new Module(parsed, analysis, preempt)
   module.functionText = (node, unit, _parent) => functionText(module, node, unit, _parent)
   let index = 0
   const taken = new Map<string, number>()
@@ -104,6 +106,7 @@ interface Checked {
   readonly all: boolean
   readonly filename: string
   readonly format: Format | undefined
+  readonly preempt: boolean
   readonly sourceMap: boolean
 }
 
@@ -119,7 +122,7 @@ const checked = (code: unknown, options: CompileOptions): Checked => {
   for (const name of Object.keys(options)) {
     if (!OPTIONS.has(name)) fail(`compile has no option "${name}"; there are ${[...OPTIONS].join(", ")}`)
   }
-  for (const name of ["all", "sourceMap"] as const) {
+  for (const name of ["all", "preempt", "sourceMap"] as const) {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== "boolean") {
       fail(`the option "${name}" is true or false; got ${String(value)}`)
@@ -129,7 +132,13 @@ const checked = (code: unknown, options: CompileOptions): Checked => {
   if (format !== undefined && format !== "module" && format !== "commonjs") {
     fail(`the option "format" is "module" or "commonjs"; got ${String(format)}`)
   }
-  return { all: options.all ?? false, filename, format, sourceMap: options.sourceMap ?? true }
+  return {
+    all: options.all ?? false,
+    filename,
+    format,
+    preempt: options.preempt ?? true,
+    sourceMap: options.sourceMap ?? true
+  }
 }
 
 /** The text with white space where those nodes stand: what is compiled is not compiled again. */

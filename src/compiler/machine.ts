@@ -37,6 +37,9 @@ const THROW = 1
 const RETURN = 2
 const EXITS = 3
 
+/** Where a jump stays one, in a loop that stays one. */
+export const NATIVE = "native"
+
 export abstract class Machine implements Jumps {
   readonly module: Module
   readonly unit: Unit
@@ -50,6 +53,8 @@ export abstract class Machine implements Jumps {
   protected scope: Scope
   /** Is there any region? */
   regions = false
+  /** Are there loops that stay loops? */
+  loops = false
   /** Is there any jump? */
   jumped = false
   private readonly code: Array<Code> = []
@@ -60,7 +65,10 @@ export abstract class Machine implements Jumps {
   /** Has the code that has been written a jump or a return that leaves it? */
   protected left = false
   /** Where the loops and statements that are labels go. */
-  protected readonly targets = new Map<Node, { readonly leave: Target; readonly next: Target | undefined }>()
+  protected readonly targets = new Map<
+    Node,
+    { readonly leave: Target | typeof NATIVE; readonly next: Target | typeof NATIVE | undefined }
+  >()
 
   constructor(module: Module, unit: Unit) {
     this.module = module
@@ -73,6 +81,13 @@ export abstract class Machine implements Jumps {
 
   protected emit(...code: ReadonlyArray<Code>): void {
     if (!code.every(isEmpty)) this.code.push(...code, "\n")
+  }
+
+  /** What `write` emits, which places no label. */
+  protected emitted(write: () => void): Code {
+    const { length } = this.code
+    write()
+    return this.code.splice(length)
   }
 
   protected place(label: Label): void {
@@ -170,8 +185,11 @@ export abstract class Machine implements Jumps {
     }
     const target = this.targets.get(node.target!)
     if (node.target!.suspends !== true || target === undefined) return undefined
+    const to = node.type === "ContinueStatement" ? target.next! : target.leave
+    // Such a loop has no loop within, and its labels are not there any more.
+    if (to === NATIVE) return node.type === "ContinueStatement" ? "continue;" : "break;"
     this.left = true
-    return this.exit(node.type === "ContinueStatement" ? target.next! : target.leave)
+    return this.exit(to)
   }
 
   // --- suspensions
@@ -183,6 +201,7 @@ export abstract class Machine implements Jumps {
     this.points.push({
       label,
       delegates,
+      preempted: false,
       offset: node.start,
       temporaries: Array.from({ length: this.usedTemporaries }, (_, i) => i),
       scope: this.scope
@@ -193,9 +212,46 @@ export abstract class Machine implements Jumps {
     } else this.emit(node.start, `${given} = `, value, `; ${frame}.pc = `, label, `; return ${given};`)
     this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
+    this.emit(`if (${mode} !== 0) `, this.resumedOtherwise())
+  }
+
+  /** What becomes of an error or a return that the frame is resumed with. */
+  private resumedOtherwise(): Code {
+    const { frame, mode, value } = this.module
     if (this.region === undefined || !this.returnsAreSeen()) {
-      this.emit(`if (${mode} !== 0) return ${this.module.runtime("leave")}(${frame}, ${mode}, ${given});`)
-    } else this.emit(`if (${mode} !== 0) { if (${mode} === 1) throw ${given}; `, this.returns(), " }")
+      return `return ${this.module.runtime("leave")}(${frame}, ${mode}, ${value});`
+    }
+    return [`{ if (${mode} === 1) throw ${value}; `, this.returns(), " }"]
+  }
+
+  /**
+   * The head of a loop, where the frame may be preempted, and goes on; of loops in one another, which are entered there.
+   *
+   * The code before a loop falls through to it. So an error or a return counts if it was resumed right there: to come here
+   * another time it has to jump, and `$p` says where to.
+   */
+  protected heads(labels: ReadonlyArray<Label>): void {
+    const { handler, mode, pc, rewind } = this.module
+    this.loops = true
+    for (const label of labels) this.place(label)
+    if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
+    const any: ReadonlyArray<Code> = labels.map((label, i) => [i === 0 ? "" : " || ", `${pc} === `, label])
+    this.emit(`${rewind} = `, any, ` ? ${pc} : 0;`)
+    this.emit(`if (${rewind} !== 0 && ${mode} !== 0) `, this.resumedOtherwise())
+  }
+
+  /** A loop where the frame may be preempted. */
+  protected point(node: Node, scope: Scope): Label {
+    const label = new Label()
+    this.points.push({
+      label,
+      delegates: false,
+      preempted: true,
+      offset: node.start,
+      temporaries: Array.from({ length: this.usedTemporaries }, (_, i) => i),
+      scope
+    })
+    return label
   }
 
   private returnsAreSeen(): boolean {
@@ -219,12 +275,16 @@ export abstract class Machine implements Jumps {
 
   // --- the whole
 
-  /** Gives every label its number: even ones to `yield*`, odd ones to `yield`, the rest to what is no suspension. */
+  /**
+   * Gives every label its number: even ones to `yield*`, odd ones to `yield` and then to loops, the rest to what is no
+   * suspension.
+   */
   private number(): void {
     const taken = new Set<number>([0])
     let even = 2
     let odd = 1
-    for (const { delegates, label } of this.points) {
+    const points = [...this.points.filter((one) => !one.preempted), ...this.points.filter((one) => one.preempted)]
+    for (const { delegates, label } of points) {
       if (delegates) {
         label.pc = even
         even += 2
@@ -256,6 +316,7 @@ export abstract class Machine implements Jumps {
     this.number()
     const locals: Array<string> = [`${pc} = ${frame}.pc`]
     if (this.regions) locals.push(`${handler} = 0`)
+    if (this.loops) locals.push(`${this.module.rewind} = 0`)
     for (let i = 0; i < this.registers; i++) locals.push(this.module.numberedName("$x", i))
     const head = [
       `function (${mode}, ${value}) {`,

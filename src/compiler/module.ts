@@ -12,6 +12,8 @@ export interface Point {
   readonly label: Label
   /** Is it a `yield*`? */
   readonly delegates: boolean
+  /** Is it the head of a loop, where the frame may be preempted? */
+  readonly preempted: boolean
   readonly offset: number
   /** The fields for operands that are live there. */
   readonly temporaries: ReadonlyArray<number>
@@ -56,9 +58,25 @@ export class Module {
   readonly error: string
   readonly loop: string
   readonly self: string
+  /** What is left of the fuel in a loop, and what was there when that began. */
+  readonly left: string
+  readonly given: string
 
-  constructor(parsed: Parsed, analysis: Analysis) {
+  /** What is iterated, in a loop; if it is an array, that, and the place in it. */
+  readonly cursor: string
+  readonly array: string
+  readonly index: string
+  /** Where a frame goes on in loops that are in one another; 0 once it has come there. */
+  readonly rewind: string
+  /** Which time around it is; how the outermost of such loops is called. */
+  readonly round: string
+  readonly outermost: string
+  /** May loops be preempted? */
+  readonly preempt: boolean
+
+  constructor(parsed: Parsed, analysis: Analysis, preempt: boolean) {
     this.parsed = parsed
+    this.preempt = preempt
     this.analysis = analysis
     this.taken = new Set(analysis.names)
     this.meta = this.fresh("$r")
@@ -71,6 +89,14 @@ export class Module {
     this.error = this.fresh("$e")
     this.loop = this.fresh("$l")
     this.self = this.fresh("$g")
+    this.left = this.fresh("$n")
+    this.given = this.fresh("$t")
+    this.cursor = this.fresh("$c")
+    this.array = this.fresh("$d")
+    this.index = this.fresh("$j")
+    this.rewind = this.fresh("$q")
+    this.round = this.fresh("$k")
+    this.outermost = this.fresh("$o")
   }
 
   /** A name that the program does not use. */

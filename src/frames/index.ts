@@ -1,5 +1,6 @@
 /** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
-export { type DataFrame, RESUME } from "../greenlet/kernel/data-frame.ts"
+export { type DataFrame, PREEMPTED, RESUME } from "../greenlet/kernel/data-frame.ts"
+export { fuel } from "../greenlet/kernel/fuel.ts"
 export {
   ArrayCursor,
   closeQuietly,

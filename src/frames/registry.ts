@@ -6,7 +6,7 @@ import { type DataFrame, DESCRIBE, type Description, type Mode, RESUME } from ".
 import { framePrototype, GeneratorFunctionPrototype, Given } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /**
  * A function of a compiled module, or a class on top of it.
@@ -41,6 +41,8 @@ export interface ResumePoint {
   readonly line: number
   readonly column: number
   readonly live: ReadonlyArray<string>
+  /** Is it the head of a loop, where frames are preempted? */
+  readonly preempted: boolean
 }
 
 export interface ModuleMeta {
@@ -69,7 +71,7 @@ export interface Registration {
   readonly functions: ReadonlyArray<
     Omit<FunctionMeta, "fields" | "points" | "module"> & {
       readonly fields?: string
-      readonly points?: ReadonlyArray<readonly [pc: number, line: number, column: number, live: string]>
+      readonly points?: ReadonlyArray<readonly [pc: number, line: number, column: number, live: string, preempted?: 1]>
     }
   >
   readonly scopes: ReadonlyArray<
@@ -103,7 +105,13 @@ export const register = (registration: Registration): ReadonlyArray<FunctionMeta
     const meta: Mutable<FunctionMeta> = { ...others, module }
     if (fields !== undefined) meta.fields = words(fields)
     if (points !== undefined) {
-      meta.points = points.map(([pc, line, column, live]) => ({ pc, line, column, live: words(live) }))
+      meta.points = points.map(([pc, line, column, live, preempted]) => ({
+        pc,
+        line,
+        column,
+        live: words(live),
+        preempted: preempted === 1
+      }))
     }
     metas.push(meta)
     functions.set(idOf(meta), meta)

@@ -9,13 +9,15 @@ import { compile, CompileError } from "../compiler/index.ts"
 export interface Options {
   /** Compile every module, whether it says `"use stackless"` or not. Off by default. */
   readonly all?: boolean
+  /** Let loops be preempted: by default, yes. `false` takes the checks out. */
+  readonly preempt?: boolean
   /** The modules to look at: globs, or regular expressions. By default all files of JavaScript and TypeScript. */
   readonly include?: FilterPattern
   /** The modules to leave alone. By default none; with `all`, those of packages. */
   readonly exclude?: FilterPattern
 }
 
-const known: ReadonlyArray<string> = ["all", "include", "exclude"] satisfies Array<keyof Options>
+const known: ReadonlyArray<string> = ["all", "preempt", "include", "exclude"] satisfies Array<keyof Options>
 
 /** A file of JavaScript or TypeScript, with or without a query behind its name. */
 const script = /^[^?]*\.[cm]?[jt]sx?(?:\?|$)/
@@ -33,7 +35,7 @@ export const plugin: UnpluginFactory<Options | undefined, false> = (options = {}
   if (unknown !== undefined) {
     throw new TypeError(`effect-stackless: no such option of the plugin: ${unknown}; there are ${known.join(", ")}`)
   }
-  const { all = false, exclude = all ? packages : [], include = script } = options
+  const { all = false, exclude = all ? packages : [], include = script, preempt = true } = options
   return {
     name: "effect-stackless",
     // The compiler reads what is written, types and all: ids, hashes and positions are those of the source.
@@ -44,7 +46,7 @@ export const plugin: UnpluginFactory<Options | undefined, false> = (options = {}
         const [filename = id] = id.split("?")
         const format = commonJs.test(filename) || required.test(code) ? {} : { format: "module" as const }
         try {
-          return compile(code, { filename, all, ...format })
+          return compile(code, { filename, all, preempt, ...format })
         } catch (error) {
           throw error instanceof CompileError ? located(error, id) : error
         }

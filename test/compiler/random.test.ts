@@ -1,9 +1,9 @@
 /**
- * Random programs do compiled what they do natively. `RANDOM_PROGRAMS=100000 npx vitest run test/compiler/random.test.ts`
+ * Random programs do compiled what they do natively, also where their frames are preempted at each turn of a loop. `RANDOM_PROGRAMS=100000 npx vitest run test/compiler/random.test.ts`
  * runs as many of them, from the seed `RANDOM_SEED` on.
  */
 import { expect, test } from "vitest"
-import { compare } from "./random.ts"
+import { compare, preemptions } from "./random.ts"
 
 const count = Number(process.env["RANDOM_PROGRAMS"] ?? 300)
 const first = Number(process.env["RANDOM_SEED"] ?? 1_000_000)
@@ -20,4 +20,5 @@ test(`${count} random programs`, { timeout: Math.max(60_000, count * 200) }, () 
   }
   expect(differing).toEqual([])
   expect(ran).toBeGreaterThan(count * 0.9)
+  expect(preemptions.count).toBeGreaterThan(count)
 })

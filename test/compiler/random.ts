@@ -620,9 +620,39 @@ const steps = (make: (given: Record<string, unknown>) => any, seed: number): Rea
 
 const NAMES = ["L", "Base", "I", "T", "K", "S", "C"]
 
-const load = (code: string): (given: Record<string, unknown>) => unknown => {
+const load = (code: string, runtime: unknown = frames): (given: Record<string, unknown>) => unknown => {
   const program = new Function("require", ...NAMES, code)
-  return (given) => program(() => frames, ...NAMES.map((name) => given[name]))
+  return (given) => program(() => runtime, ...NAMES.map((name) => given[name]))
+}
+
+/** How often frames were preempted. */
+export const preemptions = { count: 0 }
+
+/** The runtime, but that every frame is preempted at each turn of a loop. What is not live there then is lost. */
+const preempting: typeof frames = {
+  ...frames,
+  frame(of, meta, resume) {
+    const lives = new Map<number, ReadonlySet<string>>()
+    frames.frame(of, meta, function(this: frames.DataFrame, mode, value) {
+      const frame = this as unknown as Record<string, unknown>
+      for (;;) {
+        frames.fuel.left = 1
+        const outcome: unknown = resume.call(this, mode, value)
+        if (outcome !== frames.PREEMPTED) return outcome
+        preemptions.count++
+        const { fields = [], points = [] } = meta
+        let live = lives.get(this.pc)
+        if (live === undefined) {
+          const point = points.find(({ pc }) => pc === this.pc)
+          if (point?.preempted !== true) throw new Error(`preempted at ${this.pc}, which is no loop`)
+          lives.set(this.pc, live = new Set(["pc", ...point.live, /^s\d+$/.test(fields[0] ?? "") ? fields[0]! : "pc"]))
+        }
+        for (const field of Object.keys(frame)) if (!live.has(field)) frame[field] = "lost"
+        mode = 0
+        value = undefined
+      }
+    })
+  }
 }
 
 export type Comparison =
@@ -664,10 +694,12 @@ export const compareSource = (source: string, seed: number): Comparison => {
     }
   }
   const expected = observe(native, seed)
-  const seen = observe(compiled, seed)
-  for (let i = 0; i < Math.max(expected.length, seen.length); i++) {
-    if (normal(expected[i] ?? "nothing") === normal(seen[i] ?? "nothing")) continue
-    return { same: false, source, native: `${i}: ${expected[i]}`, compiled: `${i}: ${seen[i]}`, code }
+  for (const [manner, program] of [["", compiled], ["preempted ", load(code, preempting)]] as const) {
+    const seen = observe(program, seed)
+    for (let i = 0; i < Math.max(expected.length, seen.length); i++) {
+      if (normal(expected[i] ?? "nothing") === normal(seen[i] ?? "nothing")) continue
+      return { same: false, source, native: `${i}: ${expected[i]}`, compiled: `${manner}${i}: ${seen[i]}`, code }
+    }
   }
   return { same: true, ran: true }
 }
