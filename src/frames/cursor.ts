@@ -64,6 +64,10 @@ export class ArrayCursor extends Cursor {
   }
 }
 
+/** The array or typed array whose values a cursor gives next, from its `index` on; none, if it gives others. */
+export const valuesOf = (cursor: Cursor): Indexed | undefined =>
+  cursor instanceof ArrayCursor ? cursor.array : undefined
+
 /** What of a collection is iterated. */
 export type Part = "entries" | "keys" | "values"
 

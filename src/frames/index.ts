@@ -12,7 +12,8 @@ export {
   KeyCursor,
   type Part,
   parts,
-  StringCursor
+  StringCursor,
+  valuesOf
 } from "./cursor.ts"
 export { delegate, delegateOf } from "./frame.ts"
 export {
