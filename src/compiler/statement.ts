@@ -395,7 +395,10 @@ export class Statements extends Patterns {
     let next = `${item} = ${from}.next();`
     if (node.type === "ForOfStatement") {
       // An array's elements are taken from it right here: the cursor's method takes five times as long.
-      locals.push({ local: array, place: `${module.runtime("valuesOf")}(${from})` }, { local: index, place: `${from}.index` })
+      locals.push({ local: array, place: `${module.runtime("valuesOf")}(${from})` }, {
+        local: index,
+        place: `${from}.index`
+      })
       last.push(`if (${array} !== undefined) ${from}.index = ${index};`)
       next =
         `${item} = ${array} === undefined ? ${from}.next() : ${index} < ${array}.length ? ${array}[${index}++] : (${from}.index = ${index}, ${from}.next());`
