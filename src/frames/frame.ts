@@ -3,6 +3,7 @@
  * it can do is found through its prototype. The kernel resumes it directly; whoever else steps it uses the methods here,
  * which do what a generator's do.
  */
+import { closeOf, isObject } from "../greenlet/kernel/cursor.ts"
 import {
   BEGIN,
   completion,
@@ -21,7 +22,6 @@ import {
   YIELDED
 } from "../greenlet/kernel/data-frame.ts"
 import { resumeOnLoan } from "../greenlet/kernel/fuel.ts"
-import { closeOf, isObject } from "./cursor.ts"
 
 /** The prototypes of the language's own generators. */
 export const GeneratorFunctionPrototype: object = Object.getPrototypeOf(function*() {})

@@ -1,6 +1,4 @@
 /** The runtime of compiled code: frames as generators, cursors, what is registered of compiled modules. */
-export { type DataFrame, PREEMPTED, RESUME } from "../greenlet/kernel/data-frame.ts"
-export { fuel } from "../greenlet/kernel/fuel.ts"
 export {
   ArrayCursor,
   closeQuietly,
@@ -14,7 +12,9 @@ export {
   parts,
   StringCursor,
   valuesOf
-} from "./cursor.ts"
+} from "../greenlet/kernel/cursor.ts"
+export { type DataFrame, PREEMPTED, RESUME } from "../greenlet/kernel/data-frame.ts"
+export { fuel } from "../greenlet/kernel/fuel.ts"
 export { delegate, delegateOf } from "./frame.ts"
 export {
   assigned,

@@ -1,7 +1,18 @@
 /** Sections that the watchdog leaves alone. Carries the context manager `stackless.atomic`. */
 import type * as Effect from "effect/Effect"
-import { call, currentThread, type Operation, type Plain } from "../greenlet/index.ts"
-import { schedulerOf } from "./tasklet.ts"
+import {
+  BEGIN,
+  call,
+  CallRoutine,
+  currentThread,
+  type Mode,
+  type Operation,
+  type Plain,
+  RESUME,
+  Routine,
+  THROW
+} from "../greenlet/index.ts"
+import { schedulerOf, type Tasklet } from "./tasklet.ts"
 
 /**
  * Runs a body in the current tasklet while that is atomic, so that the watchdog does not interrupt it; the flag is put
@@ -24,19 +35,29 @@ export const atomic: {
   <Args extends ReadonlyArray<any>, A>(f: (...args: Args) => Plain<A>, ...args: Args): Operation<A>
 } = (f: (...args: ReadonlyArray<any>) => unknown, ...args: ReadonlyArray<unknown>): any => {
   if (typeof f !== "function") throw new TypeError(`atomic takes a function and its arguments; got ${typeof f}`)
-  return call(atomically, f, args)
+  return new CallRoutine(() => new Atomically(f, args))
 }
 
-function* atomically(
-  f: (...args: ReadonlyArray<any>) => unknown,
+/** Runs a body while the tasklet is atomic. */
+export class Atomically extends Routine {
+  f: (...args: ReadonlyArray<any>) => unknown
   args: ReadonlyArray<unknown>
-): Generator<Effect.Effect<any, any>, unknown, any> {
-  const scheduler = schedulerOf(currentThread())
-  const tasklet = scheduler.running ?? scheduler.main
-  const before = tasklet.setAtomic(true)
-  try {
-    return yield* call(f, ...args)
-  } finally {
-    tasklet.setAtomic(before)
+  tasklet: Tasklet | undefined = undefined
+  before = false
+  constructor(f: (...args: ReadonlyArray<any>) => unknown, args: ReadonlyArray<unknown>) {
+    super()
+    this.f = f
+    this.args = args
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) {
+      const scheduler = schedulerOf(currentThread())
+      this.tasklet = scheduler.running ?? scheduler.main
+      this.before = this.tasklet.setAtomic(true)
+      return this.at(2, call(this.f, ...this.args))
+    }
+    this.tasklet!.setAtomic(this.before)
+    if (mode === THROW) throw value
+    return this.ends(value)
   }
 }

@@ -8,8 +8,24 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { type Body, call, type NotAsync, type Operation } from "../greenlet/index.ts"
-import { Composite } from "./composite.ts"
+import {
+  BEGIN,
+  type Body,
+  call,
+  CallRoutine,
+  closeQuietly,
+  type Cursor,
+  cursor,
+  END,
+  type Mode,
+  NEXT,
+  type NotAsync,
+  type Operation,
+  RESUME,
+  Routine,
+  THROW
+} from "../greenlet/index.ts"
+import { Composite, outside } from "./composite.ts"
 import { type ErrorValue, type NoClass, requireClass, StopIteration, thrownBy, type Waiting } from "./errors.ts"
 import { hardened } from "./hard-body.ts"
 import { nameProperty } from "./names.ts"
@@ -85,7 +101,7 @@ export class Channel<in out T = any> extends WaitQueue {
 
   /** Sends the values of an iterable, one after another; gives back how many. Mirrors `channel.send_sequence`. */
   sendSequence(values: Iterable<T>): Operation<number> {
-    return new Composite(sendingAll<T>, [this, values])
+    return new Composite(() => new SendingAll(this, values))
   }
 
   /**
@@ -93,7 +109,7 @@ export class Channel<in out T = any> extends WaitQueue {
    * channel is closed and nobody waits to send. Mirrors `channel.__next__`.
    */
   next(): Operation<IteratorResult<T, undefined>> {
-    return new Composite(nextOf<T>, [this])
+    return new Composite(() => new ReceivingNext(this))
   }
 
   /**
@@ -242,53 +258,94 @@ declare module "./ports.ts" {
 
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
-function* sendingAll<T>(channel: Channel<T>, values: Iterable<T>): Generator<Effect.Effect<void>, number, any> {
-  let count = 0
-  for (const value of values) {
-    yield* channel.send(value)
-    count++
+/** Sends the values of an iterable. */
+export class SendingAll extends Routine<number> {
+  channel: Channel
+  /** Once it has begun, where it stands in it. */
+  values: Iterable<unknown> | Cursor
+  count = 0
+  constructor(channel: Channel, values: Iterable<unknown>) {
+    super()
+    this.channel = channel
+    this.values = values
   }
-  return count
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) this.values = cursor(this.values)
+    else if (mode === THROW) {
+      closeQuietly(this.values as Cursor)
+      throw value
+    } else this.count++
+    const next = (this.values as Cursor).next()
+    return next === END ? this.ends(this.count) : this.at(2, this.channel.send(next))
+  }
 }
 
-function* nextOf<T>(channel: Channel<T>): Generator<Effect.Effect<T>, IteratorResult<T, undefined>, any> {
-  if (channel.closing && channel._balance <= 0) return { done: true, value: undefined }
-  try {
-    return { done: false, value: yield* channel.receive() }
-  } catch (error) {
-    if (error instanceof StopIteration) return { done: true, value: undefined }
-    throw error
+/** Receives the next value of the iteration. */
+export class ReceivingNext<T> extends Routine<IteratorResult<T, undefined>> {
+  channel: Channel<T>
+  constructor(channel: Channel<T>) {
+    super()
+    this.channel = channel
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) return isOver(this.channel) ? this.ends(over) : this.at(2, this.channel.receive())
+    if (mode === NEXT) return this.ends({ done: false, value: value as T })
+    if (value instanceof StopIteration) return this.ends(over)
+    throw value
   }
 }
 
-function* eachOf<T>(
-  channel: Channel<T>,
-  once: (value: T | undefined) => Effect.Effect<any, any, any>
-): Generator<Effect.Effect<any, any, any>, number, any> {
-  for (let count = 0;; count++) {
-    const { done, value } = yield* nextOf(channel)
-    if (done) return count
-    yield* once(value)
+const isOver = (channel: Channel): boolean => channel.closing && channel._balance <= 0
+
+const over: IteratorResult<never, undefined> = { done: true, value: undefined }
+
+/** Receives the values of the iteration, and calls a body with each. */
+export class ReceivingEach extends Routine<number> {
+  channel: Channel
+  body: Body
+  count = 0
+  constructor(channel: Channel, body: Body) {
+    super()
+    this.channel = channel
+    this.body = body
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === RECEIVING) {
+      if (mode === NEXT) return this.at(CALLING, this.once(value))
+      if (value instanceof StopIteration) return this.ends(this.count)
+      throw value
+    }
+    if (mode === THROW) throw value
+    if (this.pc === CALLING) this.count++
+    return isOver(this.channel) ? this.ends(this.count) : this.at(RECEIVING, this.channel.receive())
+  }
+  protected once(value: unknown): Effect.Effect<unknown, unknown> {
+    return call(this.body, value)
   }
 }
+
+const RECEIVING = 2
+const CALLING = 4
 
 /** Where `call` would have a fiber stand for main, which another one may do already, it performs the body itself. */
-class Each<T> extends Composite<number, any, Parameters<typeof eachOf<T>>> {
-  private readonly channel: Channel<T>
+class ReceivingEachOutside extends ReceivingEach {
+  protected override once(value: unknown): Effect.Effect<unknown, unknown> {
+    const made: unknown = hardened(this.body)(value)
+    if (Effect.isEffect(made)) return made as Effect.Effect<unknown>
+    // of an async function, which `call` refuses
+    return Predicate.isPromiseLike(made) ? call((): unknown => made) : Effect.void
+  }
+}
+
+class Each extends CallRoutine<number, any> {
+  private readonly channel: Channel
   private readonly body: Body
-  constructor(channel: Channel<T>, body: Body) {
-    super(eachOf<T>, [channel, (value) => call(body, value)])
+  constructor(channel: Channel, body: Body) {
+    super(() => new ReceivingEach(channel, body))
     this.channel = channel
     this.body = body
   }
   override performOutside(): Effect.Effect<number, any> {
-    const { body } = this
-    const once = (value: T | undefined): Effect.Effect<unknown, unknown> => {
-      const made: unknown = hardened(body)(value)
-      if (Effect.isEffect(made)) return made as Effect.Effect<unknown>
-      // of an async function, which `call` refuses
-      return Predicate.isPromiseLike(made) ? call((): unknown => made) : Effect.void
-    }
-    return hardened(eachOf<T>)(this.channel, once)
+    return outside(new ReceivingEachOutside(this.channel, this.body))
   }
 }

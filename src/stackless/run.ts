@@ -1,7 +1,17 @@
 /** Running the scheduler: `run`, `schedule`, and what else the module `stackless` offers. Carries `stacklessmodule.c`. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { call, currentThread, type Microthread, Operation } from "../greenlet/index.ts"
+import {
+  BEGIN,
+  CallRoutine,
+  currentThread,
+  type Microthread,
+  type Mode,
+  Operation,
+  RESUME,
+  Routine,
+  THROW
+} from "../greenlet/index.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { schedulerOf, type Tasklet } from "./tasklet.ts"
 import { type RunOptions, Watch } from "./watch.ts"
@@ -27,7 +37,7 @@ export const run: {
   (options: RunOptions): Operation<Tasklet | undefined>
 } = (options?: RunOptions): Operation<any> => {
   if (options !== undefined) requireOptions(options)
-  return call(running, options)
+  return new CallRoutine(() => new Running(options))
 }
 
 const requireOptions = (options: RunOptions): void => {
@@ -37,29 +47,29 @@ const requireOptions = (options: RunOptions): void => {
   }
 }
 
-function* running(options: RunOptions | undefined): Generator<Effect.Effect<void>, Tasklet | undefined, any> {
-  const run = new EnterRun(options)
-  let interrupted: Tasklet | undefined
-  try {
-    yield* run
-  } finally {
-    interrupted = run.leave()
-  }
-  return interrupted
-}
-
-/** The caller leaves the ring and becomes the one to wake when it runs empty. Mirrors `PyStackless_RunWatchdogEx`. */
-class EnterRun extends Operation<void> {
-  private caller: Tasklet | undefined = undefined
+/**
+ * The caller leaves the ring and becomes the one to wake when it runs empty, up to the end of this. Mirrors
+ * `PyStackless_RunWatchdogEx`.
+ */
+export class Running extends Routine<Tasklet | undefined> {
+  options: RunOptions | undefined
+  /** Who runs, once it is in `run`. */
+  caller: Tasklet | undefined = undefined
   /** The watchdog that it has set. */
-  private watch: Watch | undefined = undefined
-  private readonly options: RunOptions | undefined
+  watch: Watch | undefined = undefined
   constructor(options: RunOptions | undefined) {
     super()
     this.options = options
   }
 
-  perform(performer: Microthread): Microthread {
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) return this.at(2, new EnterRun(this))
+    const interrupted = this.leave()
+    if (mode === THROW) throw value
+    return this.ends(interrupted)
+  }
+
+  enter(performer: Microthread): Microthread {
     const { options } = this
     const scheduler = schedulerOf(performer.thread)
     const current = scheduler.current(performer)
@@ -82,7 +92,7 @@ class EnterRun extends Operation<void> {
    * The caller is back. Whoever is deeper in `run` is made runnable: when they wake they find that they are not in it
    * any more. Gives back the tasklet that the watchdog has interrupted.
    */
-  leave(): Tasklet | undefined {
+  private leave(): Tasklet | undefined {
     const { caller } = this
     if (caller === undefined) return undefined
     const scheduler = schedulerOf(caller.thread)
@@ -110,6 +120,17 @@ class EnterRun extends Operation<void> {
   /** `caller` is in `run` no more. */
   private unset(scheduler: Scheduler, caller: Tasklet): void {
     if (!scheduler.runs(caller)) scheduler.leftRun(caller)
+  }
+}
+
+class EnterRun extends Operation<void> {
+  readonly run: Running
+  constructor(run: Running) {
+    super()
+    this.run = run
+  }
+  perform(performer: Microthread): Microthread {
+    return this.run.enter(performer)
   }
 }
 

@@ -16,7 +16,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { type Microthread, Operation, type Starter, starterOf, type Thread } from "../greenlet/index.ts"
+import {
+  type Microthread,
+  type Mode,
+  Operation,
+  RESUME,
+  Routine,
+  type Starter,
+  starterOf,
+  type Thread,
+  THROW
+} from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { ValueError, type Waiting } from "./errors.ts"
@@ -97,7 +107,7 @@ export const select: {
     cases: C,
     options: { readonly timeout: Duration.Input }
   ): Operation<Selected<C> | { readonly key: "timeout"; readonly value: undefined }, Failure<C>>
-} = (cases: Cases, options: { readonly default?: unknown; readonly timeout?: Duration.Input } = {}): any => {
+} = (cases: Cases, options: Options = {}): any => {
   const directions = new Map<Channel<any>, Direction>()
   for (const [key, operation] of Object.entries(cases)) {
     const { channel, direction } = selectable(key, operation)
@@ -106,25 +116,46 @@ export const select: {
     }
     directions.set(channel, direction)
   }
-  return new Composite(selecting, [cases, options])
+  return new Composite(() => new Selecting(cases, options))
 }
 
-function* selecting(
-  cases: Cases,
-  options: { readonly default?: unknown; readonly timeout?: Duration.Input }
-): Generator<Effect.Effect<any, any>, unknown, any> {
-  const { timeout } = options
-  for (;;) {
-    const key = choose(cases)
-    if (key !== undefined) return { key, value: yield* cases[key]! }
-    if ("default" in options) return { key: "default", value: options.default }
+interface Options {
+  readonly default?: unknown
+  readonly timeout?: Duration.Input
+}
+
+/** Does the first case that can be done, and waits until one can. */
+export class Selecting extends Routine {
+  cases: Cases
+  options: Options
+  /** The case that is being done. */
+  key: string | undefined = undefined
+  constructor(cases: Cases, options: Options) {
+    super()
+    this.cases = cases
+    this.options = options
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) throw value
+    if (this.pc === DOING) return this.ends({ key: this.key, value })
+    if (this.pc === WAITING && value !== notNeeded) return this.ends(value)
+    const { cases, options } = this
+    const key = this.key = choose(cases)
+    if (key !== undefined) return this.at(DOING, cases[key])
+    if ("default" in options) return this.ends({ key: "default", value: options.default })
     const select = new Select(cases)
-    const found: unknown = timeout === undefined
-      ? yield* select
-      : Option.getOrElse(yield* Effect.timeoutOption(select, timeout), () => ({ key: "timeout", value: undefined }))
-    if (found !== notNeeded) return found
+    return this.at(WAITING, options.timeout === undefined ? select : within(select, options.timeout))
   }
 }
+
+const DOING = 2
+const WAITING = 4
+
+const within = (select: Select, timeout: Duration.Input): Effect.Effect<unknown, any> =>
+  Effect.map(
+    Effect.timeoutOption(select, timeout),
+    Option.getOrElse((): unknown => ({ key: "timeout", value: undefined }))
+  )
 
 /** What a `Select` gives that need not wait, as one of its cases can be done. */
 const notNeeded = Symbol()

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
+import type { Routine } from "./routine.ts"
 import { TRACED } from "./state.ts"
 
 class Call extends Operation<unknown> {
@@ -37,6 +38,19 @@ class CallWithOne extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { arg, body } = this
     return enter(current, (current._bits & TRACED) === 0 ? body(arg) : current._policy._tracedBody(body)(arg))
+  }
+}
+
+/** Runs a routine as `call` runs a body. */
+export class CallRoutine<A, E = never, R = never> extends Operation<A, E, R> {
+  protected readonly make: () => Routine<A>
+  constructor(make: () => Routine<A>) {
+    super()
+    this.make = make
+  }
+  perform(current: Microthread): Microthread {
+    const { make } = this
+    return enter(current, (current._bits & TRACED) === 0 ? make() : current._policy._tracedBody(make)())
   }
 }
 
