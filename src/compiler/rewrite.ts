@@ -616,6 +616,10 @@ export class Rewriter {
       )
       callee["privateName"]?.accesses.add("call")
       return
+    } else if (this.unit.region && binds(node)) {
+      const list: Code = args.length === 0 ? ")" : [", ", this.list(args), ")"]
+      this.replace(node, [node.start, `${this.module.runtime("bind")}(`, this.text(callee["object"]), list])
+      return
     } else this.callee(callee)
     this.walkAll(args)
   }
@@ -1217,4 +1221,16 @@ const bodyStart = (module: Module, body: Node): number => {
     at = statement.end
   }
   return at
+}
+
+/** `f.bind(…)`: what it makes does not say what it is made of. */
+const binds = (node: Node): boolean => {
+  const { computed, object, optional, property, type } = node["callee"] as {
+    computed: boolean
+    object: Node
+    optional: boolean
+    property: Node
+  } & Node
+  return type === "MemberExpression" && !computed && !optional && !node["optional"] && property["name"] === "bind" &&
+    property.type === "Identifier" && object.type !== "Super"
 }

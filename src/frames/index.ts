@@ -52,6 +52,9 @@ export {
 } from "./language.ts"
 export {
   adopt,
+  bind,
+  type BoundInfo,
+  boundInfo,
   closure,
   constructed,
   FORMAT,
@@ -65,6 +68,8 @@ export {
   lookup,
   lookupScope,
   type ModuleMeta,
+  newClasses,
+  rebound,
   register,
   type Registration,
   type ResumePoint,

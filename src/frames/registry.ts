@@ -171,9 +171,13 @@ class Closure extends Given {
   }
 }
 
+/** The classes of compiled modules that nobody has taken from here yet. */
+export const newClasses = new Set<Function>()
+
 /** Marks a function of a compiled module. */
 export const closure = <F extends AnyFunction>(value: F, meta: FunctionMeta, scope?: object): F => {
   if (meta.make === undefined) (meta as Mutable<FunctionMeta>).value = value
+  if (meta.kind === "class") newClasses.add(value)
   void new Closure(value, meta, scope)
   return value
 }
@@ -264,6 +268,60 @@ export const functionInfo = (
   if (typeof value !== "function") return undefined
   const meta = Closure.metaOf(value)
   return meta === undefined ? undefined : { function: meta, scope: Closure.scopeOf(value) }
+}
+
+/**
+ * What a bound function is made of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BoundInfo {
+  readonly target: Function
+  readonly self: unknown
+  readonly args: ReadonlyArray<unknown>
+}
+
+/** A bound function knows what it is made of, in a private field. */
+class Bound extends Given {
+  #info: BoundInfo
+  constructor(value: Function, info: BoundInfo) {
+    super(value)
+    this.#info = info
+  }
+  static infoOf(value: object): BoundInfo | undefined {
+    return #info in value ? value.#info : undefined
+  }
+}
+
+const functionBind = Function.prototype.bind
+
+/** `f.bind(self, …args)` in compiled code. */
+export const bind = (f: any, ...given: ReadonlyArray<unknown>): unknown => {
+  const method: unknown = f.bind
+  if (method !== functionBind || typeof f !== "function") {
+    if (typeof method !== "function") throw new TypeError("bind is not a function")
+    return Reflect.apply(method, f, given)
+  }
+  const made: Function = Reflect.apply(functionBind, f, given)
+  const [self, ...args] = given
+  const before = Bound.infoOf(f)
+  // what is bound twice has the first `this`
+  const info = before === undefined ? { target: f, self, args } : { ...before, args: [...before.args, ...args] }
+  void new Bound(made, info)
+  return made
+}
+
+/** What a function is made of that compiled code has bound. */
+export const boundInfo = (value: Function): BoundInfo | undefined => Bound.infoOf(value)
+
+/** A bound function whose parts are given later: those of a pickle may refer to it. */
+export const rebound = (): { readonly value: Function; readonly fill: (info: BoundInfo) => void } => {
+  const info: { -readonly [K in keyof BoundInfo]: BoundInfo[K] } = { target: rebound, self: undefined, args: [] }
+  const value = (...args: ReadonlyArray<unknown>): unknown =>
+    Reflect.apply(info.target, info.self, [...info.args, ...args])
+  void new Bound(value, info)
+  return { value, fill: (given) => Object.assign(info, given) }
 }
 
 /** What is known of a scope object. */

@@ -1,5 +1,6 @@
 /** All kinds of records. */
 import { arrayKind } from "./array.ts"
+import { boundKind } from "./bound.ts"
 import { bufferKind, viewKinds } from "./buffers.ts"
 import { codeKinds } from "./code.ts"
 import { mapKind, setKind } from "./collections.ts"
@@ -23,6 +24,7 @@ const kinds: ReadonlyArray<Kind> = [
   ...errorKinds,
   ...viewKinds,
   ...codeKinds,
+  boundKind,
   ...microthreadKinds
 ]
 

@@ -4,6 +4,7 @@
  *
  * `loads` imports nothing that the data names: a name that nobody has given here is an error.
  */
+import { newClasses } from "../frames/index.ts"
 import * as greenlet from "../greenlet/index.ts"
 import * as stackless from "../stackless/index.ts"
 import { UnpicklingError } from "./errors.ts"
@@ -86,6 +87,8 @@ const methods = new WeakMap<Function, Method>()
  */
 export const methodOf = (f: Function): Method | undefined => {
   if (!learned) learnAll()
+  for (const of of newClasses) classes.add(of)
+  newClasses.clear()
   for (const of of classes) {
     for (const isStatic of [false, true]) {
       const holder = holderOf(of, isStatic)

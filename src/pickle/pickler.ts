@@ -4,6 +4,8 @@
  *
  * Properties are read by their descriptors: no getter runs.
  */
+import { boundInfo } from "../frames/index.ts"
+import { boundKind } from "./bound.ts"
 import { Writer } from "./bytes.ts"
 import { classOf, kindFor, kindOfClass, titleOf } from "./class.ts"
 import {
@@ -332,7 +334,10 @@ export class Pickler implements Writing {
   private record(o: object, known: Family | undefined): void {
     if (known === undefined) {
       if (isProxy(o)) throw new Unpicklable("a proxy cannot be pickled: its target can, or name it with persistent")
-      if (typeof o === "function") return closureKind.write(this, o, this.family(closureKind))
+      if (typeof o === "function") {
+        const kind = boundInfo(o) === undefined ? closureKind : boundKind
+        return kind.write(this, o, this.family(kind))
+      }
     }
     let family = known
     if (family === undefined) {

@@ -55,6 +55,10 @@ const programs: Record<string, string> = {
     const array = [4, , 6]
     const patched = Object.assign([1], { entries() { return [["own", this.length]] } })
     ;[..."ekv"].map((part) => [[4, , 6], new Map([["a", 1], ["b", 2]]), new Set([7, 8]), new Uint8Array([1, 2]), own, patched, undefined, 5].map((c) => steps(f(c, part)))).concat([steps(g(array)), steps(f(own, "k"), 0, { return: 1 }), log, array])`,
+  "bound functions": `
+    const o = { n: 1, f(...xs) { return [this?.n, ...xs] } }
+    function* f(g) { const h = o.f.bind(o, 1); const own = { bind: (...xs) => xs.join() }; return [h(2), h.bind(5, 3)(4), h.name, h.length, (() => { "use strict"; return this }).bind(3)() === undefined, own.bind(1, 2), o.f.bind(...[o, yield 1])(9), g?.bind(1)(), new (function() { this.x = 5 }.bind(null))().x, "prototype" in h] }
+    steps(f(), 0, 7)`,
   "operands around suspensions": `
     let n = 0
     const o = { get a() { n++; return { b: (...xs) => xs.join() } } }

@@ -76,6 +76,25 @@ function* walking(ship: InstanceType<typeof Ship>): any {
   say(ship instanceof Thing && ship.constructor === Ship)
 }
 
+class Resource {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+  [Symbol.dispose](): void {
+    say(`closed ${this.name}`)
+  }
+}
+function* usingIt(): any {
+  {
+    using _a = new Resource("a")
+    using b = new Resource("b")
+    yield* stackless.scheduleRemove()
+    say(`body ${b.name}`)
+  }
+  say("done")
+}
+
 const ch = stackless.channel<string>()
 
 function* recurs(depth: number, level = 1): any {
@@ -467,6 +486,34 @@ export const samples: Samples = {
     make: () => paused(walking, new Ship("Rocinante", [3, 4])),
     check: async (loaded: any) => {
       assert.deepEqual(await after(() => loaded.insert()), ["Rocinante at 5,5", 2, true])
+    }
+  },
+  "functions that bind has made": {
+    make: async () => {
+      const hero = {
+        name: "hero",
+        greet(greeting: string, mark: string): string {
+          return `${greeting} ${this.name}${mark}`
+        },
+        hello: (_: string): string => ""
+      }
+      hero.hello = hero.greet.bind(hero, "hello")
+      const twice = hero.hello.bind(null, "?")
+      const ship = new Ship("Rocinante", [0, 0])
+      return { hero, twice, fly: ship.fly.bind(ship), ship }
+    },
+    check: ({ fly, hero, ship, twice }: any) => {
+      assert.equal(hero.hello("!"), "hello hero!")
+      assert.equal(twice(), "hello hero?")
+      assert.deepEqual([hero.hello.name, hero.hello.length, twice.name], ["bound greet", 1, "bound bound greet"])
+      fly(1, 0).next()
+      assert.deepEqual(ship.place, [1, 0])
+    }
+  },
+  "methods of classes on top of a module, and what they are closed with": {
+    make: () => paused(usingIt),
+    check: async (loaded: any) => {
+      assert.deepEqual(await after(() => loaded.insert()), ["body b", "closed b", "closed a", "done"])
     }
   },
   "iteration over a string": pausing(overString, ["ab\ud83d\ude00d"], ["\ud83d\ude00", "d"]),
