@@ -219,6 +219,12 @@ export class Scheduler extends Ring {
     if (this.locked) throw new RuntimeError("a callback must not switch tasklets")
   }
 
+  /** The current tasklet has used up its time: who goes on, if not that. */
+  preempted(t: Tasklet): Microthread | undefined {
+    const { watch } = this
+    return watch?.preempted(t) === undefined ? undefined : this.switch(t, watch!.watchdog)
+  }
+
   /** Tells all who watch of a switch; who runs in the end. */
   tell(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
@@ -484,6 +490,9 @@ class ProgramOutside extends MainPolicy {
   }
   override abandoned(): void {
     this.scheduler.abandoned()
+  }
+  override preempted(): Microthread {
+    return this.scheduler.preempted(this.scheduler.main) ?? super.preempted()
   }
   override orphaned(): void {
     this.scheduler.orphaned()

@@ -165,11 +165,10 @@ export abstract class TaskletState extends Microthread {
     return (this._bits & TRACED) !== 0
   }
 
-  /** @internal puts the frames that it has behind frames that count and trace */
+  /** @internal puts the frames that it has behind frames that trace */
   _observe(): void {
     const { _performer: performer } = this
-    // the watchdog leaves main alone
-    if (!performer.active || (performer !== this && !this._traced)) return
+    if (!performer.active) return
     const { _code: code, _stack: stack } = performer
     if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
       performer._replaceTop(observed(this._tasklet, code as Frame | DataFrame, true))
@@ -221,11 +220,6 @@ export abstract class TaskletState extends Microthread {
   }
 
   /** @internal */
-  override _push(frame: Frame | DataFrame): void {
-    super._push(this.thread.watch !== undefined && !this._traced ? observed(this._tasklet, frame, false) : frame)
-  }
-
-  /** @internal */
   override _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
     return observedCall(this._tasklet, frame)
   }
@@ -236,7 +230,7 @@ export abstract class TaskletState extends Microthread {
   }
 
   override preempted(): Microthread {
-    return this._scheduler.watch?.interrupt(this._tasklet) ?? this
+    return this._scheduler.preempted(this._tasklet) ?? this
   }
 
   override reclaims(): void {

@@ -1,8 +1,8 @@
 /**
- * Observed frames: what counts a tasklet's steps for the watchdog, and tells its trace function of them.
+ * Observed frames: what tells a tasklet's trace function of its steps.
  *
- * Such a frame stands in front of the real one and passes everything on. A tasklet gets them when a watchdog is set, or
- * a trace function, and takes them off when they have nothing to do any more; so nothing is paid otherwise.
+ * Such a frame stands in front of the real one and passes everything on. A tasklet gets them when it gets a trace function,
+ * and takes them off when they have nothing to do any more; so nothing is paid otherwise.
  *
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.
@@ -14,14 +14,11 @@ import {
   type Frame,
   isEffectFrame,
   isFrame,
-  type Microthread,
-  Operation,
   requireResult,
   resumeFrame,
   throwIntoFrame
 } from "../greenlet/index.ts"
 import type { Tasklet } from "./ports.ts"
-import { schedulerOf } from "./schedulers.ts"
 
 /**
  * Told of what the frames of a tasklet do. `event` is `"resume"`, `"throw"`, `"yield"`, `"return"` or `"exception"` of a
@@ -82,14 +79,9 @@ class Observed implements Frame {
 
   private step(value: unknown, raising: boolean): IteratorResult<unknown, unknown> {
     const { inner, tasklet } = this
-    const { watch } = schedulerOf(tasklet.thread)
-    if (watch !== undefined) {
-      if (!tasklet.isMain && watch.due(tasklet)) return { done: false, value: new OneStepTooMany(value, raising) }
-    } else if (!tasklet._traced) {
+    if (!tasklet._traced) {
       const { _performer: performer } = tasklet
       if (performer._code === this) performer._replaceTop(inner)
-    }
-    if (!tasklet._traced) {
       this.entered = true
       return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     }
@@ -153,20 +145,4 @@ export const tracedBody = (tasklet: Tasklet, body: Body): Body =>
 const tellEnd = (tasklet: Tasklet, event: "return" | "exception", arg: unknown): void => {
   traceOf(tasklet)?.(tasklet, event, arg)
   profileOf(tasklet)?.(tasklet, event, arg)
-}
-
-/** Performed in place of a step that is one too many. */
-class OneStepTooMany extends Operation<unknown> {
-  readonly brought: unknown
-  readonly raising: boolean
-  constructor(value: unknown, raising: boolean) {
-    super()
-    this.brought = value
-    this.raising = raising
-  }
-  perform(current: Microthread): Microthread {
-    if (this.raising) current.raise(this.brought)
-    else current.give(this.brought)
-    return current._policy.preempted()
-  }
 }

@@ -8,9 +8,7 @@
  * One watchdog at a time is set on a thread, and it is the outermost `run` with a timeout, as upstream; it is taken off
  * when that `run` is over. While there is none, nothing counts.
  */
-import type { Microthread } from "../greenlet/index.ts"
 import type { Scheduler, Tasklet } from "./ports.ts"
-import { TaskletState } from "./tasklet-state.ts"
 
 /**
  * What `run` is told.
@@ -44,51 +42,42 @@ export class Watch {
   private readonly interval: number
   private readonly total: boolean
   private readonly ignoreNesting: boolean
-  private steps = 0
-  private watermark: number
 
   constructor(scheduler: Scheduler, watchdog: Tasklet, interval: number, options: RunOptions) {
     this.scheduler = scheduler
     this.watchdog = watchdog
-    this.interval = this.watermark = interval
+    this.interval = interval
     this.soft = options.soft === true
     this.total = options.totaltimeout === true
     this.ignoreNesting = options.ignoreNesting === true
-    scheduler.thread.watch = (microthread: Microthread) =>
-      microthread instanceof TaskletState && this.due(microthread._tasklet)
+    scheduler.thread.allow(interval)
   }
 
   /** It is not needed any more. */
   remove(): void {
-    this.scheduler.thread.watch = undefined
+    this.scheduler.thread.allow(Infinity)
     this.scheduler.watch = undefined
   }
 
-  /** `t` is about to make a step. Has it to be interrupted? Mirrors `interrupt_timeout_return`. */
-  due(t: Tasklet): boolean {
-    if (++this.steps <= this.watermark || t === this.watchdog) return false
+  /** `t` has used up its time: who goes on. Mirrors `interrupt_timeout_return`. */
+  preempted(t: Tasklet): Tasklet | undefined {
     const { scheduler } = this
     if (
-      this.soft || t.atomic || scheduler.locked || scheduler.switchTrap !== 0 || !t.isCurrent || !this.mayInterrupt(t)
+      this.soft || t === this.watchdog || t.atomic || scheduler.locked || scheduler.switchTrap !== 0 || !t.isCurrent ||
+      !this.mayInterrupt(t)
     ) {
-      this.watermark = this.steps + this.interval
-      t._pendingIrq = true
-      return false
+      scheduler.thread.allow(this.interval)
+      t._pendingIrq = t !== this.watchdog
+      return undefined
     }
-    return true
-  }
-
-  /** Interrupts `t`: whoever is in `run` goes on. */
-  interrupt(t: Tasklet): Microthread {
     t._pendingIrq = false
-    this.interrupted = t
-    return this.scheduler.switch(t, this.watchdog)
+    return this.interrupted = t
   }
 
   /** What has kept it from interrupting `t` may be over. Mirrors `slp_check_pending_irq`. */
   retry(t: Tasklet): void {
     if (this.soft || !t.isCurrent || t.atomic || !this.mayInterrupt(t)) return
-    this.watermark = this.steps
+    this.scheduler.thread.allow(0)
     t._pendingIrq = false
   }
 
@@ -98,10 +87,7 @@ export class Watch {
    */
   switching(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     next = this.softly(prev, next, bound)
-    if (prev !== next) {
-      if (!this.total) this.watermark = this.steps + this.interval
-      next._observe()
-    }
+    if (prev !== next && !this.total) this.scheduler.thread.allow(this.interval)
     return next
   }
 

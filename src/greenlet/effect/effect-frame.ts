@@ -49,14 +49,8 @@ export class EffectFrame implements Frame {
         return switchedOfAll
       case "waiting":
         return wait
-      case "stopped": {
-        const { gate, greenlet } = side
-        if (gate.interrupting) {
-          gate.interrupting = false
-          greenlet.thread.handOver(greenlet, greenlet._policy.preempted())
-        }
+      case "stopped":
         return switchedOfAll
-      }
       case "ended": {
         const rest = side.takeRest()
         return rest === undefined ? { done: true, value: side.takeExit() } : this.result(side.begin(rest))

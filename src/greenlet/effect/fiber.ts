@@ -77,8 +77,10 @@ export class GreenletFiber {
   private unwinding: unknown = undefined
   /** Who wants to know when it goes on. */
   private waiters: Array<() => void> | undefined = undefined
-  /** Its fuel is used up, or `thread.watch` has stopped it: it gives control back in the middle of its Effect. */
+  /** Its fuel is used up: it gives control back in the middle of its Effect. */
   stopped = false
+  /** Was that how it last gave control back? */
+  private held = false
   /** Has a body yielded its Effect? An exit that comes out of that ends it as a whole, whatever it catches. Otherwise it is a body. */
   foreign = false
   /** Has its fiber made a step since this was false? */
@@ -425,6 +427,7 @@ export class GreenletFiber {
       }
       if (this.stopped) {
         this.stopped = false
+        this.held = true
         return "stopped"
       }
       if (proxy === undefined || proxy.performed) return "waiting"
@@ -478,8 +481,10 @@ export class GreenletFiber {
   private takeTask(): () => void {
     const task = this.task!
     this.task = undefined
-    this.gate.uncounted = WAKING_UP
-    fuel.left += WAKING_UP
+    if (this.held) {
+      this.held = false
+      fuel.left += WAKING_UP
+    }
     return task
   }
 
@@ -590,8 +595,8 @@ const parkSpent: Effect.Effect<void> = Effect.withFiber((fiber) => {
 })
 
 /**
- * The steps of a fiber that goes on after a wake-up: Effect's own, and the one that was refused when it was stopped. Were
- * they counted, one that is stopped after so few would never get on.
+ * The steps of a fiber that goes on after it was stopped: Effect's own, and the one that was refused. Were they counted, one
+ * that is stopped after so few would never get on.
  */
 const WAKING_UP = 2
 
@@ -606,10 +611,6 @@ export class Gate extends FiberGate {
   /** The greenlet's side whose fiber is about to be made: the next fiber to ask is it. */
   adopts: GreenletFiber | undefined = undefined
   readonly owners = new WeakMap<Fiber.Fiber<unknown, unknown>, GreenletFiber>()
-  /** It was `watch` that stopped the open fiber. */
-  interrupting = false
-  /** How many of the next steps of the open fiber `watch` is not asked about. */
-  uncounted = 0
   /** The fiber that was refused just now: the next task is its continuation. */
   private refused: GreenletFiber | undefined = undefined
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -641,9 +642,7 @@ export class Gate extends FiberGate {
       open.moved = true
       // it has told what comes next, and is about to park
       if (open.settled) return false
-      const { watch } = this.thread
-      if (watch !== undefined && --this.uncounted < 0 && watch(open.greenlet)) this.interrupting = true
-      else if (--fuel.left >= 0) return false
+      if (--fuel.left >= 0) return false
       open.stopped = true
       this.refused = open
       return true
@@ -750,7 +749,7 @@ const performOnOwnFiber = (
 ): IteratorResult<unknown, unknown> | undefined => {
   const { open: side, thread } = gate
   if (side === undefined || side.fiber !== fiber || side.settled || side.proxy !== undefined) return undefined
-  if (side.interrupt !== false || thread.watch !== undefined || thread.ending) return undefined
+  if (side.interrupt !== false || thread.ending) return undefined
   const current = side.greenlet
   const frame = current._code
   let next: Microthread

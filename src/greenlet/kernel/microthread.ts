@@ -286,7 +286,7 @@ export abstract class Microthread implements Policy {
    */
   reclaims(): void {}
 
-  /** `thread.watch` has stopped it in the middle of an Effect: names the one to run next. Here it goes on. */
+  /** It has made as many steps as `thread.allow` says: names the one to run next. Here it goes on. */
   preempted(): Microthread {
     return this
   }

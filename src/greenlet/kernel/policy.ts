@@ -31,7 +31,7 @@ export interface Policy {
   givesUp(): unknown
   /** A race or timeout around its switch was decided: it need not be switched to any more to go on. */
   reclaims(): void
-  /** `thread.watch` has stopped it: names the one to run next. */
+  /** It has made as many steps as `thread.allow` says: names the one to run next. */
   preempted(): Microthread
   /** Its thread ends, and it has not: the error to end it with. */
   orphaned(): unknown

@@ -23,11 +23,6 @@ export class ThreadState extends EndingThread {
   mainPolicy: MainPolicy
   /** @internal has a greenlet been moved to another thread? Unstarted ones below it are there as well, and say they are here. */
   left = false
-  /**
-   * For schedulers: asked before each step that the fiber of a greenlet makes, while it runs. If it answers true, the
-   * greenlet stops there, and its `preempted` says who runs. It costs nothing while there is none.
-   */
-  watch: ((greenlet: Microthread) => boolean) | undefined = undefined
   /** @internal for the stackless layer, whose scheduler every operation asks for: a map takes a twentieth of a message */
   scheduler: unknown = undefined
   /** Where the last greenlet was made. */
