@@ -67,6 +67,12 @@ export class Idle extends Microthread {
     throw new RuntimeError("what idles does not end")
   }
 
+  /** It hands over at once: who comes then is asked. */
+  override preempted(): Microthread {
+    this.scheduler.thread.allow(0)
+    return this
+  }
+
   dies(error: unknown): Microthread {
     throw error
   }
