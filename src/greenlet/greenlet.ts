@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { letErrorsInto } from "./effect/beyond-public.ts"
 import { EffectFrame } from "./effect/effect-frame.ts"
-import { Gate } from "./effect/fiber.ts"
+import { OperatingGate } from "./effect/perform.ts"
 import { type Body, describe, type NotAsync, type Plain, requireFunction } from "./kernel/body.ts"
 import { currentThread, setDefaultThread, type Thread } from "./kernel/current.ts"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
@@ -294,7 +294,7 @@ class MainOf {
 /** What is hard in a thread. */
 const hard: Hard = {
   frame: (greenlet, effect, foreign) => new EffectFrame(greenlet, effect, foreign),
-  gate: (thread, base) => new Gate(thread, base),
+  gate: (thread, base) => new OperatingGate(thread, base),
   letErrorsInto
 }
 

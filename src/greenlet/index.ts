@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 export { letErrorsInto } from "./effect/beyond-public.ts"
-export { isParking, type Starter, starterOf } from "./effect/fiber.ts"
+export { isParking } from "./effect/parking.ts"
+export { type Starter, starterOf } from "./effect/perform.ts"
 export { getcurrent, Greenlet, greenlet, type GreenletDescription } from "./greenlet.ts"
 export { call, currentThread, Microthread, Operation, Thread } from "./kernel.ts"
 export { type Body, isFrame, type NotAsync, type Plain, requireResult } from "./kernel/body.ts"

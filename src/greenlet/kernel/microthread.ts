@@ -169,8 +169,7 @@ export abstract class Microthread implements Policy {
 
   /** @internal is it an error that ends an Effect for which it waited? */
   get _raisesInEffect(): boolean {
-    const effect = this._fiber?.top
-    return this._state === RAISING && effect?.busy === true && effect.resume === undefined && effect.proxy === undefined
+    return this._state === RAISING && this._fiber?.top.inEffect === true
   }
 
   /** Has it not been resumed yet? */

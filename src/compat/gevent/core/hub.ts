@@ -24,9 +24,13 @@ import {
   GreenletExit,
   MainPolicy,
   Microthread,
+  type Mode,
   type NotAsync,
   Operation,
-  type Thread
+  RESUME,
+  Routine,
+  type Thread,
+  THROW
 } from "../../../greenlet/index.ts"
 import { config } from "./config.ts"
 import {
@@ -600,20 +604,20 @@ export const describe = (u: unknown): string => {
 /** @internal what an error is called */
 export const nameOf = (error: unknown): string => error instanceof Error ? error.name : typeof error
 
-/** The body of the hub, as a frame: it runs what is to be run, and yields only to switch or to wait. */
-class Course {
+/** The body of the hub: it runs what is to be run, and does nothing itself but switch and wait. */
+class Course extends Routine<never> {
   private readonly hub: Hub
   constructor(hub: Hub) {
+    super()
     this.hub = hub
   }
-  next(): IteratorResult<unknown, never> {
-    return { done: false, value: this.hub.step() }
-  }
-  throw(error: unknown): IteratorResult<unknown, never> {
-    // its thread ends, or somebody ends the hub
-    if (error instanceof GreenletExit) throw error
-    this.hub.reports(error)
-    return this.next()
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) {
+      // its thread ends, or somebody ends the hub
+      if (value instanceof GreenletExit) throw value
+      this.hub.reports(value)
+    }
+    return this.at(2, this.hub.step())
   }
 }
 
