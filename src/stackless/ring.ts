@@ -2,13 +2,26 @@
  * The ring of runnables, with the tasklet that runs at its head. Carries `slp_current_insert` and its like of
  * `taskletobject.c`: `insert` appends at the end, which is just before the head.
  */
+import type { Thread } from "../greenlet/index.ts"
 import type { Tasklet } from "./ports.ts"
 
 export abstract class Ring {
-  /** The head of the ring. It is the tasklet that runs, except in the middle of a transition and while idle. */
-  head: Tasklet | undefined
+  readonly thread: Thread
   /** How many tasklets are in it. */
   runcount = 0
+
+  constructor(thread: Thread) {
+    this.thread = thread
+  }
+
+  /** The head of the ring. It is the tasklet that runs, except in the middle of a transition and while idle. */
+  get head(): Tasklet | undefined {
+    return this.thread.place.head as Tasklet | undefined
+  }
+
+  set head(head: Tasklet | undefined) {
+    this.thread.place.head = head
+  }
 
   /** A tasklet was inserted where there was none. */
   protected abstract revived(): void

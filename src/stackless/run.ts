@@ -8,6 +8,7 @@ import {
   type Microthread,
   type Mode,
   Operation,
+  PERFORM,
   RESUME,
   Routine,
   THROW
@@ -185,6 +186,9 @@ class Schedule extends Operation<unknown> {
 /** `schedule()`, the same for everybody: the short way through `Schedule`, a twentieth faster, when nobody watches. */
 class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
+    return this[PERFORM](performer)
+  }
+  override [PERFORM](performer: Microthread): Microthread {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (scheduler === undefined || scheduler.head !== performer || scheduler.watched === true) {
       return long.perform(performer)

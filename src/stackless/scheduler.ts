@@ -40,7 +40,6 @@ import type { Watch } from "./watch.ts"
 export type ScheduleCallback = (prev: Tasklet | undefined, next: Tasklet | undefined) => void
 
 export class Scheduler extends Ring {
-  readonly thread: Thread
   /** The program outside, as a tasklet. */
   readonly main: Tasklet
   /** The tasklet that is about to hand over, while the schedule callback is told: for the callback it still runs. */
@@ -67,8 +66,7 @@ export class Scheduler extends Ring {
   watched = false
 
   constructor(thread: Thread, main: Tasklet) {
-    super()
-    this.thread = thread
+    super(thread)
     register(thread)
     this.main = main
     this.idle = new Idle(this)
@@ -390,7 +388,8 @@ export class Scheduler extends Ring {
 
   // ---- main -------------------------------------------------------------------------------------------------------
 
-  private toMain(): Microthread {
+  /** Hands control to main, which is at the head. */
+  toMain(): Microthread {
     const { main } = this
     const outside = this.thread.main
     if (main.raising) outside.raise(main._inbox)

@@ -30,18 +30,6 @@ export class WaitQueue {
     this._balance += direction
   }
 
-  /** @internal lines a waiter up as the last one */
-  append(waiter: Waiter, direction: Direction): void {
-    const { left } = this
-    waiter._left = left
-    waiter._right = null
-    if (left === null) this.right = waiter
-    else left._right = waiter
-    this.left = waiter
-    waiter._channel = this as unknown as Channel
-    this._balance += direction
-  }
-
   /** @internal takes the first one out, for whom somebody acts: it goes into a ring at once, and its links are not cleared */
   shift(waiter: Waiter, direction: Direction): void {
     const right = waiter._right as Waiter | null

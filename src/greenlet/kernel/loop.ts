@@ -33,7 +33,8 @@ import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
-import { Operation, switchedOfAll } from "./operation.ts"
+import { Operation, PERFORM, switchedOfAll } from "./operation.ts"
+import { Place } from "./place.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
   becomeLeftToLoop,
@@ -64,7 +65,8 @@ const states = STATES
 const data = DATA
 const soften = becomeSoft
 const resumeData: typeof RESUME = RESUME
-const Performable = Operation
+const plainly = NEXT
+const perform: typeof PERFORM = PERFORM
 const resumeGenerator = generatorNext
 const switched = switchedOfAll
 const currentFiber = Fiber.getCurrent
@@ -93,8 +95,8 @@ export type Tracer = (event: "switch" | "throw", origin: Microthread, target: Mi
 export abstract class Loop {
   /** The main greenlet: the program outside. */
   readonly main: MainGreenlet
-  /** The greenlet that runs. */
-  current: Microthread
+  /** @internal who runs, which every switch changes */
+  place: Place
   /** Has it ended? Its greenlets cannot be switched to any more. */
   ended = false
   /** @internal its greenlets are being ended */
@@ -129,7 +131,17 @@ export abstract class Loop {
 
   constructor(hard: Hard, makeMain: (thread: Thread) => MainGreenlet) {
     this.hard = hard
-    this.main = this.current = makeMain(this.itself)
+    this.main = makeMain(this.itself)
+    this.place = new Place(this.main, undefined)
+  }
+
+  /** The greenlet that runs. */
+  get current(): Microthread {
+    return this.place.current
+  }
+
+  set current(current: Microthread) {
+    this.place.current = current
   }
 
   /** The same, as everybody knows it: thread.ts. */
@@ -154,22 +166,13 @@ export abstract class Loop {
    * without frames, or one that has to wait. Afterwards `parked` says which of the two it was.
    */
   private loop(g: Microthread): void {
-    let performing = false
     for (;;) {
       try {
         for (;;) {
           const state = g._bits & states
           if (state === data) {
-            const value = g._inbox
-            g._inbox = undefined
-            const outcome = (g._code as DataFrame)[resumeData](NEXT, value)
-            if (outcome instanceof Performable && this.performingFiber !== nowhere) {
-              performing = true
-              const next = outcome.perform(g)
-              performing = false
-              if (next !== g) this.current = g = next
-            } else g = this.carryOut(g, outcome)
-            if (--fuel.left >= 0) continue
+            g = this.loopOfData(g)
+            if (fuel.left >= 0) continue
             const going = this.usedUp(g)
             if (going === undefined) return
             g = going
@@ -197,11 +200,39 @@ export abstract class Loop {
           g = going
         }
       } catch (error) {
-        if (performing) {
-          performing = false
-          g = g.raise(error)
-        } else g = this.fail(g, error)
+        g = this.fail(g, error)
       }
+    }
+  }
+
+  /**
+   * The same as long as it is a frame of plain data that is resumed, and there is fuel; returns whoever is current. It is a method of
+   * its own, and short, so that V8 has room in it for the operations that are performed and the frames that are resumed: that
+   * takes a third off a message of compiled tasklets.
+   */
+  private loopOfData(g: Microthread): Microthread {
+    let performing = false
+    try {
+      for (;;) {
+        const value = g._inbox
+        g._inbox = undefined
+        const outcome = (g._code as DataFrame)[resumeData](plainly, value) as
+          | Partial<Operation<any, any, any>>
+          | undefined
+          | null
+        if (
+          outcome !== undefined && outcome !== null && outcome[perform] !== undefined &&
+          this.performingFiber !== nowhere
+        ) {
+          performing = true
+          const next = (outcome as Operation<any, any, any>)[perform](g)
+          performing = false
+          this.current = g = next
+        } else g = this.carryOut(g, outcome)
+        if (--fuel.left < 0 || (g._bits & states) !== data) return g
+      }
+    } catch (error) {
+      return performing ? g.raise(error) : this.fail(g, error)
     }
   }
 
@@ -217,7 +248,7 @@ export abstract class Loop {
     const { request } = step
     request.inPlace = false
     const g = this.current
-    const next = operation.perform(g)
+    const next = operation[perform](g)
     if (next !== g) {
       this.current = next
       if (this.nested === true || (next._bits & states) !== soft) return switched
@@ -522,6 +553,7 @@ export abstract class Loop {
   /** Its fuel is used up, and `g` would go on: finds out what is due. Returns who goes on; nobody, if the loop has to stop here. */
   private usedUp(g: Microthread): Microthread | undefined {
     renewRequest()
+    this.place = new Place(this.place.current, this.place.head)
     this.settle()
     if (this.allowance <= 0 && this.current === g && !this.ending && mayBePreempted(g)) {
       this.allowance = Infinity
@@ -579,6 +611,7 @@ export abstract class Loop {
     fuel.left = this.kept
     fuel.driven = true
     this.looping = true
+    this.place = new Place(this.place.current, this.place.head)
     this.nested = false
     this.loopFiber = currentFiber()
     this.choosePerformingFiber()

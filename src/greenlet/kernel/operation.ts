@@ -37,6 +37,12 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
 })()
 
+/**
+ * What the loop calls. It is also how the loop knows an operation: nothing else has a method of that name, and one look-up finds
+ * out and finds the method. `instanceof` takes a fifth of a message of compiled tasklets (`compiled.channel`).
+ */
+export const PERFORM: unique symbol = Symbol("perform")
+
 const { countedDone, Ended, endedWithNothing, step } = stepping
 const currentFiber = Fiber.getCurrent
 
@@ -112,6 +118,11 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
    * `current` where it yielded, so it must leave no trace behind.
    */
   abstract perform(current: Microthread): Microthread
+
+  /** @internal the same: see `PERFORM` */
+  [PERFORM](current: Microthread): Microthread {
+    return this.perform(current)
+  }
 
   /**
    * What the operation means to a fiber that is no greenlet. By default the fiber stands for `thread`'s main greenlet
