@@ -1,6 +1,8 @@
 /** Servers and sockets as upstream's own tests have them. */
+import { Effect } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
-import { describe, expect } from "vitest"
+import { call, makeThread, Thread, withThread } from "effect-stackless/greenlet"
+import { describe, expect, test } from "vitest"
 import { caught, realProgram, type Steps } from "./program.ts"
 import { listener, local } from "./sockets.ts"
 
@@ -272,4 +274,72 @@ describe("errors", () => {
     expect(new gevent.BlockingSwitchOutError()).toBeInstanceOf(gevent.AssertionError)
     yield* reader.kill()
   })
+})
+
+describe("what listens", () => {
+  const handles = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap" || name === "UDPWrap").length
+  const listening: ReadonlyArray<[string, () => Generator<Effect.Effect<any, any>, gevent.Address, any>]> = [
+    ["a server", function*() {
+      const server = new gevent.StreamServer(local, () => {})
+      yield* server.start()
+      return server.address
+    }],
+    ["a server with a pool", function*() {
+      const server = new gevent.StreamServer(local, () => {}, { spawn: 2 })
+      yield* server.start()
+      return server.address
+    }],
+    ["a web server", function*() {
+      const server = new gevent.WSGIServer(local, () => [])
+      yield* server.start()
+      return server.address
+    }],
+    ["a socket", function*() {
+      const socket = new gevent.Socket()
+      socket.bind(["127.0.0.1", 0])
+      yield* socket.listen()
+      return socket.getsockname()
+    }],
+    ["a datagram server", function*() {
+      const server = new gevent.DatagramServer(["127.0.0.1", 0], () => {})
+      yield* server.start()
+      return server.address
+    }],
+    ["a datagram socket", function*() {
+      const socket = new gevent.DatagramSocket()
+      yield* socket.bind(["127.0.0.1", 0])
+      return socket.getsockname()
+    }]
+  ]
+
+  test.each(listening)(
+    "keeps the process from its end only while main waits, and is closed with its thread: %s",
+    async (name, listens) => {
+      const before = handles()
+      let address: gevent.Address | undefined
+      await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+        const thread = yield* makeThread
+        const on = <A>(main: () => Generator<Effect.Effect<any, any>, A, any>) =>
+          Effect.provideService(call(main) as Effect.Effect<A, any>, Thread, thread)
+        address = yield* on(listens)
+        expect(handles()).toBe(before)
+        yield* on(function*() {
+          let meanwhile = 0
+          setTimeout(() => {
+            meanwhile = handles()
+          }, 1)
+          yield* gevent.sleep(0.01)
+          expect(meanwhile).toBe(before + 1)
+        })
+        expect(handles()).toBe(before)
+      })))
+      expect(handles()).toBe(before)
+      if (name.includes("datagram")) return
+      const error = await Effect.runPromise(
+        withThread(call(() => caught(gevent.createConnection(address!)))) as Effect.Effect<any, any>
+      )
+      expect(error.code).toBe("ECONNREFUSED")
+    }
+  )
 })

@@ -116,6 +116,10 @@ export class Hub extends KernelGreenlet {
   /** Can nothing wait here, as in `Effect.runSync`? */
   private sync = false
   private mainBlockedOn: unknown = undefined
+  /** What listens to the world outside, and how it is closed. */
+  private readonly listeners = new Map<Listens, () => void>()
+  /** Do they keep the process from its end? */
+  private holding = false
 
   constructor(thread: Thread) {
     super(undefined, thread.main)
@@ -128,7 +132,7 @@ export class Hub extends KernelGreenlet {
   /** @internal the fiber that stood for main was interrupted */
   abandons(): void {
     this.forget(this.thread.main)
-    this.disarm()
+    this.leavesToMain()
     // it looks for timers anew when somebody lets it
     this.wake()
   }
@@ -304,7 +308,7 @@ export class Hub extends KernelGreenlet {
 
   /** @internal the hub hands over */
   to(target: Microthread): Microthread {
-    if (target === this.thread.main) this.disarm()
+    if (target === this.thread.main) this.leavesToMain()
     return target
   }
 
@@ -457,6 +461,7 @@ export class Hub extends KernelGreenlet {
       resume(Exit.void)
     }
     this.arm()
+    if (!this.holding && this.listeners.size > 0) this.hold(true)
     return Effect.sync(() => {
       this.wakeUp = undefined
     })
@@ -502,7 +507,38 @@ export class Hub extends KernelGreenlet {
     })
   }
 
-  /** Where the main greenlet goes on, the program may end: no timer must keep the process from it. */
+  /** Where the main greenlet goes on, the program may end: nothing here must keep the process from it. */
+  private leavesToMain(): void {
+    this.disarm()
+    if (this.holding) this.hold(false)
+  }
+
+  private hold(on: boolean): void {
+    this.holding = on
+    for (const it of this.listeners.keys()) {
+      if (on) it.ref()
+      else it.unref()
+    }
+  }
+
+  /** @internal `it` listens from now on. It keeps the process from its end while the hub waits, and is closed when the thread ends. */
+  listens(it: Listens, close: () => void): void {
+    this.listeners.set(it, close)
+    if (!this.holding) it.unref()
+  }
+
+  /** @internal it does not any more */
+  listensNoMore(it: Listens): void {
+    this.listeners.delete(it)
+  }
+
+  /** @internal its thread has ended */
+  orphans(): void {
+    for (const close of this.listeners.values()) close()
+    this.listeners.clear()
+    this.disarm()
+  }
+
   private disarm(): void {
     const { alarm } = this
     if (alarm === undefined) return
@@ -546,6 +582,12 @@ export class Hub extends KernelGreenlet {
 
 const nothing: ReadonlyArray<Timer> = []
 
+/** A handle of Node's that connections or datagrams come from. */
+interface Listens {
+  ref(): unknown
+  unref(): unknown
+}
+
 /** The program outside, which the main greenlet is: it waits as the greenlets of the hub do. */
 class ProgramOutside extends MainPolicy {
   private readonly hub: Hub
@@ -571,6 +613,10 @@ class ProgramOutside extends MainPolicy {
   }
   override abandoned(): void {
     this.hub.abandons()
+  }
+  override orphaned(): unknown {
+    this.hub.orphans()
+    return super.orphaned()
   }
   override raised(): void {
     this.hub.forget(this.main)

@@ -39,6 +39,8 @@ export class DatagramSocket implements Selectable {
   private readonly watchers = new Watchers()
   private error: SocketError | undefined = undefined
   private closed = false
+  /** Has it an address? */
+  private open = false
 
   constructor() {
     this.node.on("message", (data, { address, port }) => {
@@ -83,6 +85,7 @@ export class DatagramSocket implements Selectable {
   close(): void {
     if (this.closed) return
     this.closed = true
+    this.hub.listensNoMore(this.node)
     this.node.close()
     this.changes()
   }
@@ -121,6 +124,10 @@ export class DatagramSocket implements Selectable {
     if (this.closed) yield* failing(notOpen())
     const arrival = new NodeEvent(this, this.hub)
     let failure: Error | null = null
+    if (!this.open) {
+      this.open = true
+      this.hub.listens(this.node, () => this.close())
+    }
     start((error) => {
       failure = error
       arrival.comes()

@@ -317,6 +317,7 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
       this.front = node
     }
     this.front.maxConnections = maxConnections
+    this.hub.listens(this.front, () => this.close())
     this.node = node
     this.bound = addressOf(this.front.address())
   }
@@ -351,7 +352,10 @@ export abstract class ListeningServer<Args extends ReadonlyArray<any>> extends B
 
   protected closes(): void {
     // an HTTP server's own `close` looks after no timeout any more
-    if (this.front !== undefined) NodeServer.prototype.close.call(this.front)
+    if (this.front !== undefined) {
+      this.hub.listensNoMore(this.front)
+      NodeServer.prototype.close.call(this.front)
+    }
     for (const connection of this.held) connection.destroy()
   }
 }

@@ -140,6 +140,7 @@ export class Socket implements Selectable {
       server.close()
       yield* failing(notOpen())
     }
+    this.hub.listens(server, () => this.close())
   }
 
   /** Waits for a connection: a socket, and where it comes from. Dies with `SocketError`. Mirrors `socket.accept`. */
@@ -331,6 +332,7 @@ export class Socket implements Selectable {
     this.chunks = undefined
     const { accepted, node } = this
     if (accepted !== undefined) {
+      this.hub.listensNoMore(this.server!)
       this.server!.close()
       for (let place = accepted.shift(); place !== undefined; place = accepted.shift()) place.value.destroy()
     }
