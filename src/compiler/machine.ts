@@ -58,6 +58,10 @@ export abstract class Machine implements Jumps {
   /** Is there any jump? */
   jumped = false
   private readonly code: Array<Code> = []
+  /** What looks at how the frame was resumed, where that is not done once for all. */
+  private readonly guards: Array<{ readonly at: Array<Code>; readonly code: Code }> = []
+  /** Behind the first suspension of the loop that is written. */
+  private cut: number | undefined = undefined
   private readonly labels: Array<Label> = []
   private usedTemporaries = 0
   private usedRegisters = 0
@@ -93,6 +97,26 @@ export abstract class Machine implements Jumps {
   protected place(label: Label): void {
     this.labels.push(label)
     this.code.push("case ", label, ":\n")
+  }
+
+  /**
+   * A loop in which something suspends. What follows its first suspension is written before what precedes it: so a turn goes from
+   * where the frame is resumed to where it is suspended without a jump.
+   */
+  protected turns(start: Label, write: () => void): void {
+    const { code, cut } = this
+    const { length } = code
+    this.cut = undefined
+    this.place(start)
+    write()
+    const again = this.jump({ label: start, region: this.region })
+    if (this.cut === undefined) this.emit(again)
+    else {
+      const before = code.splice(length, this.cut - length)
+      code.splice(length, 0, again, "\n")
+      code.push(...before)
+    }
+    this.cut = cut
   }
 
   protected text(node: Node): Code {
@@ -210,9 +234,16 @@ export abstract class Machine implements Jumps {
     if (!delegates) {
       this.emit(node.start, `return ${this.module.runtime("yielded")}(${frame}, `, label, ", ", value, ");")
     } else this.emit(node.start, `${given} = `, value, `; ${frame}.pc = `, label, `; return ${given};`)
+    this.cut ??= this.code.length
     this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
-    this.emit(`if (${mode} !== 0) `, this.resumedOtherwise())
+    this.guard([`if (${mode} !== 0) `, this.resumedOtherwise()])
+  }
+
+  private guard(code: Code): void {
+    const at: Array<Code> = []
+    this.guards.push({ at, code: [code, "\n"] })
+    this.code.push(at)
   }
 
   /** What becomes of an error or a return that the frame is resumed with. */
@@ -225,11 +256,19 @@ export abstract class Machine implements Jumps {
   }
 
   /**
-   * The head of a loop, where the frame may be preempted, and goes on; of loops in one another, which are entered there.
+   * The head of a loop, where the frame may be preempted, and goes on.
    *
    * The code before a loop falls through to it. So an error or a return counts if it was resumed right there: to come here
    * another time it has to jump, and `$p` says where to.
    */
+  protected head(label: Label): void {
+    const { handler, mode, pc } = this.module
+    this.place(label)
+    if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
+    this.guard([`if (${pc} === `, label, ` && ${mode} !== 0) `, this.resumedOtherwise()])
+  }
+
+  /** The same of loops in one another, which are entered there. */
   protected heads(labels: ReadonlyArray<Label>): void {
     const { handler, mode, pc, rewind } = this.module
     this.loops = true
@@ -237,7 +276,7 @@ export abstract class Machine implements Jumps {
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
     const any: ReadonlyArray<Code> = labels.map((label, i) => [i === 0 ? "" : " || ", `${pc} === `, label])
     this.emit(`${rewind} = `, any, ` ? ${pc} : 0;`)
-    this.emit(`if (${rewind} !== 0 && ${mode} !== 0) `, this.resumedOtherwise())
+    this.guard([`if (${rewind} !== 0 && ${mode} !== 0) `, this.resumedOtherwise()])
   }
 
   /** A loop where the frame may be preempted. */
@@ -318,11 +357,14 @@ export abstract class Machine implements Jumps {
     if (this.regions) locals.push(`${handler} = 0`)
     if (this.loops) locals.push(`${this.module.rewind} = 0`)
     for (let i = 0; i < this.registers; i++) locals.push(this.module.numberedName("$x", i))
-    const head = [
+    const head: Array<Code> = [
       `function (${mode}, ${value}) {`,
       this.unit.strict && !this.module.analysis.program.strict ? ` "use strict";` : "",
       ` const ${frame} = this; let ${locals.join(", ")}; ${frame}.pc = -2;\n`
     ]
+    // Where nothing catches an error or a return, it does not matter where the frame stands.
+    if (this.regions) { for (const { at, code } of this.guards) at.push(code) }
+    else if (this.guards.length > 0) head.push(`if (${mode} !== 0) `, this.resumedOtherwise(), "\n")
     const dispatch: Code = [`switch (${pc}) { case 0:\n`, this.code, "}"]
     if (this.regions) {
       return [

@@ -19,7 +19,8 @@ export class Statements extends Patterns {
         this.statements(body["body"])
       })
     }
-    this.emit(this.ends("undefined"))
+    const last: Node | undefined = body["body"].at(-1)
+    if (last?.type !== "ReturnStatement") this.emit(this.ends("undefined"))
   }
 
   private statements(nodes: ReadonlyArray<Node>): void {
@@ -475,9 +476,10 @@ export class Statements extends Patterns {
   /** At the head of a loop: the frame is preempted if its fuel is used up. */
   private check(node: Node, scope = this.scope): Code {
     const { frame, preempt } = this.module
-    if (!preempt) return ""
+    // Who resumes it takes from its fuel.
+    if (!preempt || suspendsEachTurn(node)) return ""
     const label = this.point(node, scope)
-    this.heads([label])
+    this.head(label)
     return [
       `if (--${this.module.runtime("fuel")}.left < 0) { ${frame}.pc = `,
       label,
@@ -504,22 +506,21 @@ export class Statements extends Patterns {
     }
     const whileFirst = node.type === "WhileStatement"
     const check = this.check(node)
-    this.place(whileFirst ? next : start)
-    this.emit(check)
     const test = (): void => {
       const { mark } = this
       const condition = this.expression(node["test"])
       this.release(mark)
-      if (whileFirst) this.emit("if (!", condition, ") ", this.jump(this.target(end)))
-      else this.emit("if (", condition, ") ", this.jump(this.target(start)))
+      this.emit("if (!", condition, ") ", this.jump(this.target(end)))
     }
-    if (whileFirst) test()
-    this.bodyOf(node["body"])
-    if (whileFirst) this.emit(this.jump(this.target(next)))
-    else {
-      this.place(next)
-      test()
-    }
+    this.turns(whileFirst ? next : start, () => {
+      this.emit(check)
+      if (whileFirst) test()
+      this.bodyOf(node["body"])
+      if (!whileFirst) {
+        this.place(next)
+        test()
+      }
+    })
     this.place(end)
   }
 
@@ -541,19 +542,19 @@ export class Statements extends Patterns {
       if (this.unit.inner.some(({ node: inner }) => inner.start >= init.start && inner.end <= init.end)) copy()
     }
     const check = this.check(node)
-    this.place(start)
-    this.emit(check)
-    if (test !== null) {
-      const { mark } = this
-      const condition = this.expression(test)
-      this.release(mark)
-      this.emit("if (!", condition, ") ", this.jump(this.target(end)))
-    }
-    this.bodyOf(body)
-    this.place(next)
-    copy()
-    if (update !== null) this.effect(update)
-    this.emit(this.jump(this.target(start)))
+    this.turns(start, () => {
+      this.emit(check)
+      if (test !== null) {
+        const { mark } = this
+        const condition = this.expression(test)
+        this.release(mark)
+        this.emit("if (!", condition, ") ", this.jump(this.target(end)))
+      }
+      this.bodyOf(body)
+      this.place(next)
+      copy()
+      if (update !== null) this.effect(update)
+    })
     this.place(end)
   }
 
@@ -600,28 +601,28 @@ export class Statements extends Patterns {
     }
     const check = this.check(node, outerScope)
     this.targets.set(node, { leave, next: this.target(next) })
-    this.place(next)
-    this.emit(check)
-    const inner = this.mark
-    const item = this.register()
-    this.emit(`${item} = ${cursor}.next();`)
-    this.emit(`if (${item} === ${module.runtime("END")}) `, this.jump(leave))
-    this.enter(scope)
-    const target: Node = declared === undefined ? left : declared["id"]
-    if (declared === undefined && target.type === "MemberExpression") {
-      const kept = target.suspends ? this.keep(item, inner) : item
-      const place = this.memberPlace(target, false)
-      this.emit(this.setPlace(target, place, kept), ";")
-    } else if (disposes(left)) {
-      const kept = this.keep(item, inner)
-      this.disposing(() => {
-        this.bind(target, `${module.runtime("use")}(${this.resources}, ${kept})`, true)
-        this.bodyOf(body)
-      })
-    } else this.bind(target, item, declared !== undefined)
-    this.release(inner)
-    if (!disposes(left)) this.bodyOf(body)
-    this.emit(this.jump(this.target(next)))
+    this.turns(next, () => {
+      this.emit(check)
+      const inner = this.mark
+      const item = this.register()
+      this.emit(`${item} = ${cursor}.next();`)
+      this.emit(`if (${item} === ${module.runtime("END")}) `, this.jump(leave))
+      this.enter(scope)
+      const target: Node = declared === undefined ? left : declared["id"]
+      if (declared === undefined && target.type === "MemberExpression") {
+        const kept = target.suspends ? this.keep(item, inner) : item
+        const place = this.memberPlace(target, false)
+        this.emit(this.setPlace(target, place, kept), ";")
+      } else if (disposes(left)) {
+        const kept = this.keep(item, inner)
+        this.disposing(() => {
+          this.bind(target, `${module.runtime("use")}(${this.resources}, ${kept})`, true)
+          this.bodyOf(body)
+        })
+      } else this.bind(target, item, declared !== undefined)
+      this.release(inner)
+      if (!disposes(left)) this.bodyOf(body)
+    })
     if (iteration !== undefined) this.closeIteration(iteration, cursor, false)
     this.place(end)
     this.release(mark)
@@ -761,6 +762,47 @@ const nests = (node: Node): boolean => {
       return false
   }
 }
+
+/** Does each turn of a loop suspend? Then it need not look whether it is preempted: who resumes it does. */
+const suspendsEachTurn = (node: Node): boolean => {
+  const { body, test } = node as { body: Node; test?: Node | null } & Node
+  if (node.type !== "DoWhileStatement" && suspendsSurely(test)) return true
+  const statements: ReadonlyArray<Node> = body.type === "BlockStatement" ? body["body"] : [body]
+  for (const statement of statements) {
+    if (suspendsSurely(statement)) return true
+    // Another kind may go on with the next turn.
+    if (!STRAIGHT.has(statement.type)) return false
+  }
+  return false
+}
+
+const STRAIGHT = new Set(["ExpressionStatement", "VariableDeclaration"])
+
+/** Does a statement or an expression suspend in any case, unless it throws? False if that is not obvious. */
+const suspendsSurely = (node: Node | null | undefined): boolean => {
+  if (node?.suspends !== true) return false
+  switch (node.type) {
+    case "YieldExpression":
+      return true
+    case "ExpressionStatement":
+      return suspendsSurely(node["expression"])
+    case "VariableDeclaration":
+      return node["declarations"].some(({ init }: Node) => suspendsSurely(init))
+    case "AssignmentExpression":
+      return !LOGICAL.has(node["operator"]) && suspendsSurely(node["right"])
+    case "BinaryExpression":
+      return suspendsSurely(node["left"]) || suspendsSurely(node["right"])
+    case "CallExpression":
+      return node["arguments"].some(suspendsSurely)
+    case "UnaryExpression":
+    case "SpreadElement":
+      return suspendsSurely(node["argument"])
+    default:
+      return false
+  }
+}
+
+const LOGICAL = new Set(["&&=", "||=", "??="])
 
 /** Is it a loop, labels before it left aside? */
 const loops = (node: Node): boolean => node.type === "LabeledStatement" ? loops(node["body"]) : isLoop(node)
