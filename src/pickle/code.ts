@@ -98,6 +98,7 @@ export const metaOfFrame = (o: object): FunctionMeta | undefined =>
 export const frameKind: Kind<DataFrame> = {
   name: "frame",
   code: 49,
+  isFrame: true,
   write(pickler, frame, family) {
     const meta = family.meta!
     const pc = pickler.placeOf(frame)

@@ -91,7 +91,9 @@ export interface Checking {
   primitive(type: string): void
   /** A record of a kind. */
   record(kind: Kind): void
-  /** The same, or `undefined`. */
+  /** A record of a kind that a microthread can be in the middle of. */
+  frame(): void
+  /** A record of a kind, or `undefined`. */
   optionalRecord(kind: Kind): void
   integer(): number
   double(): number
@@ -210,6 +212,8 @@ export interface Kind<O extends object = any> {
   make(loader: Making, type: Type): O
   /** Fills it. */
   fill(loader: Making, object: O, type: Type): void
+  /** Can a microthread be in the middle of it? */
+  readonly isFrame?: boolean
   /** Does `make` need other objects, which are made before? */
   readonly late?: boolean
   /** Does `make` need all that it refers to filled? */

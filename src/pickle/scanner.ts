@@ -142,16 +142,27 @@ export class Scanner extends Source implements Checking {
   }
 
   record(kind: Kind): void {
+    const actual = this.kindHere()
+    if (actual !== kind) {
+      throw new UnpicklingError(`the pickle has a record of kind ${actual.name} where ${kind.name} belongs`)
+    }
+  }
+
+  frame(): void {
+    const actual = this.kindHere()
+    if (actual.isFrame !== true) {
+      throw new UnpicklingError(`the pickle has a record of kind ${actual.name} where a frame belongs`)
+    }
+  }
+
+  private kindHere(): Kind {
     const tag = this.byte()
     if (tag !== NEW && tag !== REFERENCE) {
       throw new UnpicklingError("the pickle has a plain value where an object belongs")
     }
     const id = tag === NEW ? this.next++ : this.integer()
     this.met(id)
-    const actual = this.types[id]!.kind
-    if (actual !== kind) {
-      throw new UnpicklingError(`the pickle has a record of kind ${actual.name} where ${kind.name} belongs`)
-    }
+    return this.types[id]!.kind
   }
 
   optionalRecord(kind: Kind): void {

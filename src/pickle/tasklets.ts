@@ -7,7 +7,8 @@ import {
   isDataFrame,
   Microthread,
   type Parts,
-  type PartState
+  type PartState,
+  type Routine
 } from "../greenlet/index.ts"
 import {
   assembleChannel,
@@ -18,12 +19,17 @@ import {
   type ChannelParts,
   channelParts,
   lineUp,
+  lineUpOffer,
+  missingOffers,
+  OWN_BODIES,
+  OWN_FRAMES,
+  OWN_SYMBOLS,
+  type OwnFrameParts,
   schedule,
   Tasklet,
   TASKLET_FIELDS,
   taskletParts
 } from "../stackless/index.ts"
-import { frameKind } from "./code.ts"
 import { UnpicklingError } from "./errors.ts"
 import type { Checking, Kind, Making, Writing } from "./kind.ts"
 import { nameOwn } from "./names.ts"
@@ -66,8 +72,8 @@ const scanParts = (scanner: Checking, extra: number): void => {
   if ((extra & HAS_INBOX) !== 0) scanner.value()
   if (state === "dead") return
   if (state !== "suspended" && state !== "raising") return scanner.value()
-  scanner.record(frameKind)
-  for (let n = scanner.integer(); n > 0; n--) scanner.record(frameKind)
+  scanner.frame()
+  for (let n = scanner.integer(); n > 0; n--) scanner.frame()
 }
 
 const readParts = (loader: Making, extra: number): Parts => {
@@ -144,8 +150,9 @@ const HAS_CHANNEL = OWN
 const SENDING = 2 * OWN
 const HAS_END = 4 * OWN
 const HAS_NAME = 8 * OWN
-/** The flags stand from this bit on. */
+/** The flags stand from this bit on, and there are five of them. */
 const FLAGS = 16 * OWN
+const SELECTING = 32 * FLAGS
 
 export const taskletKind: Kind<Tasklet> = {
   name: "tasklet",
@@ -153,10 +160,11 @@ export const taskletKind: Kind<Tasklet> = {
   prototype: Tasklet.prototype,
   write(pickler, tasklet, family) {
     const parts = taken("a tasklet", () => taskletParts(tasklet))
-    const { channel, end, flags, sending } = parts
+    const { channel, end, flags, selecting, sending } = parts
     const name: unknown = taskletName.get!.call(tasklet)
     const extra = extraOf(parts) | (channel === undefined ? 0 : HAS_CHANNEL) | (sending ? SENDING : 0) |
-      (end === undefined ? 0 : HAS_END) | (name === undefined ? 0 : HAS_NAME) | flags * FLAGS
+      (end === undefined ? 0 : HAS_END) | (name === undefined ? 0 : HAS_NAME) | (selecting ? SELECTING : 0) |
+      flags * FLAGS
     pickler.begin(family)
     writeParts(pickler, parts)
     if (channel !== undefined) pickler.value(channel)
@@ -194,7 +202,20 @@ export const taskletKind: Kind<Tasklet> = {
     }
     if ((extra & HAS_NAME) !== 0) taskletName.set!.call(tasklet, loader.value() as string)
     loader.properties(tasklet, type)
-    assembleTasklet(tasklet, parts, Math.floor(extra / FLAGS), end as Channel | undefined)
+    assembleTasklet(tasklet, parts, Math.floor(extra / FLAGS) & 31, end as Channel | undefined)
+    if ((extra & SELECTING) !== 0) {
+      if (channel !== undefined) throw new UnpicklingError("a tasklet of the pickle waits in two ways at once")
+      loader.whenComplete(() => {
+        const missing = missingOffers(tasklet)
+        if (missing.some(({ channel }) => loader.isLoaded(channel))) {
+          throw new UnpicklingError("a selection of the pickle is in no queue of one of its channels")
+        }
+        // these channels are found by their names
+        loader.atEnd(() => {
+          for (const { channel, key } of missing) lineUpOffer(channel, tasklet, key)
+        })
+      })
+    }
     if (channel === undefined) return
     if (loader.isLoaded(channel)) blockedOf(loader).push(tasklet)
     else loader.atEnd(() => lineUp(channel, tasklet, sending))
@@ -228,6 +249,8 @@ const CLOSING = 8
 const SENDERS = 16
 const HAS_CAPACITY = 32
 const IS_NAMED = 64
+const HAS_OFFERS = 128
+const WAS_CHOSEN = 256
 
 const bufferedPrototype: object = Object.getPrototypeOf(makeChannel({ capacity: 1 }))
 nameOwn("stackless:BufferedChannel", bufferedPrototype.constructor)
@@ -238,14 +261,15 @@ export const channelKind: Kind<Channel> = {
   prototype: Channel.prototype,
   others: [bufferedPrototype],
   write(pickler, channel, family) {
-    const { capacity, closing, preference, queue, scheduleAll, sending, stored } = taken(
+    const { capacity, chosen, closing, keys, preference, queue, scheduleAll, sending, stored } = taken(
       "a channel",
       () => channelParts(channel)
     )
     const name: unknown = channelName.get!.call(channel)
     const extra = preference + 1 | (scheduleAll ? SCHEDULES_ALL : 0) | (closing ? CLOSING : 0) |
       (sending ? SENDERS : 0) |
-      (capacity > 0 ? HAS_CAPACITY : 0) | (name === undefined ? 0 : IS_NAMED)
+      (capacity > 0 ? HAS_CAPACITY : 0) | (name === undefined ? 0 : IS_NAMED) | (keys.size > 0 ? HAS_OFFERS : 0) |
+      (chosen > 0 ? WAS_CHOSEN : 0)
     pickler.begin(family)
     if (capacity > 0) {
       pickler.double(capacity)
@@ -257,6 +281,8 @@ export const channelKind: Kind<Channel> = {
     }
     pickler.integer(queue.length)
     for (const tasklet of queue) pickler.value(tasklet)
+    if (keys.size > 0) { for (let i = 0; i < queue.length; i++) pickler.value(keys.get(i)) }
+    if (chosen > 0) pickler.integer(chosen)
     if (name !== undefined) pickler.value(name)
     pickler.properties(channel, family, extra, otherKeys(channel, CHANNEL_FIELDS))
   },
@@ -275,7 +301,10 @@ export const channelKind: Kind<Channel> = {
         scanner.value()
       }
     }
-    for (let n = scanner.integer(); n > 0; n--) scanner.record(taskletKind)
+    const waiting = scanner.integer()
+    for (let n = waiting; n > 0; n--) scanner.record(taskletKind)
+    if ((extra & HAS_OFFERS) !== 0) { for (let n = waiting; n > 0; n--) scanner.value() }
+    if ((extra & WAS_CHOSEN) !== 0) scanner.integer()
     if ((extra & IS_NAMED) !== 0) scanner.string()
     scanner.properties(type)
   },
@@ -298,9 +327,13 @@ export const channelKind: Kind<Channel> = {
     }
     const queue: Array<Tasklet> = []
     for (let n = loader.integer(); n > 0; n--) queue.push(loader.value() as Tasklet)
+    const keys: Array<unknown> = []
+    if ((extra & HAS_OFFERS) !== 0) { for (let n = queue.length; n > 0; n--) keys.push(loader.value()) }
+    const chosen = (extra & WAS_CHOSEN) !== 0 ? loader.integer() : 0
     if ((extra & IS_NAMED) !== 0) channelName.set!.call(channel, loader.value() as string)
     loader.properties(channel, type)
-    const parts: Omit<ChannelParts, "queue"> = {
+    const parts: Omit<ChannelParts, "queue" | "keys"> = {
+      chosen,
       preference: PREFERENCES[extra & 3]!,
       scheduleAll: (extra & SCHEDULES_ALL) !== 0,
       closing: (extra & CLOSING) !== 0,
@@ -310,7 +343,11 @@ export const channelKind: Kind<Channel> = {
     }
     assembleChannel(channel, parts)
     loader.whenFilled(() => {
-      for (const tasklet of queue) lineUp(channel, tasklet, parts.sending)
+      queue.forEach((tasklet, i) => {
+        const key = keys[i]
+        if (typeof key === "string") lineUpOffer(channel, tasklet, key)
+        else lineUp(channel, tasklet, parts.sending)
+      })
     })
   },
   describe: (channel) => named("channel", channelName.get!.call(channel)),
@@ -381,4 +418,43 @@ export const greenletKind: Kind<Greenlet> = {
   locate: (greenlet, inner) => placeIn(greenletParts(greenlet), inner)
 }
 
-export const microthreadKinds: ReadonlyArray<Kind> = [taskletKind, channelKind, greenletKind]
+// ---- the library's own frames ---------------------------------------------------------------------------------------
+
+for (const [name, own] of Object.entries({ ...OWN_BODIES, ...OWN_SYMBOLS })) nameOwn(`stackless:${name}`, own)
+
+const ENDED = -1
+
+const ownFrameKind = ({ class: Class, fields, name, places }: OwnFrameParts, i: number): Kind<Routine> => ({
+  name: "frame",
+  code: 80 + i,
+  isFrame: true,
+  prototype: Class.prototype,
+  write(pickler, frame, family) {
+    pickler.begin(family)
+    for (const field of fields) pickler.value((frame as unknown as Record<string, unknown>)[field])
+    pickler.keyed(family, frame.pc - ENDED, fields)
+  },
+  check({ extra, keys }) {
+    const place = extra + ENDED
+    if (
+      (place !== ENDED && !places.includes(place)) || keys?.length !== fields.length ||
+      !keys.every((key, at) => key === fields[at])
+    ) throw new UnpicklingError(`the pickle has a frame of ${name} at a place where none can stand`)
+  },
+  scan(scanner, type) {
+    scanner.properties(type)
+  },
+  make: () => Object.create(Class.prototype),
+  fill(loader, frame, { extra }) {
+    frame.pc = extra + ENDED
+    for (const field of fields) (frame as unknown as Record<string, unknown>)[field] = loader.value()
+  },
+  describe: () => `frame of ${name}`
+})
+
+export const microthreadKinds: ReadonlyArray<Kind> = [
+  taskletKind,
+  channelKind,
+  greenletKind,
+  ...OWN_FRAMES.map(ownFrameKind)
+]

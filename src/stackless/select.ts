@@ -29,7 +29,7 @@ import {
 } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
-import { ValueError, type Waiting } from "./errors.ts"
+import { RuntimeError, ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
@@ -158,13 +158,22 @@ const within = (select: Select, timeout: Duration.Input): Effect.Effect<unknown,
   )
 
 /** What a `Select` gives that need not wait, as one of its cases can be done. */
-const notNeeded = Symbol()
+export const notNeeded = Symbol()
 
 // ---- fairness -------------------------------------------------------------------------------------------------------
 
 /** When a channel was last chosen among several. */
 const chosen = new WeakMap<Channel<any>, number>()
 let choices = 0
+
+/** @internal when it was, for who writes it down; 0 if it was not */
+export const chosenAt = (channel: Channel<any>): number => chosen.get(channel) ?? 0
+
+/** @internal says when it was */
+export const choseAt = (channel: Channel<any>, when: number): void => {
+  chosen.set(channel, when)
+  choices = Math.max(choices, when)
+}
 
 /** The case to do at once, if any can be done. */
 const choose = (cases: Cases): string | undefined => {
@@ -200,8 +209,12 @@ const selectable = (key: string, operation: Operation<any, any>): Selectable => 
 
 // ---- waiting --------------------------------------------------------------------------------------------------------
 
-/** What a tasklet that selects is blocked on; for a fiber that is none it only holds the offers. */
-class Selection extends Channel<any> {
+/**
+ * What a tasklet that selects is blocked on; for a fiber that is none it only holds the offers.
+ *
+ * @internal
+ */
+export class Selection extends Channel<any> {
   readonly offers: Array<Offer> = []
   /** Continues a fiber that is no tasklet. */
   resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
@@ -215,8 +228,14 @@ class Selection extends Channel<any> {
     for (const [key, operation] of Object.entries(cases)) {
       this.offers.push(new Offer(this, key, selectable(key, operation)))
     }
-    const closed = this.offers.find(({ target }) => target.closing)
-    if (closed !== undefined) throw new ValueError("Send/receive operation on a closed channel")
+  }
+
+  /** Nobody may begin to wait on a closed channel. */
+  requireOpen(): this {
+    if (this.offers.some(({ target }) => target.closing)) {
+      throw new ValueError("Send/receive operation on a closed channel")
+    }
+    return this
   }
 
   get tasklet(): Tasklet | undefined {
@@ -265,15 +284,21 @@ const defectOf = (exit: Exit.Failure<unknown, never>): unknown => {
   return reason?._tag === "Die" ? reason.defect : reason
 }
 
-/** What a selection has in the queue of a channel. */
-class Offer extends OutsideWaiter {
+/**
+ * What a selection has in the queue of a channel.
+ *
+ * @internal
+ */
+export class Offer extends OutsideWaiter {
   readonly target: Channel<any>
   readonly direction: Direction
+  readonly key: string
   private readonly selection: Selection
 
   constructor(selection: Selection, key: string, { channel, direction, raising, value }: Selectable) {
     super(value, raising, (effect) => selection.done(key, effect as Exit.Exit<unknown>), selection.owner)
     this.selection = selection
+    this.key = key
     this.target = channel
     this.direction = direction
   }
@@ -292,7 +317,7 @@ class Select extends Operation<unknown, any> {
 
   perform(performer: Microthread): Microthread {
     const source = taskletOf(performer)
-    const selection = new Selection(this.cases, undefined)
+    const selection = new Selection(this.cases, undefined).requireOpen()
     if (callbacks.channel !== undefined) {
       const { offers } = selection
       for (const { direction, target } of offers) notify(target, source, direction, true)
@@ -320,7 +345,7 @@ class Select extends Operation<unknown, any> {
       }
       let selection: Selection
       try {
-        selection = new Selection(cases, owner)
+        selection = new Selection(cases, owner).requireOpen()
       } catch (error) {
         return resume(Effect.die(error))
       }
@@ -336,4 +361,18 @@ class Select extends Operation<unknown, any> {
     const { channel, direction, raising, value } = selectable(key, operation)
     exchangeAsOutsider(channel, new OutsideWaiter(value, raising, resume, undefined), direction)
   }
+}
+
+// ---- taken apart and put together -----------------------------------------------------------------------------------
+
+/** @internal a tasklet that is in the middle of a `Selecting` waits again; it has made no offer yet. Throws if it is in none */
+export const selectionOf = (tasklet: Tasklet): Selection => {
+  const { _channel: waits, _code: code } = tasklet
+  if (waits instanceof Selection) return waits
+  if (waits !== undefined || tasklet._right !== undefined || !(code instanceof Selecting) || code.pc !== WAITING) {
+    throw new RuntimeError("the tasklet is not in the middle of a selection")
+  }
+  const selection = new Selection(code.cases, undefined)
+  selection.line(tasklet, -1)
+  return selection
 }

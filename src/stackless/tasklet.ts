@@ -574,7 +574,8 @@ class Run extends Operation<void> {
   }
 }
 
-const nothing = (): void => {}
+/** @internal */
+export const nothing = (): void => {}
 
 class Throw extends Operation<void> {
   readonly tasklet: Tasklet

@@ -10,8 +10,8 @@ afterAll(() => directory.remove())
 let program: string
 
 beforeAll(async () => {
-  program = join(directory.path, "random-programs.mjs")
-  await bundle("random-programs.ts", program)
+  program = join(directory.path, "realms.mjs")
+  await bundle("realms.ts", program)
 })
 
 test("dumped and loaded after every round, every second, third and seventh, they say the same", () => {

@@ -273,6 +273,46 @@ function* putsIn(basket: Basket): any {
 function* passesOn(from: stackless.Channel, to: stackless.Channel): any {
   yield* to.send(yield* from.receive())
 }
+function* sendsAll(c: stackless.Channel, things: Iterable<unknown>): any {
+  say(yield* c.sendSequence(things))
+}
+function* receivesEach(c: stackless.Channel): any {
+  say(
+    yield* c.each(function*(value): any {
+      say(value)
+      yield* stackless.scheduleRemove()
+      say(`after ${String(value)}`)
+    })
+  )
+}
+function* receivesNext(c: stackless.Channel): any {
+  say(yield* c.next())
+}
+function* selects(one: stackless.Channel, two: stackless.Channel, other: stackless.Tasklet): any {
+  for (let i = 0; i < 3; i++) {
+    say(yield* stackless.select({ one: one.receive(), two: two.send("sent"), end: other.join() }))
+  }
+}
+function* isAtomic(): any {
+  yield* stackless.scheduleRemove()
+  say(stackless.getcurrent().atomic)
+}
+function* beginsAtomic(): any {
+  yield* stackless.atomic(isAtomic)
+  say(stackless.getcurrent().atomic)
+}
+function* runsNested(inner: stackless.Tasklet, done: stackless.Channel): any {
+  inner.insert()
+  yield* stackless.run()
+  say("ran empty")
+  yield* done.send("ran empty")
+}
+function* schedules(times: number): any {
+  for (let i = 0; i < times; i++) {
+    say(i)
+    yield* stackless.schedule()
+  }
+}
 const makesGenerators = (first: number) => {
   let sum = first
   return {
@@ -442,6 +482,97 @@ export const samples: Samples = {
     check: async ({ from, to }) => {
       assert.deepEqual(await after(() => stackless.tasklet(sender)(from, "passed")), ["sent"])
       assert.equal(await Effect.runPromise(to.receive()), "passed")
+    }
+  },
+  "a sequence that is sent, of a list and of a generator": {
+    make: async () => {
+      const list = stackless.channel()
+      const generator = stackless.channel()
+      stackless.tasklet(sendsAll)(list, ["a", "b", "c"])
+      stackless.tasklet(sendsAll)(generator, count(3))
+      await run()
+      assert.equal(await Effect.runPromise(list.receive()), "a")
+      assert.equal(await Effect.runPromise(generator.receive()), 0)
+      await run()
+      return { list, generator }
+    },
+    check: async ({ generator, list }) => {
+      said = []
+      for (const [channel, ...values] of [[list, "b", "c"], [generator, 1, 2]]) {
+        for (const expected of values) {
+          assert.equal(await Effect.runPromise(channel.receive()), expected)
+          await run()
+        }
+      }
+      assert.deepEqual(said, [3, 3])
+    }
+  },
+  "an iteration over a channel, while it waits and in its body": {
+    make: async () => {
+      const c = stackless.channel()
+      const each = stackless.tasklet(receivesEach)(c)
+      const next = stackless.tasklet(receivesNext)(c)
+      stackless.tasklet(sender)(c, "one")
+      await run()
+      return { c, each, next }
+    },
+    check: async ({ c, each, next }) => {
+      assert.ok(each.paused && next.blocked)
+      assert.deepEqual(await after(() => stackless.tasklet(sender)(c, "two")), [{ done: false, value: "two" }, "sent"])
+      assert.deepEqual(await after(() => each.insert()), ["after one"])
+      assert.ok(each.blocked)
+      await Effect.runPromise(c.sendException(stackless.StopIteration))
+      assert.deepEqual(await after(() => {}), [1])
+    }
+  },
+  "a select, with one of its channels found by its name": {
+    make: async () => {
+      const one = stackless.channel()
+      const other = new stackless.Tasklet(pausesFor, ["result"])
+      const before = stackless.tasklet(receiver)(one, "before")
+      const selecting = stackless.tasklet(selects)(one, wellKnown, other)
+      stackless.tasklet(receiver)(one, "after")
+      await run()
+      assert.deepEqual([one.balance, wellKnown.balance], [-3, 1])
+      await Effect.runPromise(before.kill())
+      return { one, selecting, other }
+    },
+    check: async ({ one, other, selecting }) => {
+      assert.deepEqual([one.balance, selecting.blocked, wellKnown.balance], [-2, true, 1])
+      assert.deepEqual(
+        await after(() => stackless.tasklet(sender)(one, "x", "y")),
+        [{ key: "one", value: "x" }, ["after", "y"], "sent"]
+      )
+      assert.equal(await Effect.runPromise(wellKnown.receive()), "sent")
+      assert.deepEqual(await after(() => {}), [{ key: "two", value: undefined }])
+      assert.deepEqual([one.balance, wellKnown.balance], [-2, 1])
+      assert.deepEqual(await after(() => other.insert()), [])
+      assert.deepEqual(await after(() => other.insert()), [{ key: "end", value: "result" }])
+      assert.deepEqual([one.balance, wellKnown.balance], [-1, 0])
+    }
+  },
+  "an atomic section": {
+    make: () => paused(beginsAtomic),
+    check: async (loaded) => {
+      assert.ok(loaded.atomic)
+      assert.deepEqual(await after(() => loaded.insert()), [true, false])
+    }
+  },
+  "a snapshot with a tasklet in the middle of run": {
+    make: async () => {
+      const inner = new stackless.Tasklet(schedules, [5])
+      const done = stackless.channel()
+      const outer = stackless.tasklet(runsNested)(inner, done)
+      for (let i = 0; i < 2; i++) await Effect.runPromise(stackless.schedule())
+      const snapshot = stackless.snapshot()
+      assert.deepEqual([snapshot.runnable.length, snapshot.running], [1, [outer]])
+      return { snapshot, done }
+    },
+    check: async ({ done, snapshot }) => {
+      said = []
+      snapshot.restore()
+      await Effect.runPromise(stackless.call(receiving, done, 1))
+      assert.deepEqual(said, [1, 2, 3, 4, "ran empty"])
     }
   },
   "generator functions that share what is around them": pausing(withGenerators, [], [11, 111]),
