@@ -110,7 +110,8 @@ if (isMainThread) {
     while (next < first + count) {
       const seeds = Array.from({ length: Math.min(BATCH, first + count - next) }, (_, i) => next + i)
       next += seeds.length
-      said += await tried(realms, seeds)
+      const lines = await tried(realms, seeds)
+      said += lines
     }
     for (const realm of realms) await realm.end()
   }
