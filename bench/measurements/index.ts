@@ -3,6 +3,7 @@ import type { Measurement } from "../measurement.ts"
 import { attachments } from "./attached.ts"
 import { compiled } from "./compiled.ts"
 import { depths } from "./depth.ts"
+import { exploring } from "./explore.ts"
 import { greenlets } from "./greenlet.ts"
 import { million } from "./million.ts"
 import { pickling } from "./pickle.ts"
@@ -17,5 +18,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...depths,
   ...compiled,
   ...pickling,
+  ...exploring,
   ...attachments
 }

@@ -6,12 +6,6 @@ import type { Parsed } from "./parse.ts"
 export class Label {
   /** What `pc` says there; given when all of them are known. */
   pc = -1
-  /** Does anything lead there? */
-  used: boolean
-
-  constructor(used = true) {
-    this.used = used
-  }
 }
 
 /** A piece of the source. */

@@ -62,7 +62,7 @@ export abstract class Machine implements Jumps {
   private readonly guards: Array<{ readonly at: Array<Code>; readonly code: Code }> = []
   /** Behind the first suspension of the loop that is written. */
   private cut: number | undefined = undefined
-  private readonly labels: Array<{ readonly label: Label; readonly at: Array<Code> }> = []
+  private readonly labels: Array<Label> = []
   private usedTemporaries = 0
   private usedRegisters = 0
   private endLabel: Label | undefined = undefined
@@ -95,9 +95,8 @@ export abstract class Machine implements Jumps {
   }
 
   protected place(label: Label): void {
-    const at: Array<Code> = []
-    this.labels.push({ label, at })
-    this.code.push(at)
+    this.labels.push(label)
+    this.code.push("case ", label, ":\n")
   }
 
   /**
@@ -152,7 +151,6 @@ export abstract class Machine implements Jumps {
 
   protected jump(target: Target): Code {
     this.jumped = true
-    target.label.used = true
     const { handler, loop, pc } = this.module
     const crossed = target.region === this.region ? "" : [`${handler} = `, this.handlerOf(target.region), "; "]
     return ["{ ", crossed, `${pc} = `, target.label, `; continue ${loop}; }`]
@@ -336,9 +334,7 @@ export abstract class Machine implements Jumps {
       taken.add(label.pc)
     }
     let next = 1
-    for (const { at, label } of this.labels) {
-      if (!label.used) continue
-      at.push("case ", label, ":\n")
+    for (const label of this.labels) {
       if (label.pc !== -1) continue
       while (taken.has(next)) next++
       label.pc = next

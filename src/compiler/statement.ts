@@ -492,8 +492,8 @@ export class Statements extends Patterns {
   }
 
   private loop(node: Node): void {
-    const next = new Label(false)
-    const end = new Label(false)
+    const next = new Label()
+    const end = new Label()
     const start = new Label()
     this.targets.set(node, { leave: this.target(end), next: this.target(next) })
     if (node.type === "ForStatement") {
@@ -667,7 +667,7 @@ export class Statements extends Patterns {
       this.nest(body, labels)
       return
     }
-    const end = new Label(false)
+    const end = new Label()
     this.targets.set(node, { leave: this.target(end), next: undefined })
     this.statement(node["body"])
     this.place(end)

@@ -16,6 +16,7 @@ export {
 } from "./callbacks.ts"
 export type { ChannelDescription } from "./channel.ts"
 export { Channel } from "./channels.ts"
+export { chooseBy } from "./choice.ts"
 export {
   DeadlockError,
   type ErrorValue,
@@ -50,7 +51,7 @@ export {
   taskletParts
 } from "./parts.ts"
 export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
-export type { ChannelCallback, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
+export type { ChannelCallback, Choose, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
 export { type Cases, select, type Selected } from "./select.ts"
 export { fromQueue, fromStream, toQueue, toStream } from "./stream.ts"
 export type { TaskletDescription } from "./tasklet-state.ts"

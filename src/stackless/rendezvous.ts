@@ -53,9 +53,10 @@ class Sending {
     const home = performer._home
     const thread = home.thread
     const place = thread.place
-    const scheduler = thread.scheduler as Scheduler
-    // who is at a head has a scheduler
-    if (!channel.mode && channel._balance < 0 && place.head === performer && !scheduler.watched) {
+    const scheduler = thread.scheduler as Scheduler | undefined
+    if (
+      !channel.mode && channel._balance < 0 && scheduler !== undefined && place.head === performer && !scheduler.watched
+    ) {
       const target = channel.right as Tasklet
       // an outside waiter has no home
       if (target._home === home) {
@@ -76,10 +77,7 @@ class Sending {
         return target === scheduler.main ? scheduler.toMain() : target
       }
     }
-    return this.commonly(performer)
-  }
-  private commonly(performer: Microthread): Microthread {
-    return exchangeCommon(this.channel, performer, this.sent, 1)
+    return exchangeCommon(channel, performer, this.sent, 1)
   }
   performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
     return actOutside(this.channel, this.sent, this.raising, 1, fiber)
@@ -129,10 +127,10 @@ export class Receive<T> extends Operation<T> {
     const channel = this.channel
     const thread = performer._home.thread
     const place = thread.place
-    const scheduler = thread.scheduler as Scheduler
+    const scheduler = thread.scheduler as Scheduler | undefined
     if (
-      !channel.mode && channel._balance <= 0 && place.head === performer && scheduler.runcount > 1 &&
-      !scheduler.watched && !(performer._bits & blockTrap)
+      !channel.mode && channel._balance <= 0 && scheduler !== undefined && place.head === performer &&
+      scheduler.runcount > 1 && !scheduler.watched && !(performer._bits & blockTrap)
     ) {
       const source = performer as Tasklet
       source._inbox = undefined
@@ -152,10 +150,7 @@ export class Receive<T> extends Operation<T> {
       place.head = next
       return next === scheduler.main ? scheduler.toMain() : next
     }
-    return this.commonly(performer)
-  }
-  private commonly(performer: Microthread): Microthread {
-    return exchangeCommon(this.channel, performer, undefined, -1)
+    return exchangeCommon(channel, performer, undefined, -1)
   }
   override performOutside(_thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<T> {
     return actOutside(this.channel, undefined, false, -1, fiber)

@@ -59,6 +59,7 @@ export class Scheduler extends Ring {
   private timer: Watch | undefined = undefined
   private counter: Meter | undefined = undefined
   private lock = false
+  private chooser: Choose | undefined = undefined
   /**
    * Has a switch to be looked at: is one forbidden, or somebody told of it, or of what happens on channels? Asked at every
    * switch, so it is kept: asking after each takes a tenth of `schedule`.
@@ -111,6 +112,16 @@ export class Scheduler extends Ring {
     this.attend()
   }
 
+  /** Says at each step who runs, in place of the ring's order: see choice.ts. */
+  get choose(): Choose | undefined {
+    return this.chooser
+  }
+
+  set choose(choose: Choose | undefined) {
+    this.chooser = choose
+    this.attend()
+  }
+
   /** While a callback runs, nothing may be scheduled. */
   get locked(): boolean {
     return this.lock
@@ -125,7 +136,7 @@ export class Scheduler extends Ring {
   /** Something that has to be looked at has changed. */
   attend(): void {
     this.watched = this.trap !== 0 || this.kept !== undefined || this.thrown !== undefined ||
-      this.timer !== undefined || this.counter !== undefined || this.lock ||
+      this.timer !== undefined || this.counter !== undefined || this.chooser !== undefined || this.lock ||
       callbacks.schedule !== undefined || callbacks.channel !== undefined
   }
 
@@ -219,13 +230,39 @@ export class Scheduler extends Ring {
 
   /** The current tasklet has used up its time: who goes on, if not that. */
   preempted(t: Tasklet): Microthread | undefined {
-    const { watch } = this
+    const { choose, watch } = this
+    if (choose !== undefined) return this.chosen(t, choose)
     return watch?.preempted(t) === undefined ? undefined : this.switch(t, watch!.watchdog)
+  }
+
+  /** Who runs, as somebody says who is asked at each step. */
+  private chosen(t: Tasklet, choose: Choose): Microthread | undefined {
+    const next = t.isCurrent && !t.atomic && !this.forbidding ? choose(t, ringFrom(t), true) : t
+    if (next === t) {
+      this.thread.allow(1)
+      return undefined
+    }
+    if (t === this.main) this.keepOfMain()
+    return this.to(this.told(t, next))
+  }
+
+  /** Main is stopped, and keeps what it would have gone on with until its turn comes. */
+  private keepOfMain(): void {
+    const { main } = this
+    const outside = this.thread.main
+    if (outside.raising) main.raise(outside._inbox)
+    else main.give(outside._inbox)
   }
 
   /** Tells all who watch of a switch; who runs in the end. */
   tell(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
+    if (this.choose !== undefined && prev !== next && !this.lock) next = this.choose(next, ringFrom(next), false)
+    return this.told(prev, next)
+  }
+
+  private told(prev: Tasklet, next: Tasklet): Tasklet {
+    if (this.choose !== undefined) this.thread.allow(1)
     if (prev !== next) {
       if (this.kept !== undefined) this.keep(undefined)?.discard()
       this.meter?.count(prev)
@@ -504,6 +541,23 @@ class ProgramOutside extends MainPolicy {
   override _tracedBody(body: Body): Body {
     return this.scheduler.main._tracedBody(body)
   }
+}
+
+/**
+ * Says who runs next: `next`, or another one of those that are runnable, which are given in the order of the ring, `next` first.
+ * Asked at each switch, which names `next`; and, `stopping` what runs, before it goes on from one operation to another, and
+ * at the turn of a loop in compiled code. It must not act on tasklets or channels.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Choose = (next: Tasklet, runnable: ReadonlyArray<Tasklet>, stopping: boolean) => Tasklet
+
+/** All that are runnable with `t`, which comes first. */
+const ringFrom = (t: Tasklet): ReadonlyArray<Tasklet> => {
+  const ring = [t]
+  for (let other = t._right as Tasklet; other !== t; other = other._right as Tasklet) ring.push(other)
+  return ring
 }
 
 // ---- what others are told of ----------------------------------------------------------------------------------------

@@ -87,6 +87,12 @@ test("register imports Node's modules, the index of compiler and its own files",
   expect(refused("src/register/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("explore imports effect, the indexes of greenlet and stackless, and its own files", () => {
+  const allowed = [...everyone, "../greenlet/index.ts", "../stackless/index.ts"]
+  const others = ["../stackless/tasklet.ts", "../frames/index.ts", "../pickle/index.ts", "../index.ts", "node:fs"]
+  expect(refused("src/explore/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("pickle imports effect, the indexes of greenlet, frames and stackless, and its own files", () => {
   const allowed = [...everyone, "../greenlet/index.ts", "../frames/index.ts", "../stackless/index.ts"]
   const others = ["../greenlet/greenlet.ts", "../stackless/tasklet.ts", "../compat/gevent/index.ts", "node:fs"]

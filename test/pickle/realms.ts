@@ -110,8 +110,7 @@ if (isMainThread) {
     while (next < first + count) {
       const seeds = Array.from({ length: Math.min(BATCH, first + count - next) }, (_, i) => next + i)
       next += seeds.length
-      const lines = await tried(realms, seeds)
-      said += lines
+      said += await tried(realms, seeds)
     }
     for (const realm of realms) await realm.end()
   }

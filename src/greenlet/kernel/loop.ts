@@ -172,7 +172,7 @@ export abstract class Loop {
           const state = g._bits & states
           if (state === data) {
             g = this.loopOfData(g)
-            if (fuel.left >= 0) continue
+            if (fuel.left > 0) continue
             const going = this.usedUp(g)
             if (going === undefined) return
             g = going
@@ -229,7 +229,7 @@ export abstract class Loop {
           performing = false
           this.current = g = next
         } else g = this.carryOut(g, outcome)
-        if (--fuel.left < 0 || (g._bits & states) !== data) return g
+        if (--fuel.left <= 0 || (g._bits & states) !== data) return g
       }
     } catch (error) {
       return performing ? g.raise(error) : this.fail(g, error)
