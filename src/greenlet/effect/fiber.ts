@@ -368,6 +368,7 @@ export class GreenletFiber implements Side {
   adopt(fiber: Fiber.Fiber<unknown, unknown>, interruptsAreNoted: boolean): void {
     this.fiber = fiber
     this.stepwise = !interruptsAreNoted
+    this.deferred = undefined
   }
 
   /** Its fiber is about to make a step. May it, or does it give control back to the loop? */
