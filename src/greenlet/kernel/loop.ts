@@ -174,7 +174,8 @@ export abstract class Loop {
           const state = g._bits & states
           if (state === data) {
             g = this.loopOfData(g)
-            if (fuel.left > 0) continue
+            // one that goes on in another way, in an Effect perhaps, gets on by a step
+            if (fuel.left > 0 || (fuel.left === 0 && (g._bits & states) !== data)) continue
             const going = this.usedUp(g)
             if (going === undefined) return
             g = going
