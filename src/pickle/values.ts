@@ -121,11 +121,14 @@ const errorClasses = [
   AggregateError
 ] as const
 
-const nativeStack = Reflect.getOwnPropertyDescriptor(new Error("its stack"), "stack")
+const sample = new Error("its stack")
+const nativeStack = Reflect.getOwnPropertyDescriptor(sample, "stack")
+/** What else an engine says of where an error was made: that is in its stack. */
+const ofEngine = new Set<PropertyKey>(Reflect.ownKeys(sample).filter((key) => key !== "stack" && key !== "message"))
 
 /**
- * Errors. Where an error was made is a property like others, in the engines that have it as a getter too: there it is written as
- * a string, and is one from then on.
+ * Errors. Where an error was made stands first, as a string: some engines have it as a property like others, some as a getter,
+ * and they do not agree on its place among the others.
  */
 export const errorKinds: ReadonlyArray<Kind<Error>> = errorClasses.map((Class, i) => ({
   name: Class.name,
@@ -136,10 +139,19 @@ export const errorKinds: ReadonlyArray<Kind<Error>> = errorClasses.map((Class, i
     // a stack is made when it is first looked at, which the program may have taken over
     if ((Error as { readonly prepareStackTrace?: unknown }).prepareStackTrace !== undefined) pickler.programRuns()
     const descriptor = Reflect.getOwnPropertyDescriptor(error, "stack")
-    const native = descriptor?.get !== undefined && descriptor.get === nativeStack?.get
+    const first = descriptor !== undefined && !descriptor.enumerable && descriptor.configurable === true &&
+      (descriptor.get === undefined
+        ? typeof descriptor.value === "string" && descriptor.writable === true
+        : descriptor.get === nativeStack?.get)
     pickler.begin(family)
-    pickler.value(native ? String(error.stack) : undefined)
-    pickler.properties(error, family, 0, undefined, (key) => native && key === "stack")
+    pickler.value(first ? String(error.stack) : undefined)
+    pickler.properties(
+      error,
+      family,
+      0,
+      undefined,
+      (key, { enumerable }) => first && key === "stack" || enumerable === false && ofEngine.has(key)
+    )
   },
   scan(scanner, type) {
     scanner.value()

@@ -87,8 +87,7 @@ export class Watch {
    */
   switching(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     next = this.softly(prev, next, bound)
-    // one for the switch itself, so that who comes makes a step at least
-    if (prev !== next && !this.total) this.scheduler.thread.allow(this.interval + 1)
+    if (prev !== next && !this.total) this.scheduler.thread.allow(this.interval)
     return next
   }
 

@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 const usage =
-  "usage: npm run conformance -- [--gear soft|hard|compiled|pickled|preempted|both] [--every N] [--fuel N] [--layer greenlet|stackless|gevent] [FILE…]"
+  "usage: npm run conformance -- [--gear soft|hard|compiled|pickled|both] [--every N] [--layer greenlet|stackless|gevent] [FILE…]"
 
 /** How many of the programs that fail are shown. */
 const shown = 3
@@ -71,7 +71,7 @@ export const conformance = async (args: ReadonlyArray<string>, surroundings: Sur
       }
       let good = 0
       for (const program of programs) {
-        const found = difference(program, implementation.probe, await run({ layer, program, gear, ...chosen.options }))
+        const found = difference(program, implementation.probe, await run({ layer, program, gear, ...chosen.pickling }))
         if (found === undefined) {
           good += 1
           continue
@@ -94,13 +94,10 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   const { positionals, values } = parse(args)
   const gear = programGears.find((known) => known === values.gear)
   if (gear === undefined && values.gear !== "both") {
-    throw new Misused(`--gear is soft, hard, compiled, pickled, preempted or both (soft and hard), not ${values.gear}`)
+    throw new Misused(`--gear is soft, hard, compiled, pickled or both (soft and hard), not ${values.gear}`)
   }
   if (values.every !== undefined && (gear !== "pickled" || !/^[1-9]\d*$/.test(values.every))) {
     throw new Misused("--every is for the gear pickled: after how many ops of main everything is dumped and loaded")
-  }
-  if (values.fuel !== undefined && (gear !== "preempted" || !/^[1-9]\d*$/.test(values.fuel))) {
-    throw new Misused("--fuel is for the gear preempted: after how many steps a tasklet is interrupted")
   }
   const { layer } = values
   if (layer !== undefined && !isLayerName(layer)) {
@@ -108,13 +105,7 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   }
 
   if (gear === "pickled" && layer === "gevent") throw new Misused("--gear pickled is for greenlet and stackless")
-  if (gear === "preempted" && layer !== undefined && layer !== "stackless") {
-    throw new Misused("--gear preempted is for stackless: the others have no watchdog")
-  }
-  const possible = layerNames.filter((name) =>
-    layers[name] !== undefined && !(gear === "pickled" && name === "gevent") &&
-    !(gear === "preempted" && name !== "stackless")
-  )
+  const possible = layerNames.filter((name) => layers[name] !== undefined && !(gear === "pickled" && name === "gevent"))
   const asked = layer === undefined ? possible : [layer]
   const paths = positionals.length > 0
     ? positionals.map((path) => resolve(directory, path))
@@ -126,10 +117,7 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   return {
     files,
     gears: gear === undefined ? gears : [gear],
-    options: {
-      ...values.every === undefined ? {} : { every: Number(values.every) },
-      ...values.fuel === undefined ? {} : { fuel: Number(values.fuel) }
-    }
+    pickling: values.every === undefined ? {} : { every: Number(values.every) }
   }
 }
 
@@ -138,12 +126,7 @@ const parse = (args: ReadonlyArray<string>) => {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: {
-        gear: { type: "string", default: "both" },
-        every: { type: "string" },
-        fuel: { type: "string" },
-        layer: { type: "string" }
-      }
+      options: { gear: { type: "string", default: "both" }, every: { type: "string" }, layer: { type: "string" } }
     })
   } catch (error) {
     throw new Misused((error as Error).message)

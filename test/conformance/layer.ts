@@ -19,8 +19,7 @@ export interface Layer {
     program: Program,
     gear: ProgramGear,
     trace: Array<string>,
-    attempt: number,
-    fuel?: number
+    attempt: number
   ): Pick<Machine<never>, "run" | "advance" | "leave" | "arrive" | "settle" | "trace">
   /**
    * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
@@ -38,8 +37,7 @@ export const layers: Readonly<Record<LayerName, Layer | undefined>> = {
     probe: greenletProbe
   },
   stackless: {
-    machine: (program, gear, trace, _attempt, fuel) =>
-      new StacklessMachine(program as Program<never>, gear, trace, fuel),
+    machine: (program, gear, trace) => new StacklessMachine(program as Program<never>, gear, trace),
     probe: stacklessProbe
   },
   gevent: {
