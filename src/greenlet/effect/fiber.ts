@@ -16,22 +16,11 @@ import type { Microthread } from "../kernel/ports.ts"
 import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
 import type { InterruptArguments } from "./beyond-public.ts"
-import {
-  ENDED,
-  type FiberState,
-  HANDED_OVER,
-  IDLE,
-  isWoken,
-  PARKED,
-  PERFORMS,
-  RUNS,
-  STOPPED,
-  WAITS,
-  WOKEN
-} from "./fiber-state.ts"
+import { type FiberState, fiberStates } from "./fiber-state.ts"
 import type { Gate, Proxy, Side } from "./gate.ts"
 import { settle, switchedByHand } from "./parking.ts"
 
+const { ENDED, HANDED_OVER, IDLE, PARKED, PERFORMS, RUNS, STOPPED, WAITS, WOKEN } = fiberStates
 const { DEEP, depth } = stepping
 const fuel = allFuel
 
@@ -559,6 +548,9 @@ export const noGreenlet =
  * that is stopped after so few would never get on.
  */
 const GOING_ON = 2
+
+/** Does the gate keep what continues it? */
+const isWoken = (state: FiberState): boolean => state === WOKEN || state === STOPPED
 
 type Self = GreenletFiber
 

@@ -9,9 +9,10 @@ import type * as Scheduler from "effect/Scheduler"
 import { GreenletError } from "../kernel/errors.ts"
 import { stepping } from "../kernel/step.ts"
 import { evaluatorOf } from "./beyond-public.ts"
-import { HANDED_OVER } from "./fiber-state.ts"
+import { fiberStates } from "./fiber-state.ts"
 import { Gate, type Side } from "./gate.ts"
 
+const { HANDED_OVER } = fiberStates
 const { countedDone, Yielded } = stepping
 
 const sideOf = (scheduler: Scheduler.Scheduler): Side => (scheduler as Gate).open!

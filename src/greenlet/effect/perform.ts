@@ -9,12 +9,16 @@ import { GreenletError } from "../kernel/errors.ts"
 import type { Microthread, Operation } from "../kernel/ports.ts"
 import { SUSPENDED } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
-import { HANDED_OVER, PERFORMS, RUNS } from "./fiber-state.ts"
+import { fiberStates } from "./fiber-state.ts"
 import { type GreenletFiber, noGreenlet } from "./fiber.ts"
 import { Gate } from "./gate.ts"
-import { parkAtOnce, parked, switchedByHand } from "./parking.ts"
+import { parkAtOnce as parkNow, parked as parkedResult, switchedByHand } from "./parking.ts"
 
+const { HANDED_OVER, PERFORMS, RUNS } = fiberStates
 const { Ended, Yielded } = stepping
+const parkAtOnce = parkNow
+const parked = parkedResult
+const suspended = SUSPENDED
 
 /** A gate whose fibers perform operations. */
 export class OperatingGate extends Gate {
@@ -104,7 +108,7 @@ const performOnOwnFiber = (
   }
   side.state = RUNS
   if (thread.current === current && frame === current._code) {
-    if (current._state === SUSPENDED && !side.stepwise) {
+    if (current._state === suspended && !side.stepwise) {
       if (thread.goesOn()) {
         const value = current._inbox
         current._inbox = undefined
