@@ -1,6 +1,7 @@
 /** Running the scheduler: `run`, `schedule`, and what else the module `stackless` offers. Carries `stacklessmodule.c`. */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import {
   BEGIN,
   CallRoutine,
@@ -14,8 +15,9 @@ import {
   THROW
 } from "../greenlet/index.ts"
 import type { Scheduler } from "./scheduler.ts"
+import { Slices } from "./slice.ts"
 import { schedulerOf, type Tasklet } from "./tasklet.ts"
-import { type RunOptions, Watch } from "./watch.ts"
+import { type RunOptions, type Timekeeper, Watch } from "./watch.ts"
 
 /**
  * Runs the tasklets until nothing is runnable and nothing waits for a foreign Effect. The caller, main as a rule, is
@@ -26,9 +28,12 @@ import { type RunOptions, Watch } from "./watch.ts"
  * atomic, or in the middle of an Effect, is interrupted when it is not any more. Of nested calls with a timeout only the
  * outermost counts.
  *
+ * With a `slice`, such as `"5 millis"`, tasklets that compute share the thread: each goes on for so long, if others are
+ * runnable. In loops that perform nothing, that takes the compiler. Of nested calls only the outermost counts.
+ *
  * An error that a tasklet does not catch is thrown here; if that has failed with it, it is a defect of this one, whose type
  * says nothing of it. Dies with `RuntimeError` if switching is trapped. Throws
- * `TypeError` if the timeout is no number. Mirrors `stackless.run`.
+ * `TypeError` if the timeout is no number, or the slice no duration. Mirrors `stackless.run`.
  *
  * @category operations
  * @since 0.1.0
@@ -46,6 +51,20 @@ const requireOptions = (options: RunOptions): void => {
   if (typeof options !== "object" || typeof timeout !== "number" || Number.isNaN(timeout)) {
     throw new TypeError(`run takes { timeout, … }, and the timeout is a number of steps; got ${String(timeout)}`)
   }
+  if (options.slice === undefined) return
+  if (timeout > 0) {
+    throw new TypeError("run takes a timeout or a slice: a watchdog gives tasklets back, and slices share the time")
+  }
+  lengthOf(options.slice)
+}
+
+/** The length of a slice, in milliseconds. */
+const lengthOf = (slice: Duration.Input): number => {
+  const length = Option.match(Duration.fromInput(slice), { onNone: () => Number.NaN, onSome: Duration.toMillis })
+  if (!(length > 0 && length < Infinity)) {
+    throw new TypeError(`run takes a slice that is a Duration, such as "5 millis"; got ${String(slice)}`)
+  }
+  return length
 }
 
 /**
@@ -57,7 +76,7 @@ export class Running extends Routine<Tasklet | undefined> {
   /** Who runs, once it is in `run`. */
   caller: Tasklet | undefined = undefined
   /** The watchdog that it has set. */
-  watch: Watch | undefined = undefined
+  watch: Timekeeper | undefined = undefined
   constructor(options: RunOptions | undefined) {
     super()
     this.options = options
@@ -111,11 +130,11 @@ export class Running extends Routine<Tasklet | undefined> {
   }
 
   private set(scheduler: Scheduler, current: Tasklet, options: RunOptions): void {
-    const { threadblock, timeout = 0 } = options
+    const { slice, threadblock, timeout = 0 } = options
     if (threadblock === true) scheduler.threadblock ??= current
-    if (timeout > 0 && scheduler.watch === undefined) {
-      scheduler.watch = this.watch = new Watch(scheduler, current, timeout, options)
-    }
+    if (scheduler.watch !== undefined) return
+    if (timeout > 0) scheduler.watch = this.watch = new Watch(scheduler, current, timeout, options)
+    else if (slice !== undefined) scheduler.watch = this.watch = new Slices(scheduler, current, lengthOf(slice))
   }
 
   /** `caller` is in `run` no more. */

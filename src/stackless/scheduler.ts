@@ -27,7 +27,7 @@ import { Ring } from "./ring.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
 import { register } from "./threads.ts"
-import type { Watch } from "./watch.ts"
+import type { Timekeeper } from "./watch.ts"
 
 /**
  * Told of every switch, before it happens: who leaves, and is the current one still, and who comes. It may insert
@@ -56,7 +56,7 @@ export class Scheduler extends Ring {
   private thrown: { readonly tasklet: Tasklet; readonly error: unknown } | undefined = undefined
   private readonly idle: Idle
   private trap = 0
-  private timer: Watch | undefined = undefined
+  private timer: Timekeeper | undefined = undefined
   private counter: Meter | undefined = undefined
   private lock = false
   private chooser: Choose | undefined = undefined
@@ -92,12 +92,12 @@ export class Scheduler extends Ring {
     this.attend()
   }
 
-  /** The watchdog of the outermost `run` with a timeout. */
-  get watch(): Watch | undefined {
+  /** The watchdog of the outermost `run` with a timeout, or its slices. */
+  get watch(): Timekeeper | undefined {
     return this.timer
   }
 
-  set watch(watch: Watch | undefined) {
+  set watch(watch: Timekeeper | undefined) {
     this.timer = watch
     this.attend()
   }
@@ -232,7 +232,8 @@ export class Scheduler extends Ring {
   preempted(t: Tasklet): Microthread | undefined {
     const { choose, watch } = this
     if (choose !== undefined) return this.chosen(t, choose)
-    return watch?.preempted(t) === undefined ? undefined : this.switch(t, watch!.watchdog)
+    const next = watch?.preempted(t)
+    return next === undefined ? undefined : this.switch(t, next)
   }
 
   /** Who runs, as somebody says who is asked at each step. */
@@ -410,7 +411,8 @@ export class Scheduler extends Ring {
   ready(t: Tasklet): void {
     if (!t._waitsOutside) return
     t._unblock()
-    this.insert(t)
+    if (this.watch === undefined) this.insert(t)
+    else this.watch.ready(t)
   }
 
   /** @param doubting is it a deadlock, unless somebody outside comes within a turn of the event loop, or another thread runs? */

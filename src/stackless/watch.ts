@@ -2,12 +2,14 @@
  * The watchdog of `run({ timeout })`: preemption in some form.
  *
  * Carries the interrupts of `stacklessmodule.c` and `scheduling.c`. Upstream counts virtual instructions; this counts
- * what can be counted: each time a frame of a tasklet is resumed, which is once for each `yield*` that it gets over, and
- * each step that Effect makes on its fiber. A loop that performs nothing cannot be counted, nor interrupted.
+ * what can be counted, the fuel of the thread: each time a frame of a tasklet is resumed, which is once for each `yield*` that
+ * it gets over, each turn of a loop in compiled code, and each step that Effect makes on its fiber. A loop of code that is not
+ * compiled cannot be counted, nor interrupted.
  *
  * One watchdog at a time is set on a thread, and it is the outermost `run` with a timeout, as upstream; it is taken off
- * when that `run` is over. While there is none, nothing counts.
+ * when that `run` is over.
  */
+import type * as Duration from "effect/Duration"
 import type { Scheduler, Tasklet } from "./ports.ts"
 
 /**
@@ -18,10 +20,17 @@ import type { Scheduler, Tasklet } from "./ports.ts"
  */
 export interface RunOptions {
   /**
-   * How many steps a tasklet may make before it is interrupted: how often its frames may be resumed, and, while an Effect
-   * of it runs, how many steps Effect may make. 0, the default, is no limit.
+   * How many steps a tasklet may make before it is interrupted: how often its frames may be resumed, how many turns its
+   * loops may make, where they are compiled, and, while an Effect of it runs, how many steps Effect may make. 0, the
+   * default, is no limit.
    */
   readonly timeout?: number
+  /**
+   * How long a tasklet may hold the thread while others are runnable: after that it goes on when its turn comes again. It is
+   * not exact, as the clock is looked at a few times a slice. Timers, sockets and Effects have their turn within a
+   * millisecond, and a tasklet whose wait is over comes next. Not together with a timeout.
+   */
+  readonly slice?: Duration.Input
   /** Wait for other threads and fibers when the last runnable tasklet blocks, instead of coming back. */
   readonly threadblock?: boolean
   /** Do not interrupt a tasklet, but come back the next time that one lets another run. */
@@ -32,7 +41,26 @@ export interface RunOptions {
   readonly totaltimeout?: boolean
 }
 
-export class Watch {
+/** What looks after how long tasklets run: a watchdog, or slices of time. */
+export interface Timekeeper {
+  /** The tasklet that is in `run`. */
+  readonly watchdog: Tasklet
+  readonly soft: boolean
+  /** The tasklet that `run` gives back. */
+  readonly interrupted: Tasklet | undefined
+  /** `t` has used up its steps: who runs in its place, if not it itself. */
+  preempted(t: Tasklet): Tasklet | undefined
+  /** A switch from `prev` to `next`: which one it is to be. */
+  switching(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet
+  /** The wait of `t` for an Effect is over: puts it into the ring. */
+  ready(t: Tasklet): void
+  /** What has kept `t` from being interrupted may be over. */
+  retry(t: Tasklet): void
+  /** It is not needed any more. */
+  remove(): void
+}
+
+export class Watch implements Timekeeper {
   /** The tasklet that is in `run`, and is woken. */
   readonly watchdog: Tasklet
   readonly soft: boolean
@@ -71,7 +99,12 @@ export class Watch {
       return undefined
     }
     t._pendingIrq = false
-    return this.interrupted = t
+    this.interrupted = t
+    return this.watchdog
+  }
+
+  ready(t: Tasklet): void {
+    this.scheduler.insert(t)
   }
 
   /** What has kept it from interrupting `t` may be over. Mirrors `slp_check_pending_irq`. */

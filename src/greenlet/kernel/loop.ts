@@ -536,6 +536,13 @@ export abstract class Loop {
     return this.allowance - this.granted + this.fuelLeft
   }
 
+  /** For schedulers: the event loop has its turn as soon as somebody would go on; for what is asked in `preempted`. */
+  takeTurn(): void {
+    this.settle()
+    this.turn = 0
+    this.grant()
+  }
+
   private get fuelLeft(): number {
     return step.thread === this.itself ? fuel.left : this.kept
   }
