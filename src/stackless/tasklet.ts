@@ -22,7 +22,7 @@ import {
   type NotAsync,
   Operation,
   type Plain,
-  type Thread,
+  Thread,
   TRACED
 } from "../greenlet/index.ts"
 import { Bomb } from "./bomb.ts"
@@ -384,7 +384,10 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     return Effect.updateContext(
       effect,
       (outer: Context.Context<never>) =>
-        Context.add(context, EffectScheduler.Scheduler, Context.get(outer, EffectScheduler.Scheduler))
+        context.pipe(
+          Context.add(EffectScheduler.Scheduler, Context.get(outer, EffectScheduler.Scheduler)),
+          Context.add(Thread, Context.get(outer, Thread))
+        )
     ) as Effect.Effect<any, any>
   }
 

@@ -11,10 +11,12 @@ import {
   makeThread,
   run,
   schedule,
+  sleep,
   stackless,
   Tasklet,
   tasklet,
   TaskletExit,
+  Thread,
   withThread
 } from "effect-stackless/stackless"
 import { expect, test } from "vitest"
@@ -202,6 +204,41 @@ inBothGears("a thread in a tasklet", () => {
       yield* c.send("a value")
       yield* run()
       expect([thrown, got]).toEqual([[oops, oops], ["a value"]])
+    }))
+
+  test("can be provided to what a tasklet does, which is done there then", () =>
+    main(function*() {
+      const outer = currentThread()
+      const got: Array<unknown> = []
+      const t = tasklet(function*(): Steps<void> {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const other = yield* makeThread
+          const there = (): ReadonlyArray<
+            unknown
+          > => [currentThread() === other, getcurrent() === getmain(), stackless.runcount]
+          const on = <A>(effect: Effect.Effect<A, any>) => Effect.provideService(effect, Thread, other)
+          got.push(yield* on(call(there)))
+          got.push(
+            yield* on(Effect.gen(function*() {
+              tasklet(() => got.push(currentThread() === other))()
+              yield* run()
+              return yield* call(there)
+            }))
+          )
+          const fiber = yield* Effect.forkChild(on(call(function*(): Steps<unknown> {
+            yield* sleep(1)
+            return there()
+          })))
+          got.push(yield* Fiber.join(fiber))
+          expect(currentThread()).toBe(outer)
+        }))
+        expect(currentThread()).toBe(outer)
+        yield* schedule()
+        got.push("end")
+      })()
+      yield* run()
+      const there = [true, true, 1]
+      expect([got, t.alive]).toEqual([[there, true, there, there, "end"], false])
     }))
 
   test("can be had synchronously", () => {

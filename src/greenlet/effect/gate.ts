@@ -10,6 +10,7 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import { Thread as CurrentThread } from "../kernel/current.ts"
 import { FiberGate } from "../kernel/hard.ts"
 import type { Microthread, Operation, Thread } from "../kernel/ports.ts"
 import { type InterruptArguments, type NoteInterrupt, noteInterrupts } from "./beyond-public.ts"
@@ -117,6 +118,7 @@ export abstract class Gate extends FiberGate {
     if (Context.get(gated, Scheduler.PreventSchedulerYield)) {
       gated = Context.add(gated, Scheduler.PreventSchedulerYield, false)
     }
+    if (Context.get(gated, CurrentThread) !== this.thread) gated = Context.add(gated, CurrentThread, this.thread)
     this.lastContext = context
     return this.lastGated = gated
   }

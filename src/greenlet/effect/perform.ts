@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { ungated } from "../kernel/ending.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import type { Microthread, Operation } from "../kernel/ports.ts"
 import { SUSPENDED } from "../kernel/state.ts"
@@ -24,6 +25,7 @@ const suspended = SUSPENDED
 export class OperatingGate extends Gate {
   perform(operation: Operation, fiber: Fiber.Fiber<any, any>): Effect.Effect<any, any, any> {
     const { open } = this
+    if (!this.owns(fiber)) return ungated(operation)
     return open?.fiber === fiber
       ? performHard(operation, open as GreenletFiber, fiber)
       : operation.performOutside(this.thread, fiber)
@@ -89,7 +91,7 @@ const performOnOwnFiber = (
   const { thread } = gate
   const side = gate.open as GreenletFiber | undefined
   if (side === undefined || side.fiber !== fiber || side.settled || side.proxy !== undefined) return undefined
-  if (side.stepwise || thread.ending) return undefined
+  if (side.stepwise || thread.ending || !gate.owns(fiber)) return undefined
   const current = side.greenlet
   const frame = current._code
   let next: Microthread

@@ -3,9 +3,11 @@
  *
  * Both are in ../effect, which is above the kernel. A thread is given them when it is made.
  */
+import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
+import { Thread as CurrentThread } from "./current.ts"
 import type { Frame } from "./frame.ts"
 import type { Microthread, Operation, Thread } from "./ports.ts"
 
@@ -30,6 +32,18 @@ export abstract class FiberGate implements Scheduler.Scheduler {
     this.thread = thread
     this.base = base
     this.executionMode = base.executionMode
+  }
+
+  /** The last context of a fiber that was looked at, and belongs to this thread. */
+  private own: Context.Context<never> | undefined = undefined
+
+  /** Is what `fiber` does part of this thread? Not where another one is provided to it, as its `Thread`. */
+  owns(fiber: Fiber.Fiber<any, any>): boolean {
+    const { context } = fiber
+    if (context === this.own) return true
+    if (fiber.getRef(CurrentThread) !== this.thread) return false
+    this.own = context
+    return true
   }
 
   abstract shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean

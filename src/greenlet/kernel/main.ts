@@ -168,7 +168,7 @@ export abstract class MainThread extends Loop {
   runsOn(fiber: Fiber.Fiber<unknown, unknown>): boolean {
     if (fiber === this.host) return true
     const gate = fiber.cache.scheduler
-    return gate instanceof FiberGate && gate.thread === this.itself
+    return gate instanceof FiberGate && gate.thread === this.itself && gate.owns(fiber)
   }
 }
 
