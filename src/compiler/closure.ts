@@ -169,6 +169,8 @@ const wrapper = (module: Module, node: Node, unit: Unit, self: boolean): Code =>
   const { scope } = unit
   const name = module.numberedName("$G", unit.index)
   const complex = capturedByParameters(unit)
+  // one among the parameters of another one
+  const { wrapping } = module
   module.wrapping = unit
   const rewriter = new Rewriter(module, unit)
   const { before, text } = complex
@@ -190,7 +192,7 @@ const wrapper = (module: Module, node: Node, unit: Unit, self: boolean): Code =>
     given.push(variable.kind === "new.target" ? "undefined" : variable.name)
     fields.push(variable.field)
   }
-  module.wrapping = undefined
+  module.wrapping = wrapping
   frameCode(module, node, unit, name, fields)
   const construct = `new ${name}(${given.join(", ")})`
   // Functions of sloppy code have own properties that generator functions have not.

@@ -9,6 +9,7 @@ import {
   completion,
   type DataFrame,
   DELEGATE,
+  DESCRIBE,
   DONE,
   isDataFrame,
   type Mode,
@@ -287,6 +288,24 @@ const takeDelegate = function(this: DataFrame): Iterator<unknown> | undefined {
   const delegate = Delegation.of(this)
   if (delegate !== undefined) Delegation.end(this)
   return delegate
+}
+
+const GENERATOR = GeneratorPrototype as Record<string, unknown>
+const KEPT: ReadonlySet<symbol> = new Set([RESUME, DELEGATE, DESCRIBE])
+
+/** Gives a frame another prototype. What it is found by and can do is its own from then on, if that does not have it. */
+export const moveFrame = (frame: object, prototype: object): void => {
+  const before: object = Object.getPrototypeOf(frame)
+  Object.setPrototypeOf(frame, prototype)
+  const { next, return: returns, throw: throws } = prototype as Record<string, unknown>
+  const found: Record<string, unknown> = { next, return: returns, throw: throws }
+  const others = (prototype as Partial<DataFrame>)[RESUME] !== (before as DataFrame)[RESUME]
+  for (const name of Reflect.ownKeys(before)) {
+    const keeps = typeof name === "symbol"
+      ? others && KEPT.has(name)
+      : Object.hasOwn(methods, name) && found[name] === GENERATOR[name]
+    if (keeps) Object.defineProperty(frame, name, Object.getOwnPropertyDescriptor(before, name)!)
+  }
 }
 
 /** The prototype of a function's frames. */

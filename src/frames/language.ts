@@ -111,7 +111,13 @@ export const spread = (object: object, source: object): void => members(object, 
 
 /** Takes over methods and accessors. */
 export const members = (object: object, literal: object): void => {
-  Object.defineProperties(object, Object.getOwnPropertyDescriptors(literal))
+  for (const name of Reflect.ownKeys(literal)) {
+    const descriptor = Object.getOwnPropertyDescriptor(literal, name)!
+    // A getter and a setter of one property come one after the other.
+    if (descriptor.get === undefined) delete descriptor.get
+    if (descriptor.set === undefined) delete descriptor.set
+    Object.defineProperty(object, name, descriptor)
+  }
   // What `super` is to them.
   Object.setPrototypeOf(literal, Object.getPrototypeOf(object))
 }

@@ -3,7 +3,7 @@
  * when they are loaded; who wants to know something of a frame or a function asks here.
  */
 import { type DataFrame, DESCRIBE, type Description, type Mode, RESUME } from "../greenlet/kernel/data-frame.ts"
-import { framePrototype, GeneratorFunctionPrototype, Given } from "./frame.ts"
+import { framePrototype, GeneratorFunctionPrototype, Given, moveFrame } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
 export const FORMAT = 2
@@ -195,9 +195,9 @@ export const adopt = <A extends object>(made: A, value: { readonly prototype?: u
   if (value === undefined) return made
   const { prototype } = value
   if (prototype === Object.getPrototypeOf(made)) return made
-  return typeof prototype === "object" && prototype !== null || typeof prototype === "function"
-    ? Object.setPrototypeOf(made, prototype) as A
-    : made
+  if (typeof prototype !== "function" && (typeof prototype !== "object" || prototype === null)) return made
+  moveFrame(made, prototype)
+  return made
 }
 
 /** A generator function is no constructor. */
