@@ -382,12 +382,20 @@ class Analyzer {
     return result
   }
 
+  /** Is the code strict that is visited? All of a class is. */
+  private get strict(): boolean {
+    for (let at: Scope | undefined = this.scope; at?.unit === this.unit; at = at.parent) {
+      if (at.kind === "class") return true
+    }
+    return this.unit.strict
+  }
+
   private inUnit(kind: UnitKind, node: Node, generator: boolean, body: (unit: Unit) => void, strict?: boolean): Unit {
     const { jumps, labels, scope, unit } = this
     const region = unit.region || node["body"] && this.directives.has(node)
     const inPlace = !region || kind === "member" || kind === "constructor" || kind === "initializer" ||
       kind === "accessor"
-    const inner = new Unit(kind, node, unit, region, strict ?? unit.strict, generator && region, inPlace)
+    const inner = new Unit(kind, node, unit, region, strict ?? this.strict, generator && region, inPlace)
     if (region) {
       this.any ||= inner.generator
       this.units.push(inner)
@@ -408,7 +416,7 @@ class Analyzer {
   private visitFunction(node: Node, kind: UnitKind, isStatic = false): Unit {
     const body: Node = node["body"]
     const block = body.type === "BlockStatement"
-    const strict = this.unit.strict || block && hasDirective(body["body"], "use strict")
+    const strict = this.strict || block && hasDirective(body["body"], "use strict")
     const generator = node["generator"] === true && node["async"] !== true
     this.directives.enter(node)
     const unit = this.inUnit(kind, node, generator, (unit) => {

@@ -30,6 +30,33 @@ const programs: Record<string, string> = {
   "closures in the head of a loop": `
     function* f() { const fs = []; for (let i = 0, g = () => i; i < 2; i++) { fs.push(g, () => i); yield } return fs.map((f) => f()) }
     steps(f())`,
+  "loops whose turns begin in the middle": `
+    function* f(n) { let i = 0; do { if (i === 2) { i++; continue } yield i; if (i === 5) break } while (i++ < n); while (i-- > 0) { if (i % 2) continue; yield i } while (yield "t") yield "b"; for (;;) { if ((yield "inf") === "stop") break } for (let q = yield "init"; q < (yield "test"); q += yield "update") yield ["body", q]; l: do { for (;;) { yield 1; continue l } } while (yield "x"); return i }
+    function* g() { for (let i = 0; i < 4; i++) { try { const x = yield i; if (x === "c") continue; if (x === "b") break } catch (e) { yield ["caught", e] } finally { yield ["f", i] } } }
+    [steps(f(6)), steps(f(3), 0, 0, 0, 0, 0, 0, 0, true, 0, 0, 0, 0, "stop", 0, 2, 0, 1, 5), steps(g(), 0, { throw: 1 }, 0, 0, "c", 0, "b"), steps(g(), 0, { return: 2 })]`,
+  "generator functions among the parameters of one another": `
+    function* f(b = function*(c = function*(d = () => [typeof d, typeof e]) { yield d(); yield* e() }) { yield* c() }, e = function*() { yield typeof b }) { yield* b(); yield typeof e }
+    class A { *m(a = function*() { yield* a2() }, a2 = function*() { yield typeof this }) { yield* a() } static *s(q = super.toString, w = () => this === A, f = function*() { yield w() }) { yield typeof q; yield* f() } }
+    [steps(f()), steps(new A().m()), steps(A.s())]`,
+  "functions in a class, in sloppy code": `
+    class A { static f(x = function*() { yield typeof this }) { let n = 0; const h = function(a = 1) { n++; return typeof this }; return [...x(), ...(function*(z) { yield typeof this })(), h(), n] } static g = function*() { yield typeof this } }
+    const { g } = A
+    function* f() { class B { static f() { return [...(function*() { yield typeof this })()] } [yield 1]() {} } return B.f() }
+    [A.f(), [...g()], steps(f())]`,
+  "a getter and a setter of a literal that suspends": `
+    function* f() { const o = { set x(v) { this.y = v }, z: yield 1, get x() { return this.y }, get ["a" + (yield 2)]() { return 5 }, set a1(v) { this.y++ }, b: 1, get b() { return 3 } }; o.x = 3; o.a1 = 1; return [o.x, o.a1, o.b, Object.keys(o)] }
+    steps(f(), 0, 2, 1)`,
+  "frames with another prototype": `
+    function* f() { yield 1; yield* g() }
+    function* g() { yield 2 }
+    function* h() { yield 3 }
+    f.prototype = { q: 1, __proto__: Object.getPrototypeOf(f.prototype) }
+    const it = f()
+    const said = [it.q, Object.getPrototypeOf(it) === f.prototype, [...it]]
+    g.prototype = h.prototype
+    const other = [[...g()], [...h()], g() instanceof h]
+    h.prototype = { next: () => 7 }
+    ;[said, other, h().next(), h()[Symbol.iterator] === undefined]`,
   "finally that yields, and overrides a return": `
     function* f() { try { return yield 1 } finally { if (yield "finally") return "over" } }
     [steps(f(), 0, { return: 5 }, 0), steps(f(), 0, { return: 5 }, 1), steps(f(), 0, { throw: 6 }, 0), steps(f(), 0, 3, 0)]`,
