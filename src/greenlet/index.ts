@@ -32,12 +32,14 @@ export { explained } from "./kernel/unbound.ts"
 export {
   assemble,
   assembleGreenlet,
+  enlist,
   type GreenletParts,
   greenletParts,
   isData,
   type Parts,
   partsOf,
-  type PartState
+  type PartState,
+  requireParents
 } from "./parts.ts"
 export { makeThread, withThread } from "./threads.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"

@@ -65,7 +65,8 @@ export const partsOf = (microthread: Microthread): Parts => {
 const none: ReadonlyArray<never> = []
 
 /**
- * Makes a microthread that nobody has started what `partsOf` has said of another one. Throws `TypeError` if a frame or the
+ * Makes a microthread that nobody has started what `partsOf` has said of another one; when nothing can go wrong any more,
+ * `enlist` has its thread know of it. Throws `TypeError` if a frame or the
  * body is none.
  *
  * @category pickling
@@ -90,12 +91,22 @@ export const assemble = (microthread: Microthread, { below, code, inbox, state }
       for (const frame of below) microthread._push(frame as DataFrame)
       microthread._push(code)
       if (state === "raising") microthread.raise(inbox)
-      microthread.thread.started(microthread)
       break
     case "outside":
       return
   }
   microthread._inbox = inbox
+}
+
+/**
+ * Has the thread of a microthread end it with the others, if it is in the middle of something.
+ *
+ * @category pickling
+ * @since 0.1.0
+ */
+export const enlist = (microthread: Microthread): void => {
+  const { _state: state } = microthread
+  if (state === RAISING || isSuspended(state)) microthread.thread.started(microthread)
 }
 
 /**
@@ -142,16 +153,34 @@ export const greenletParts = (greenlet: Greenlet): GreenletParts => {
 }
 
 /**
- * Makes a new greenlet what `greenletParts` has said of another one. Throws `GreenletError` if it would be below itself.
+ * Makes a new greenlet what `greenletParts` has said of another one. When all are made, `requireParents` looks at their parents.
  *
  * @category pickling
  * @since 0.1.0
  */
 export const assembleGreenlet = (greenlet: Greenlet, parts: GreenletParts): void => {
-  for (let p: Microthread | undefined = parts.parent; p !== undefined; p = p instanceof Greenlet ? p._up : undefined) {
-    if (p === greenlet) throw new GreenletError("cyclic parent chain: a greenlet would be below itself")
-  }
   greenlet._up = parts.parent
   greenlet._origin = parts.origin
   assemble(greenlet, parts)
+}
+
+/**
+ * Throws `GreenletError` if one of some greenlets is below itself; it is put below main then, and is good for nothing.
+ *
+ * @category pickling
+ * @since 0.1.0
+ */
+export const requireParents = (greenlets: Iterable<Greenlet>): void => {
+  const sound = new Set<Microthread>()
+  for (const greenlet of greenlets) {
+    const below = new Set<Microthread>()
+    for (let g: Microthread | undefined = greenlet; g instanceof Greenlet && !sound.has(g); g = g._up) {
+      if (below.has(g)) {
+        g._up = g.thread.main
+        throw new GreenletError("cyclic parent chain: a greenlet would be below itself")
+      }
+      below.add(g)
+    }
+    for (const g of below) sound.add(g)
+  }
 }

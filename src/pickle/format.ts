@@ -67,6 +67,9 @@ export const NAMED_CLASS = 2
 export const HELD_PROTOTYPE = 3
 export const HELD_CLASS = 4
 
+/** No object has more prototypes, one above the other. */
+export const MAX_PROTOTYPES = 256
+
 /** An object with more keys than this has them in its record. */
 export const MAX_KEYS = 32
 

@@ -14,6 +14,7 @@ import {
   HELD_CLASS,
   HELD_PROTOTYPE,
   INTEGER,
+  MAX_PROTOTYPES,
   MINUS_ZERO,
   NAMED,
   NAMED_CLASS,
@@ -91,8 +92,11 @@ export class Loader extends Source implements Making {
   }
 
   isLoaded(object: object): boolean {
-    return !this.tables.named.includes(object)
+    return !(this.found ??= new Set(this.tables.named)).has(object)
   }
+
+  /** What was found by its name. */
+  private found: ReadonlySet<unknown> | undefined
 
   claimLast(): void {
     const { claimed, last } = this
@@ -156,6 +160,7 @@ export class Loader extends Source implements Making {
   }
 
   private inherit(object: object, prototype: object | null): void {
+    requireShallow(prototype)
     if (!Reflect.setPrototypeOf(object, prototype)) {
       throw new UnpicklingError("objects of the pickle inherit from one another in a circle")
     }
@@ -260,6 +265,16 @@ export class Loader extends Source implements Making {
       }
     )
     if (!defined) throw new UnpicklingError(`an object of the pickle cannot have the property ${String(key)}`)
+  }
+}
+
+/** The engine looks at all prototypes of a prototype that is set: a pickle that makes millions would take for ever. */
+const requireShallow = (prototype: object | null): void => {
+  let depth = 0
+  for (let p = prototype; p !== null; p = Object.getPrototypeOf(p)) {
+    if (++depth > MAX_PROTOTYPES) {
+      throw new UnpicklingError("an object of the pickle has more prototypes than any may have")
+    }
   }
 }
 

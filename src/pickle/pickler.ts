@@ -35,6 +35,7 @@ import {
   INDEX_KEY,
   INTEGER,
   MAX_KEYS,
+  MAX_PROTOTYPES,
   METHOD,
   MINUS_ZERO,
   NAMED,
@@ -371,7 +372,16 @@ export class Pickler implements Writing {
     const kind = kindFor(prototype)
     if (kindOfPrototype.get(prototype) === kind) return familyOf(kind, OWN_PROTOTYPE)
     const Class = classOf(prototype)
-    if (Class === undefined) return familyOf(kind, HELD_PROTOTYPE, -1, prototype)
+    if (Class === undefined) {
+      let depth = 0
+      for (let p: object | null = prototype; p !== null; p = Object.getPrototypeOf(p)) depth++
+      if (depth > MAX_PROTOTYPES) {
+        throw new Unpicklable(
+          `an object with more than ${MAX_PROTOTYPES} prototypes, one above the other, cannot be pickled`
+        )
+      }
+      return familyOf(kind, HELD_PROTOTYPE, -1, prototype)
+    }
     const kindOfInstances = kindOfClass(Class)
     const named = this.nameOf(Class)
     if (named !== -1) return familyOf(kindOfInstances, NAMED_CLASS, named)

@@ -1,6 +1,7 @@
 /** Tasklets, channels and greenlets. What they are made of is said by the layers that have them; where it stands, here. */
 import {
   assembleGreenlet,
+  enlist,
   Greenlet,
   type GreenletParts,
   greenletParts,
@@ -8,6 +9,7 @@ import {
   Microthread,
   type Parts,
   type PartState,
+  requireParents,
   type Routine
 } from "../greenlet/index.ts"
 import {
@@ -89,6 +91,21 @@ const readParts = (loader: Making, extra: number): Parts => {
     throw new UnpicklingError("a microthread of the pickle has a body that is no function")
   }
   return { state, inbox, code, below }
+}
+
+const made = new WeakMap<Making, Array<Microthread>>()
+
+/** Those that are made: their thread hears of them when nothing can go wrong any more, or it would end what was never there. */
+const madeOf = (loader: Making): Array<Microthread> => {
+  let microthreads = made.get(loader)
+  if (microthreads === undefined) {
+    const all: Array<Microthread> = []
+    made.set(loader, microthreads = all)
+    loader.atEnd(() => {
+      for (const microthread of all) enlist(microthread)
+    })
+  }
+  return microthreads
 }
 
 /** A frame on a stack stands where it can go on, and on one stack only. */
@@ -190,6 +207,7 @@ export const taskletKind: Kind<Tasklet> = {
   fill(loader, tasklet, type) {
     const { extra } = type
     const parts = readParts(loader, extra)
+    madeOf(loader).push(tasklet as unknown as Microthread)
     const channel = (extra & HAS_CHANNEL) !== 0 ? loader.value() : undefined
     const end = (extra & HAS_END) !== 0 ? loader.value() : undefined
     const sending = (extra & SENDING) !== 0
@@ -402,6 +420,7 @@ export const greenletKind: Kind<Greenlet> = {
   fill(loader, greenlet, type) {
     const { extra } = type
     const parts = readParts(loader, extra)
+    madeOf(loader).push(greenlet)
     const parent = (extra & HAS_PARENT) !== 0 ? loader.value() : undefined
     const origin = loader.value()
     if (!(parent instanceof Microthread)) {
@@ -413,9 +432,23 @@ export const greenletKind: Kind<Greenlet> = {
     loader.properties(greenlet, type)
     const all: GreenletParts = { ...parts, parent, origin: origin as GreenletParts["origin"] }
     loader.whenFilled(() => assembleGreenlet(greenlet, all))
+    greenletsOf(loader).push(greenlet)
   },
   describe: () => "greenlet",
   locate: (greenlet, inner) => placeIn(greenletParts(greenlet), inner)
+}
+
+const greenlets = new WeakMap<Making, Array<Greenlet>>()
+
+/** Those that are loaded: none may be below itself. */
+const greenletsOf = (loader: Making): Array<Greenlet> => {
+  let all = greenlets.get(loader)
+  if (all === undefined) {
+    const made: Array<Greenlet> = []
+    greenlets.set(loader, all = made)
+    loader.whenComplete(() => requireParents(made))
+  }
+  return all
 }
 
 // ---- the library's own frames ---------------------------------------------------------------------------------------

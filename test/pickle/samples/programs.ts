@@ -293,6 +293,62 @@ function* selects(one: stackless.Channel, two: stackless.Channel, other: stackle
     say(yield* stackless.select({ one: one.receive(), two: two.send("sent"), end: other.join() }))
   }
 }
+function* computes(n: number): any {
+  const squares = [1, 2, 3].map((x) => x * x)
+  let sum = 0
+  for (let i = 0; i < n; i++) {
+    for (const square of squares) sum = sum + i * square | 0
+  }
+  say(sum)
+}
+const sumOf = (n: number): number => {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum = sum + i * 14 | 0
+  return sum
+}
+class Lock {
+  [Symbol.dispose](): void {
+    say("unlocked")
+  }
+}
+function* usesLock(): any {
+  {
+    using lock = new Lock()
+    yield* stackless.scheduleRemove()
+    say(lock instanceof Lock)
+  }
+  say("over")
+}
+function* entering(): any {
+  yield* stackless.scheduleRemove()
+  return new Lock()
+}
+function* waitsToEnter(): any {
+  using _ = yield* entering()
+  throw new RangeError("in the body")
+}
+function* triesToEnter(): any {
+  try {
+    yield* waitsToEnter()
+  } catch (error) {
+    say((error as Error).message)
+  }
+}
+function* leaves(): any {
+  try {
+    throw new RangeError("in the body")
+  } catch (error) {
+    try {
+      return (error as Error).message
+    } finally {
+      yield* stackless.scheduleRemove()
+      say("left")
+    }
+  }
+}
+function* triesToLeave(): any {
+  say(yield* leaves())
+}
 function* isAtomic(): any {
   yield* stackless.scheduleRemove()
   say(stackless.getcurrent().atomic)
@@ -551,6 +607,18 @@ export const samples: Samples = {
       assert.deepEqual([one.balance, wellKnown.balance], [-1, 0])
     }
   },
+  "a tasklet that was interrupted in a loop": {
+    make: async () => {
+      const tasklet = stackless.tasklet(computes)(30_000)
+      assert.equal(await Effect.runPromise(stackless.run({ timeout: 10_000 })), tasklet)
+      assert.ok(tasklet.paused && tasklet.restorable)
+      return tasklet
+    },
+    check: async (loaded) => assert.deepEqual(await after(() => loaded.insert()), [sumOf(30_000)])
+  },
+  "a using declaration, in its body": pausing(usesLock, [], [true, "unlocked", "over"]),
+  "a using declaration, before it is entered": pausing(triesToEnter, [], ["unlocked", "in the body"]),
+  "a finally that is left with a result": pausing(triesToLeave, [], ["left", "in the body"]),
   "an atomic section": {
     make: () => paused(beginsAtomic),
     check: async (loaded) => {
