@@ -363,8 +363,8 @@ export class GreenletFiber implements Side {
   /** Its fiber is about to make a step. May it, or does it give control back to the loop? */
   goesOn(): boolean {
     this.moved = true
-    // it has told what comes next, and is about to park
-    return this.settled || --fuel.left >= 0
+    // one that has told what comes next is about to park
+    return --fuel.left >= 0 || this.settled
   }
 
   /** The gate keeps its continuation: it was woken, or stopped. */
