@@ -9,6 +9,8 @@
  * returned. One that is kept on purpose, to be performed later, is therefore to be made later. Effect's diagnostics for
  * TypeScript (`floatingEffect`) find most of these without running anything; this finds also what types do not show.
  */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
 import * as Utils from "effect/Utils"
 import { runningThread, type Thread } from "./current.ts"
 import { isDataFrame } from "./data-frame.ts"
@@ -19,6 +21,7 @@ import { sites } from "./greenlet-frame.ts"
 import { Loop } from "./loop.ts"
 import { Microthread, Start } from "./microthread.ts"
 import { iteratorOfAll as iterator, Operation, switchedOfAll } from "./operation.ts"
+import { watchThread } from "./slow.ts"
 import { UNSTARTED } from "./state.ts"
 
 /**
@@ -29,6 +32,19 @@ import { UNSTARTED } from "./state.ts"
  * @since 0.1.0
  */
 export type ReportForgotten = (error: GreenletError, operation: Operation<any, any, any>) => void
+
+/**
+ * What `developmentMode` is told.
+ *
+ * @category development
+ * @since 0.1.0
+ */
+export interface DevelopmentOptions {
+  /** Told of each forgotten operation; left out, its error is thrown in the body. */
+  readonly report?: ReportForgotten
+  /** For how long the thread may be held before that is told of; left out, for ever. */
+  readonly slow?: Duration.Input
+}
 
 interface Made {
   readonly operation: Operation<any, any, any>
@@ -47,7 +63,12 @@ let leave: (() => void) | undefined
 /**
  * Switches development mode on for all threads, and returns a function that switches it off again.
  *
- * @param report told of each forgotten operation; left out, its error is thrown in the body
+ * With `slow`, a duration such as `"50 millis"`, it also tells of what holds the thread for longer, so that nothing else has a
+ * turn: who it is, for how long, and in Node at which line it stands, in plain code as well. It does so by a warning in
+ * Effect's log, and counts it in the metrics `stackless_held` and `stackless_held_millis`. Throws `TypeError` if
+ * that is no duration.
+ *
+ * @param options `report` is told of each forgotten operation; left out, its error is thrown in the body
  *
  * @example
  * ```ts
@@ -66,11 +87,18 @@ let leave: (() => void) | undefined
  * @category development
  * @since 0.1.0
  */
-export const developmentMode = (report: ReportForgotten = raise): () => void => {
+export const developmentMode = (options: ReportForgotten | DevelopmentOptions = {}): () => void => {
+  const { report = raise, slow } = typeof options === "function" ? { report: options } : options
+  const length = slow === undefined ? undefined : Option.getOrUndefined(Duration.fromInput(slow))
+  if (slow !== undefined && !(length !== undefined && Duration.toMillis(length) > 0 && Duration.isFinite(length))) {
+    throw new TypeError(`developmentMode takes { slow }, a Duration such as "50 millis"; got ${String(slow)}`)
+  }
   leave?.()
   const off = enter(report)
+  const stop = length === undefined ? undefined : watchThread(Duration.toMillis(length))
   return leave = () => {
     off()
+    stop?.()
     if (leave !== undefined) leave = undefined
   }
 }
