@@ -139,6 +139,18 @@ export class Rewriter {
         if (this.unusualChain(node)) this.replace(node, ["(", this.links(node["expression"]), ".value)"])
         else this.children(node)
         return
+      case "NewExpression": {
+        const { arguments: args, callee } = node as { arguments: ReadonlyArray<Node>; callee: Node } & Node
+        if (callee.type === "Identifier" && !this.moved(callee)) this.walk(callee)
+        else {
+          // What takes its place may be a call, which is not what is to be constructed.
+          this.insert(callee.start, "(")
+          this.walk(callee)
+          this.insert(callee.end, ")")
+        }
+        this.walkAll(args)
+        return
+      }
       case "TaggedTemplateExpression": {
         const tag: Node = node["tag"]
         if (tag.type === "Identifier" && this.moved(tag)) this.replace(tag, ["(0, ", this.read(tag), ")"])

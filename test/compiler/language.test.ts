@@ -43,6 +43,9 @@ const programs: Record<string, string> = {
     const { g } = A
     function* f() { class B { static f() { return [...(function*() { yield typeof this })()] } [yield 1]() {} } return B.f() }
     [A.f(), [...g()], steps(f())]`,
+  "new of what becomes a call": `
+    function* f() { const before = () => { const a = new K(1); const b = new o.K(2); return [a.x, b.x] }; const n = yield 1; class K { constructor(x) { this.x = x } } const o = { K }; const g = () => new function(x) { this.x = () => [x, n] }(6).x(); const c = new class { p() { return n } }; const d = new class extends K { p() { return n } }(7); return [before(), g(), c.p(), d.p(), d.x, new o.K(yield 2).x, new (0, o.K)(3).x] }
+    steps(f(), 0, 5, 8)`,
   "a getter and a setter of a literal that suspends": `
     function* f() { const o = { set x(v) { this.y = v }, z: yield 1, get x() { return this.y }, get ["a" + (yield 2)]() { return 5 }, set a1(v) { this.y++ }, b: 1, get b() { return 3 } }; o.x = 3; o.a1 = 1; return [o.x, o.a1, o.b, Object.keys(o)] }
     steps(f(), 0, 2, 1)`,
