@@ -51,6 +51,27 @@ test("a tasklet says where its compiled frames stand, the innermost first", () =
     expect(t.frame).toBeUndefined()
   }))))
 
+test("an error out of a wait leads to the lines of the compiled frames that it comes through", () =>
+  Effect.runPromise(withThread(callTasklets(function*() {
+    const c = channel<string>()
+    let stack = ""
+    tasklet(function*() {
+      try {
+        yield* dig(() => c.receive())
+      } catch (error) {
+        stack = String((error as Error).stack)
+      }
+    })()
+    yield* schedule()
+    yield* c.sendThrow(new RangeError("no gold"))
+    yield* schedule()
+    expect(stack.split("\n").filter((line) => line.includes("dig.cjs"))).toEqual([
+      expect.stringMatching(/^ {4}at level \(.*dig\.cjs:5:7\)$/),
+      expect.stringMatching(/^ {4}at level \(.*dig\.cjs:6:7\)$/),
+      expect.stringMatching(/^ {4}at dig \(.*dig\.cjs:10:14\)$/)
+    ])
+  }))))
+
 test("so does a greenlet, and a generator between them has no line", () =>
   Effect.runPromise(withGreenlets(call(function*() {
     const main = getcurrent()

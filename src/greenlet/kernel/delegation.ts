@@ -16,6 +16,7 @@ import {
   YIELDED
 } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
+import { ledTo } from "./lead.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 import { stepping } from "./step.ts"
@@ -67,6 +68,7 @@ export const throwIntoFrame = (frame: Frame | DataFrame, error: unknown): Iterat
   if (!isDataFrame(frame)) return frame.throw(error)
   try {
     if (frame.pc === BEGIN) throw error
+    ledTo(error, frame)
     return resultOf(frame[RESUME](THROW, error))
   } catch (error) {
     frame.pc = DONE
