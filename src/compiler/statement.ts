@@ -230,8 +230,10 @@ export class Statements extends Patterns {
     head()
     const take = taken.length === 0 ? "" : `let ${taken.join(", ")};`
     const [begin, end] = after === "" ? ["", ""] : ["for (;;) { ", [" ", after, " }"]]
-    if (kept.length === 0) this.emit(take === "" ? code : ["{ ", take, " ", code, " }"])
-    else if (plain) this.emit("{ ", take, " ", begin, code, " ", kept.join(" "), end, " }")
+    if (kept.length === 0) {
+      const whole: Code = [begin, code, end]
+      this.emit(take === "" ? whole : ["{ ", take, " ", whole, " }"])
+    } else if (plain) this.emit("{ ", take, " ", begin, code, " ", kept.join(" "), end, " }")
     else this.emit("{ ", take, " ", begin, "try { ", code, " } finally { ", kept.join(" "), " }", end, " }")
   }
 
@@ -255,7 +257,7 @@ export class Statements extends Patterns {
   }
 
   /**
-   * Such loops count in a local variable. The first time around they have no fuel, and are left at once: what comes then is so
+   * Such loops count in a local variable, unless they call something, which may want them to stop. The first time around they have no fuel, and are left at once: what comes then is so
    * known to V8 before it compiles the loop, and else it would drop the compiled code each time that the loop is left (a
    * tight one takes twice the time with that).
    */
@@ -267,18 +269,17 @@ export class Statements extends Patterns {
   ): void {
     const { frame, given, left, rewind, round } = this.module
     const fuel = `${this.module.runtime("fuel")}.left`
-    const locals = [
-      { local: round, place: "0" },
-      { local: left, place: "0" },
-      { local: given, place: "-1" },
-      ...also
-    ]
-    this.inLocals(node, locals, [...last, `${fuel} += ${left} - ${given};`], () => {
+    const calling = calls(node)
+    const counters = calling ? [] : [{ local: left, place: "0" }, { local: given, place: "-1" }]
+    const account = calling ? [] : [`${fuel} += ${left} - ${given};`]
+    this.counting.push(!calling)
+    this.inLocals(node, [{ local: round, place: "0" }, ...counters, ...also], [...last, ...account], () => {
       const { code, labels } = write()
+      this.counting.pop()
       return {
         code,
         after: `${frame}.pc = ${round} === 3 ? ${rewind} : -2; ` +
-          `if (${round} === 1) { ${round} = 2; ${left} = ${given} = ${fuel} | 0; continue; } ` +
+          `if (${round} === 1) { ${round} = 2; ${calling ? "" : `${left} = ${given} = ${fuel} | 0; `}continue; } ` +
           `if (${round} === 3) return ${this.module.runtime("PREEMPTED")}; break;`,
         head: () => this.heads(labels)
       }
@@ -288,9 +289,14 @@ export class Statements extends Patterns {
   /** At the head of such a loop. It is an integer at first sight, which saves V8 three instructions. */
   private burn(label: Label): Code {
     const { left, outermost, rewind, round } = this.module
-    return [`if ((${left} = ${left} - 1 | 0) < 0) { ${rewind} = `, label, `; ${round}++; break ${outermost}; } `]
+    const empty = this.counting.at(-1)
+      ? `(${left} = ${left} - 1 | 0) < 0`
+      : `${round} === 0 || --${this.module.runtime("fuel")}.left < 0`
+    return [`if (${empty}) { ${rewind} = `, label, `; ${round}++; break ${outermost}; } `]
   }
 
+  /** Do the loops that are written count in a local variable? */
+  private readonly counting: Array<boolean> = []
   /** The labels before loops within others. */
   private readonly labelsOf = new Map<Node, Code>()
 
@@ -738,6 +744,18 @@ export class Statements extends Patterns {
 }
 
 const LOOPS = new Set(["WhileStatement", "DoWhileStatement", "ForStatement"])
+
+const CALLS = new Set(["CallExpression", "NewExpression", "TaggedTemplateExpression"])
+
+/** Does code call anything, as far as can be seen? */
+const calls = (node: Node): boolean =>
+  node.unit === undefined &&
+  (CALLS.has(node.type) || (visitorKeys[node.type as keyof typeof visitorKeys] ?? []).some((key) => {
+    const child = node[key]
+    return Array.isArray(child)
+      ? child.some((one) => one !== null && calls(one))
+      : child !== null && child !== undefined && calls(child)
+  }))
 
 /** Does the generator suspend in a statement only where it is preempted in a loop, and can that go on there? */
 const nests = (node: Node): boolean => {

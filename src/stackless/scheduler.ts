@@ -231,6 +231,11 @@ export class Scheduler extends Ring {
   /** The current tasklet has used up its time: who goes on, if not that. */
   preempted(t: Tasklet): Microthread | undefined {
     const { choose, watch } = this
+    // it runs another one's frames up to its next switch, and an interrupt is none of its own
+    if (this.kept !== undefined) {
+      this.thread.allow(1)
+      return undefined
+    }
     if (choose !== undefined) return this.chosen(t, choose)
     const next = watch?.preempted(t)
     return next === undefined ? undefined : this.switch(t, next)

@@ -120,7 +120,8 @@ export class Watch implements Timekeeper {
    */
   switching(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     next = this.softly(prev, next, bound)
-    if (prev !== next && !this.total) this.scheduler.thread.allow(this.interval)
+    // one for the switch itself, so that who comes makes a step at least
+    if (prev !== next && !this.total) this.scheduler.thread.allow(this.interval + 1)
     return next
   }
 

@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 const usage =
-  "usage: npm run conformance -- [--gear soft|hard|compiled|pickled|both] [--every N] [--layer greenlet|stackless|gevent] [FILE…]"
+  "usage: npm run conformance -- [--gear soft|hard|compiled|pickled|preempted|both] [--every N] [--fuel N] [--layer greenlet|stackless|gevent] [FILE…]"
 
 /** How many of the programs that fail are shown. */
 const shown = 3
@@ -71,7 +71,7 @@ export const conformance = async (args: ReadonlyArray<string>, surroundings: Sur
       }
       let good = 0
       for (const program of programs) {
-        const found = difference(program, implementation.probe, await run({ layer, program, gear, ...chosen.pickling }))
+        const found = difference(program, implementation.probe, await run({ layer, program, gear, ...chosen.options }))
         if (found === undefined) {
           good += 1
           continue
@@ -94,10 +94,13 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   const { positionals, values } = parse(args)
   const gear = programGears.find((known) => known === values.gear)
   if (gear === undefined && values.gear !== "both") {
-    throw new Misused(`--gear is soft, hard, compiled, pickled or both (soft and hard), not ${values.gear}`)
+    throw new Misused(`--gear is soft, hard, compiled, pickled, preempted or both (soft and hard), not ${values.gear}`)
   }
   if (values.every !== undefined && (gear !== "pickled" || !/^[1-9]\d*$/.test(values.every))) {
     throw new Misused("--every is for the gear pickled: after how many ops of main everything is dumped and loaded")
+  }
+  if (values.fuel !== undefined && (gear !== "preempted" || !/^[1-9]\d*$/.test(values.fuel))) {
+    throw new Misused("--fuel is for the gear preempted: after how many steps a tasklet is interrupted")
   }
   const { layer } = values
   if (layer !== undefined && !isLayerName(layer)) {
@@ -105,7 +108,13 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   }
 
   if (gear === "pickled" && layer === "gevent") throw new Misused("--gear pickled is for greenlet and stackless")
-  const possible = layerNames.filter((name) => layers[name] !== undefined && !(gear === "pickled" && name === "gevent"))
+  if (gear === "preempted" && layer !== undefined && layer !== "stackless") {
+    throw new Misused("--gear preempted is for stackless: the others have no watchdog")
+  }
+  const possible = layerNames.filter((name) =>
+    layers[name] !== undefined && !(gear === "pickled" && name === "gevent") &&
+    !(gear === "preempted" && name !== "stackless")
+  )
   const asked = layer === undefined ? possible : [layer]
   const paths = positionals.length > 0
     ? positionals.map((path) => resolve(directory, path))
@@ -117,7 +126,10 @@ const choose = (args: ReadonlyArray<string>, directory: string) => {
   return {
     files,
     gears: gear === undefined ? gears : [gear],
-    pickling: values.every === undefined ? {} : { every: Number(values.every) }
+    options: {
+      ...values.every === undefined ? {} : { every: Number(values.every) },
+      ...values.fuel === undefined ? {} : { fuel: Number(values.fuel) }
+    }
   }
 }
 
@@ -126,7 +138,12 @@ const parse = (args: ReadonlyArray<string>) => {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { gear: { type: "string", default: "both" }, every: { type: "string" }, layer: { type: "string" } }
+      options: {
+        gear: { type: "string", default: "both" },
+        every: { type: "string" },
+        fuel: { type: "string" },
+        layer: { type: "string" }
+      }
     })
   } catch (error) {
     throw new Misused((error as Error).message)

@@ -11,15 +11,17 @@ export type Gear = "soft" | "hard"
 export const gears: ReadonlyArray<Gear> = ["soft", "hard"]
 
 /**
- * A conformance program has two more. Compiled: its bodies are written out as text, and compiled. Pickled: the same, and
- * everything is pickled between the ops of main, and goes on as it was loaded, on another thread.
+ * A conformance program has three more. Compiled: its bodies are written out as text, and compiled. Pickled: the same, and
+ * everything is pickled between the ops of main, and goes on as it was loaded, on another thread. Preempted: compiled, and
+ * `run` interrupts every tasklet after so many steps, and puts it back at once.
  */
-export type ProgramGear = Gear | "compiled" | "pickled"
+export type ProgramGear = Gear | "compiled" | "pickled" | "preempted"
 
-export const programGears: ReadonlyArray<ProgramGear> = [...gears, "compiled", "pickled"]
+export const programGears: ReadonlyArray<ProgramGear> = [...gears, "compiled", "pickled", "preempted"]
 
 /** Are bodies, and what interprets them, compiled in this gear? */
-export const isCompiled = (gear: ProgramGear): boolean => gear === "compiled" || gear === "pickled"
+export const isCompiled = (gear: ProgramGear): boolean =>
+  gear === "compiled" || gear === "pickled" || gear === "preempted"
 
 /** What a generator function returns that performs operations, and ends with an `A`. */
 export type Steps<A> = Generator<Effect.Effect<unknown, unknown>, A, unknown>

@@ -19,7 +19,8 @@ export interface Layer {
     program: Program,
     gear: ProgramGear,
     trace: Array<string>,
-    attempt: number
+    attempt: number,
+    fuel?: number
   ): Pick<Machine<never>, "run" | "advance" | "leave" | "arrive" | "settle" | "trace">
   /**
    * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
@@ -37,7 +38,8 @@ export const layers: Readonly<Record<LayerName, Layer | undefined>> = {
     probe: greenletProbe
   },
   stackless: {
-    machine: (program, gear, trace) => new StacklessMachine(program as Program<never>, gear, trace),
+    machine: (program, gear, trace, _attempt, fuel) =>
+      new StacklessMachine(program as Program<never>, gear, trace, fuel),
     probe: stacklessProbe
   },
   gevent: {

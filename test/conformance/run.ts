@@ -19,6 +19,8 @@ export interface Job {
   readonly turn?: number
   /** Pickled after how many ops of main: each, if left out. */
   readonly every?: number
+  /** Preempted after how many steps: one, if left out. */
+  readonly fuel?: number
 }
 
 /** What came of it. */
@@ -59,7 +61,7 @@ export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run>
 
 /** Runs it once; the clock matters only to programs that tell the time. */
 export const runOnce = async (
-  { every = 1, gear, layer: name, program, turn }: Job,
+  { every = 1, fuel, gear, layer: name, program, turn }: Job,
   attempt: number,
   clock: "virtual" | "real"
 ): Promise<Run> => {
@@ -71,7 +73,7 @@ export const runOnce = async (
   let result: Run | undefined
 
   const main = inGear(gear === "hard" ? "hard" : "soft", function*() {
-    const machine = layer.machine(program, gear, trace, attempt)
+    const machine = layer.machine(program, gear, trace, attempt, fuel)
     yield* machine.run()
     if (program.trace !== undefined) {
       result = { trace: [...trace] }
@@ -79,16 +81,16 @@ export const runOnce = async (
     }
     const upToEnd = [...trace]
     yield* machine.settle()
-    yield* layer.machine(layer.probe, gear, probe, attempt).run()
+    yield* layer.machine(layer.probe, gear, probe, attempt, fuel).run()
     result = { trace: upToEnd, probe: [...probe] }
   })
 
   const pickled = Effect.gen(function*() {
-    const [machine, on] = yield* runPickled(() => layer.machine(program, gear, trace, attempt), every)
+    const [machine, on] = yield* runPickled(() => layer.machine(program, gear, trace, attempt, fuel), every)
     const upToEnd = [...machine.trace]
     if (program.trace === undefined) {
       yield* on(call(() => machine.settle()))
-      yield* on(call(() => layer.machine(layer.probe, gear, probe, attempt).run()))
+      yield* on(call(() => layer.machine(layer.probe, gear, probe, attempt, fuel).run()))
     }
     result = { trace: upToEnd, probe: [...probe] }
   })

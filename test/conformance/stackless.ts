@@ -63,8 +63,16 @@ export class StacklessMachine extends Machine<StacklessOp> {
   private readonly tasklets = new Map<string, S.Tasklet>()
   private readonly names = new Map<S.Tasklet, string>()
 
-  constructor(program: Program<StacklessOp>, gear: ProgramGear, trace: Array<string>) {
+  /** In the gear preempted: after how many steps a tasklet is interrupted. */
+  private readonly fuel: number | undefined
+  /** A tasklet is about to go on that was interrupted: nobody is told. */
+  private resuming = false
+
+  constructor(program: Program<StacklessOp>, gear: ProgramGear, trace: Array<string>, fuel = 1) {
     super(program, gear, trace)
+    // An interrupt ends the calls of `run` that are within the one with the timeout, as upstream: there it makes a difference.
+    const nested = JSON.stringify(program.bodies).includes(`["run"]`)
+    this.fuel = gear === "preempted" && !nested ? fuel : undefined
     this.channels = new Map(program.channels?.map((name) => [name, S.channel<unknown>()]))
     this.names.set(S.getcurrent(), "main")
   }
@@ -173,7 +181,7 @@ export class StacklessMachine extends Machine<StacklessOp> {
       case "switch":
         return this.value(yield* this.tasklet(op[1]).switch())
       case "run":
-        return this.value(yield* S.run())
+        return this.value(yield* this.fuel === undefined ? S.run() : this.runPreempting(this.fuel))
       case "block_trap":
         this.tasklet(op[1]).blockTrap = Boolean(op[2])
         return Number(this.tasklet(op[1]).blockTrap)
@@ -250,7 +258,29 @@ export class StacklessMachine extends Machine<StacklessOp> {
     )
   }
 
+  /** Runs the tasklets. Who is interrupted goes on before anybody else, and no callback is seen to be told of that. */
+  private *runPreempting(timeout: number): Steps<S.Tasklet | undefined> {
+    for (;;) {
+      const interrupted: S.Tasklet | undefined = yield* S.run({ timeout })
+      if (interrupted === undefined) return undefined
+      const current = S.getcurrent()
+      if (this.attached) {
+        if (this.trace.at(-1) === `cb schedule ${this.nameOf(interrupted)} ${this.nameOf(current)}`) this.trace.pop()
+        this.resuming = true
+      }
+      const others: Array<S.Tasklet> = []
+      for (let t = current.next; t !== undefined && t !== current; t = t.next) others.push(t)
+      for (const t of others) t.remove()
+      interrupted.insert()
+      for (const t of others) t.insert()
+    }
+  }
+
   private scheduled(prev: S.Tasklet | undefined, next: S.Tasklet | undefined): void {
+    if (this.resuming) {
+      this.resuming = false
+      return
+    }
     this.trace.push(`cb schedule ${this.nameOf(prev)} ${this.nameOf(next)}`)
   }
 

@@ -528,7 +528,7 @@ export abstract class Loop {
   allow(steps: number): void {
     this.settle()
     this.allowance = steps
-    this.grant()
+    this.grant(steps > 0 ? 1 : 0)
   }
 
   /** For schedulers: how many of the steps that were allowed are left. */
@@ -556,9 +556,9 @@ export abstract class Loop {
   }
 
   /** Fills up, to what is next due. */
-  private grant(): void {
+  private grant(least = 1): void {
     const before = this.fuelLeft
-    const left = this.granted = Math.max(1, Math.min(this.turn, this.allowance))
+    const left = this.granted = Math.max(least, Math.min(this.turn, this.allowance))
     if (step.thread !== this.itself) {
       this.kept = left
       return

@@ -29,6 +29,8 @@ import {
   Operation,
   RESUME,
   Routine,
+  type Starter,
+  starterOf,
   type Thread,
   THROW
 } from "../../../greenlet/index.ts"
@@ -743,18 +745,24 @@ const invalidSwitch = (what: unknown): InvalidSwitchError =>
 export abstract class HubOperation<out A, out E = never, out R = never> extends Operation<A, E, R> {
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> {
     if (!(thread.current instanceof KernelGreenlet)) return Effect.die(mixing())
-    const byGreenlet = this.performByGreenlet(thread)
-    return thread.mayStandForMain(fiber) ? thread.standForMain(this, fiber, byGreenlet) : byGreenlet
+    const byDeputy = this.performByDeputy(thread, fiber)
+    return thread.mayStandForMain(fiber) ? thread.standForMain(this, fiber, byDeputy) : byDeputy
   }
 
-  private performByGreenlet(thread: Thread): Effect.Effect<A, E, R> {
+  private performByDeputy(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E, R> {
     return Effect.callback<A, E, R>((resume) => {
       const hub = hubOf(thread)
-      const proxy = new RawGreenlet<void, never>(() => Effect.map(Effect.exit(this), resume), hub)
-      const start = hub.runCallback(() => proxy)
+      const deputy = new Deputy(
+        () => Effect.map(Effect.exit(this), resume),
+        hub,
+        starterOf(fiber)
+      )
+      const begins = (): Callback => hub.runCallback(() => postponed(deputy, begins) ? undefined : deputy)
+      const start = begins()
       return Effect.sync(() => {
+        deputy.dismissed = true
         if (start.pending) start.stop()
-        else if (!proxy.dead) hub.runCallback(() => proxy.dead ? undefined : proxy.raise(new GreenletExit()))
+        else if (deputy.active) hub.runCallback(() => deputy.dead ? undefined : deputy.raise(new GreenletExit()))
       })
     })
   }
@@ -797,7 +805,10 @@ export class Resume extends Operation<void> {
   }
   perform(current: Microthread): Microthread {
     const { greenlet } = this
-    return greenlet.dead ? current.give(undefined) : hubOf(current.thread).to(greenlet.give(this.brought))
+    if (greenlet.dead) return current.give(undefined)
+    const hub = hubOf(current.thread)
+    if (!isLeaving(greenlet)) return hub.to(greenlet.give(this.brought))
+    return hub.to(greenlet.raising ? greenlet : greenlet.raise(new GreenletExit()))
   }
 }
 
@@ -949,6 +960,32 @@ export class RawGreenlet<out A = any, out E = any> extends Cooperative<A, E> {
   override toString(): string {
     return "<RawGreenlet>"
   }
+}
+
+/** Performs an operation for a fiber that is no greenlet. */
+class Deputy extends RawGreenlet<void> {
+  /** Does nobody wait for that fiber any more? */
+  dismissed = false
+  readonly starter: Starter | undefined
+  constructor(body: () => Effect.Effect<void, never, any>, hub: Hub, starter: Starter | undefined) {
+    super(body, hub)
+    this.starter = starter
+  }
+}
+
+/** @internal Is it about to end its wait with an error, so that it takes nothing any more? */
+export const isLeaving = (g: Microthread): boolean => g.raising || (g instanceof Deputy && g.dismissed)
+
+/**
+ * @internal Acts it for a fiber of a race or a timeout that may have been decided? What it were given would be lost. If it goes
+ * on to wait, `again` is called.
+ */
+export const postponed = (g: Microthread, again: () => void): boolean => {
+  if (!(g instanceof Deputy) || g.starter?.doubtful !== true) return false
+  g.starter.whenResumed(() => {
+    if (!g.dead && !isLeaving(g)) again()
+  })
+  return true
 }
 
 // ---- one a thread ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import { call, getcurrent, type Microthread } from "../../../greenlet/index.ts"
-import { gethub, type Hub, requireOwn, Resume } from "./hub.ts"
+import { gethub, type Hub, isLeaving, postponed, requireOwn, Resume } from "./hub.ts"
 import type { Callback } from "./loop.ts"
 import { printed } from "./printed.ts"
 import { Deadline, type Limit } from "./timeout.ts"
@@ -148,7 +148,8 @@ export abstract class AbstractLinkable {
       if (!this.notifyAll && !this.ready()) return
       const place = line.shift()!
       const link = place.value
-      if (typeof link !== "function" || done?.has(link) !== true) {
+      const takesNothing = !this.notifyAll && link instanceof Switch && this.passesOver(link, place)
+      if (!takesNothing && (typeof link !== "function" || done?.has(link) !== true)) {
         if (typeof link === "function") (done ??= new Set()).add(link)
         try {
           yield* notifying(link, this)
@@ -158,6 +159,14 @@ export abstract class AbstractLinkable {
       }
       if (place === last) return
     }
+  }
+
+  /** Does who waits take nothing any more, or perhaps? */
+  private passesOver({ greenlet }: Switch, place: Place<Link>): boolean {
+    return isLeaving(greenlet) || postponed(greenlet, () => {
+      this.links.rejoin(place)
+      this.checkAndNotify()
+    })
   }
 
   /**

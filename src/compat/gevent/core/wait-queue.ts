@@ -18,9 +18,13 @@ export class Place<out T> {
 }
 
 export class WaitQueue<in out T> {
-  private first: Place<T> | undefined = undefined
+  private first_: Place<T> | undefined = undefined
   private last_: Place<T> | undefined = undefined
   size = 0
+
+  get first(): Place<T> | undefined {
+    return this.first_
+  }
 
   get last(): Place<T> | undefined {
     return this.last_
@@ -28,10 +32,14 @@ export class WaitQueue<in out T> {
 
   /** Joins at the end. */
   push(value: T): Place<T> {
-    const place = new Place(value)
+    return this.rejoin(new Place(value))
+  }
+
+  /** The same with a place that was taken out. */
+  rejoin(place: Place<T>): Place<T> {
     place.line = this
     place.before = this.last_
-    if (this.last_ === undefined) this.first = place
+    if (this.last_ === undefined) this.first_ = place
     else this.last_.after = place
     this.last_ = place
     this.size++
@@ -40,7 +48,7 @@ export class WaitQueue<in out T> {
 
   /** Takes the first out. */
   shift(): Place<T> | undefined {
-    const { first } = this
+    const first = this.first_
     if (first !== undefined) this.remove(first)
     return first
   }
@@ -49,7 +57,7 @@ export class WaitQueue<in out T> {
   remove(place: Place<T>): void {
     if (place.line !== this) return
     const { after, before } = place as { after: Place<T> | undefined; before: Place<T> | undefined }
-    if (before === undefined) this.first = after
+    if (before === undefined) this.first_ = after
     else before.after = after
     if (after === undefined) this.last_ = before
     else after.before = before
@@ -59,13 +67,13 @@ export class WaitQueue<in out T> {
 
   /** The first place whose value is meant. */
   find(isMeant: (value: T) => boolean): Place<T> | undefined {
-    for (let place = this.first; place !== undefined; place = place.after as Place<T> | undefined) {
+    for (let place = this.first_; place !== undefined; place = place.after as Place<T> | undefined) {
       if (isMeant(place.value)) return place
     }
     return undefined
   }
 
   clear(): void {
-    while (this.first !== undefined) this.remove(this.first)
+    while (this.first_ !== undefined) this.remove(this.first_)
   }
 }

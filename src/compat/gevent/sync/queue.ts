@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import { hold, type Microthread, type NotAsync, type Operation, ValueError } from "../../../greenlet/index.ts"
-import { gethub, type Hub, HubOperation, requireOwn, Steps } from "../core/hub.ts"
+import { gethub, type Hub, HubOperation, isLeaving, postponed, requireOwn, Steps } from "../core/hub.ts"
 import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
 import type { Callback } from "../core/loop.ts"
 import { printed } from "../core/printed.ts"
@@ -122,6 +122,20 @@ abstract class AbstractQueue<in out T> {
     this.unlock_ = this.hub.runCallback(() => this.unlocking())
   }
 
+  /** Takes out of the front of a line who takes nothing any more, or perhaps: that one lines up again. */
+  protected passOver<V>(line: WaitQueue<V>, waiterOf: (value: V) => Waiter<any>): void {
+    for (let place = line.first; place !== undefined; place = line.first) {
+      const { greenlet } = waiterOf(place.value)
+      const left = place
+      const again = (): void => {
+        line.rejoin(left)
+        this.scheduleUnlock()
+      }
+      if (greenlet === undefined || !(isLeaving(greenlet) || postponed(greenlet, again))) return
+      line.shift()
+    }
+  }
+
   private *unlocking(): Generator<Effect.Effect<any, any>, void, any> {
     try {
       yield* this.unlock()
@@ -130,6 +144,9 @@ abstract class AbstractQueue<in out T> {
     }
   }
 }
+
+const waiterOfGetter = (waiter: Waiter<any>): Waiter<any> => waiter
+const waiterOfPutter = ({ waiter }: Putter<unknown>): Waiter => waiter
 
 /** In the hub: lets a waiter go on. */
 function* telling<A>(waiter: Waiter<A>, value: A): Generator<Effect.Effect<any, any>, void, any> {
@@ -272,6 +289,7 @@ export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
   /** In the hub, which cannot wait: puts for somebody who waits for room that is there already. */
   private fills(): void {
     const { hub } = this
+    this.passOver(this.putters, waiterOfPutter)
     if (this.putters.size === 0 || this.closed || hub.thread.current !== hub) return
     const { item, waiter } = this.putters.shift()!.value
     this._put(item)
@@ -312,6 +330,7 @@ export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
   protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
     for (;;) {
       let repeat = false
+      this.passOver(this.putters, waiterOfPutter)
       if (this.putters.size > 0 && !this.full()) {
         repeat = true
         const { item, waiter } = this.putters.shift()!.value
@@ -327,6 +346,7 @@ export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
           if (told !== undefined) yield* told
         }
       }
+      this.passOver(this.getters, waiterOfGetter)
       if (this.getters.size > 0 && this.store.size > 0) {
         repeat = true
         yield* telling(this.getters.shift()!.value, this)
@@ -692,7 +712,10 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
   }
 
   protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
-    while (this.putters.size > 0 && this.getters.size > 0) {
+    for (;;) {
+      this.passOver(this.putters, waiterOfPutter)
+      this.passOver(this.getters, waiterOfGetter)
+      if (this.putters.size === 0 || this.getters.size === 0) return
       const getter = this.getters.shift()!.value
       const { item, waiter } = this.putters.shift()!.value
       yield* telling(getter, item)
