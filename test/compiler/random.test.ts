@@ -20,5 +20,6 @@ test(`${count} random programs`, { timeout: Math.max(60_000, count * 200) }, () 
   }
   expect(differing).toEqual([])
   expect(ran).toBeGreaterThan(count * 0.9)
-  expect(preemptions.count).toBeGreaterThan(count)
+  // some of them have loops that do not suspend in each turn
+  expect(preemptions.count).toBeGreaterThan(count / 10)
 })
