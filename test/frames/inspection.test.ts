@@ -57,7 +57,7 @@ test("an error out of a wait leads to the lines of the compiled frames that it c
     let stack = ""
     tasklet(function*() {
       try {
-        yield* dig(() => c.receive())
+        yield* callTasklets(dig, () => c.receive())
       } catch (error) {
         stack = String((error as Error).stack)
       }
