@@ -44,3 +44,15 @@ export function* computing(n: number): Generator<any, number> {
   for (let i = 0; i < n; i++) x = x * 31 + i | 0
   return x
 }
+
+/** Loops in a loop: the primes below `n`. */
+export function* sieving(n: number): Generator<any, number> {
+  const composite = new Uint8Array(n)
+  let primes = 0
+  for (let i = 2; i < n; i++) {
+    if (composite[i] === 1) continue
+    primes++
+    for (let j = i * 2; j < n; j += i) composite[j] = 1
+  }
+  return primes
+}

@@ -4,3 +4,6 @@ import type * as bodies from "./bodies.ts"
 export type Bodies = typeof bodies
 
 export const compiledBodies = (): Promise<Bodies> => import(new URL("./bodies.compiled.js", import.meta.url).href)
+
+/** The same, compiled so that their loops cannot be preempted. */
+export const uncheckedBodies = (): Promise<Bodies> => import(new URL("./bodies.unchecked.js", import.meta.url).href)

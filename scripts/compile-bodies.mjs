@@ -1,7 +1,10 @@
-/** Compiles the bodies of the bench into a file beside them, so that what is measured has no compiler in its process. */
+/** Compiles the bodies of the bench into files beside them, as they are and so that they cannot be preempted, so that what is measured has no compiler in its process. */
 import { compile } from "effect-stackless/compiler"
 import { readFile, writeFile } from "node:fs/promises"
 
 const source = new URL("../.build/bench/bodies.js", import.meta.url)
-const { code } = compile(await readFile(source, "utf8"), { filename: source.pathname })
-await writeFile(new URL("bodies.compiled.js", source), code)
+const text = await readFile(source, "utf8")
+for (const preempt of [true, false]) {
+  const { code } = compile(text, { filename: source.pathname, preempt })
+  await writeFile(new URL(preempt ? "bodies.compiled.js" : "bodies.unchecked.js", source), code)
+}

@@ -1,9 +1,10 @@
 /** The same as stackless.ts and million.ts measure, with bodies that the compiler has made frames of. */
 import { type Channel, channel, run, tasklet } from "effect-stackless/stackless"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as generators from "../bodies.ts"
 import { median, rate, seconds } from "../clock.ts"
-import { type Bodies, compiledBodies } from "../compiled.ts"
+import { type Bodies, compiledBodies, uncheckedBodies } from "../compiled.ts"
 import type { Figure, Measurement, Unit } from "../measurement.ts"
 import { memory } from "../memory.ts"
 
@@ -13,6 +14,7 @@ const MILLION = 1_000_000
 const DEEP = 5_000_000
 const WARM = 20_000
 const ITERATIONS = 50_000_000
+const SIEVED = 5_000_000
 
 const scheduling = (bodies: Bodies) => (n: number): Promise<unknown> => {
   const start = tasklet(bodies.scheduling)
@@ -33,12 +35,18 @@ const computing = (bodies: Bodies) => (n: number): Promise<unknown> => {
   return Effect.runPromise(run())
 }
 
-/** Both in one process, in turn: how many times as many the compiled bodies make. */
+const sieving = (bodies: Bodies) => (n: number): Promise<unknown> => {
+  tasklet(bodies.sieving)(n)
+  return Effect.runPromise(run())
+}
+
+/** Both in one process, in turn: how many times as many the compiled bodies make as others, generators if it is not said. */
 const inTurn = async (
   work: (bodies: Bodies) => (n: number) => Promise<unknown>,
-  n: number
+  n: number,
+  others: Bodies = generators
 ): Promise<number> => {
-  const both = [work(await compiledBodies()), work(generators)] as const
+  const both = [work(await compiledBodies()), work(others)] as const
   for (const each of both) await seconds(each, n / 4)
   const ratios: Array<number> = []
   for (let i = 0; i < 5; i++) {
@@ -90,6 +98,39 @@ export const compiled: Record<string, Measurement> = {
       figure("compiled.loop.times", "×", "iterations of a loop without a yield*, compiled, to those of a generator")
     ],
     take: async () => [await inTurn(computing, ITERATIONS)]
+  },
+  "compiled.fuel": {
+    figures: [
+      figure("compiled.fuel.times", "×", "iterations of that loop to those of one that cannot be preempted"),
+      figure("compiled.fuel.nested.times", "×", "the same of a sieve, whose inner loops are short")
+    ],
+    take: async () => {
+      const unchecked = await uncheckedBodies()
+      return [await inTurn(computing, ITERATIONS, unchecked), await inTurn(sieving, SIEVED, unchecked)]
+    }
+  },
+  "compiled.slice": {
+    figures: [
+      figure(
+        "compiled.slice.latency",
+        "µs",
+        "99th percentile of a timer's delay beside 100 tasklets that compute, sliced"
+      )
+    ],
+    take: async () => {
+      const bodies = await compiledBodies()
+      for (let i = 0; i < 100; i++) tasklet(bodies.computing)(Infinity)
+      const fiber = Effect.runFork(run({ slice: "5 millis" }))
+      const late: Array<number> = []
+      for (let i = 0; i < 500; i++) {
+        const before = performance.now()
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        late.push(performance.now() - before - 1)
+      }
+      await Effect.runPromise(Fiber.interrupt(fiber))
+      late.sort((a, b) => a - b)
+      return [late[Math.floor(late.length * 0.99)]! * 1000]
+    }
   },
   "compiled.block": {
     figures: [
