@@ -915,7 +915,8 @@ const AT_CREATION: ReadonlySet<VariableKind> = new Set<VariableKind>([
   "arguments"
 ])
 
-const keyName = (key: Node): string => key.type === "Identifier" ? key["name"] : String(key["value"])
+const keyName = (key: Node): string =>
+  key.type === "Identifier" || key.type === "PrivateIdentifier" ? key["name"] : String(key["value"])
 
 export const hasDirective = (body: ReadonlyArray<Node>, directive: string): boolean =>
   body.some((statement) => statement["directive"] === directive)

@@ -105,7 +105,9 @@ const plainFunction = (module: Module, node: Node, unit: Unit): Code => {
     })
   }
   const arrow = node.type === "ArrowFunctionExpression"
-  const head: Code = `${node["async"] ? "async " : ""}${functionHead(node, unit, arrow)}`
+  // what stands before a method's name is written where that is
+  const own = arrow || unit.kind === "function"
+  const head: Code = `${own && node["async"] ? "async " : ""}${functionHead(node, unit, arrow)}`
   const { before, text } = complex
     ? complexParameters(module, rewriter, unit, params, arrow)
     : { before: "", text: rewriter.parametersText(params) }

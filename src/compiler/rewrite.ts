@@ -756,7 +756,8 @@ export class Rewriter {
     this.classText(node)
     if (name !== undefined) this.insert(node.end, name[1])
     if (before !== undefined) this.insert(node.end, before[1])
-    if (declaration && (before !== undefined || variable !== undefined && this.moved(id!))) this.insert(node.end, ";")
+    const expression = before !== undefined || name !== undefined || variable !== undefined && this.moved(id!)
+    if (declaration && expression) this.insert(node.end, ";")
   }
 
   /** An anonymous class that is not right behind its name any more. */

@@ -89,6 +89,13 @@ const programs: Record<string, string> = {
     const o = { n: 1, f(...xs) { return [this?.n, ...xs] } }
     function* f(g) { const h = o.f.bind(o, 1); const own = { bind: (...xs) => xs.join() }; return [h(2), h.bind(5, 3)(4), h.name, h.length, (() => { "use strict"; return this }).bind(3)() === undefined, own.bind(1, 2), o.f.bind(...[o, yield 1])(9), g?.bind(1)(), new (function() { this.x = 5 }.bind(null))().x, "prototype" in h] }
     steps(f(), 0, 7)`,
+  "async functions whose variables are captured, of each kind": `
+    function* g() {}
+    const ends = []
+    class A { async m(x) { return () => x } static async n(x) { return () => x } async #p(x) { return () => x } async *q(x) { yield () => x } p(x) { return this.#p(x) } }
+    const o = { async m(x) { return () => x }, async *q(x) { yield () => x }, async [1 + 1](x) { return () => x }, a: async (x) => () => x, f: async function(x) { return () => x } }
+    const all = [new A().m, A.n, A.prototype.p, A.prototype.q, o.m, o.q, o[2], o.a, o.f]
+    all.map((f) => [f.name, f.constructor.name, f.length, typeof new A().p(1).then, typeof new A().m(1).then, typeof o.m(2).then, typeof o[2](3).then, typeof o.q(1).next])`,
   "operands around suspensions": `
     let n = 0
     const o = { get a() { n++; return { b: (...xs) => xs.join() } } }

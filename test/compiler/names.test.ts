@@ -33,3 +33,11 @@ test("methods have the names of their classes", () => {
   })
   expect([...code.matchAll(/name: "(.*?)"/g)].map(([, name]) => name)).toEqual(["A.m", "B.m", "B.n", "A", "B"])
 })
+
+test("private methods have their names, and a default class without one ends where it ended", () => {
+  const { code } = compile(`"use stackless"; export default class { #m() {} *#g() {} } if (true) {}`, {
+    filename: "talk.mjs"
+  })
+  expect([...code.matchAll(/name: "(.*?)"/g)].map(([, name]) => name)).toEqual(["default.#m", "default.#g", "default"])
+  expect(code).toMatch(/\["default"\]; if \(true\)/)
+})
