@@ -81,9 +81,10 @@ export interface Registration {
 
 const modules = new Map<string, ModuleMeta>()
 const functions = new Map<string, FunctionMeta>()
-const scopes = new Map<unknown, ScopeMeta>()
+// a module that is loaded anew takes the place of the old one, which can be collected
+const scopes = new WeakMap<object, ScopeMeta>()
 const scopesById = new Map<string, ScopeMeta>()
-const resumes = new Map<unknown, FunctionMeta>()
+const resumes = new WeakMap<object, FunctionMeta>()
 
 /** The id of a function: package, module, name. */
 export const idOf = (meta: FunctionMeta): string => `${meta.module.package}/${meta.module.name}#${meta.name}`
@@ -227,7 +228,8 @@ export interface FrameInfo {
 /** What is known of a compiled frame; nothing, if it is none. */
 export const frameInfo = (frame: unknown): FrameInfo | undefined => {
   if (typeof frame !== "object" || frame === null) return undefined
-  const meta = resumes.get((frame as Partial<DataFrame>)[RESUME])
+  const resume = (frame as Partial<DataFrame>)[RESUME]
+  const meta = resume === undefined ? undefined : resumes.get(resume)
   if (meta === undefined) return undefined
   const { pc } = frame as DataFrame
   const point = meta.points!.find((point) => point.pc === pc)
