@@ -8,15 +8,20 @@ import { bundle, makeDirectory } from "../pickle/bundle.ts"
 const directory = makeDirectory()
 afterAll(() => directory.remove())
 
-test("a tasklet that holds the thread in plain code is named, with the line that it stands at", async () => {
-  const program = join(directory.path, "held.mjs")
-  await bundle("../greenlet/held.ts", program)
-  const { stderr, stdout } = spawnSync(process.execPath, [program], { encoding: "utf8", cwd: directory.path })
-  expect(stderr).toBe("")
-  expect(stdout).toMatch(/WARN.*<tasklet "hog", current> held the thread for \d{3,} ms/)
-  expect(stdout).toMatch(/at holding \(.*held\.mjs:\d+:\d+\)/)
-  expect(stdout).toContain("stackless_held stackless_held_millis")
-})
+// on a busy machine V8 does not always say who it was when the main thread is stopped
+test(
+  "a tasklet that holds the thread in plain code is named, with the line that it stands at",
+  { retry: 3 },
+  async () => {
+    const program = join(directory.path, "held.mjs")
+    await bundle("../greenlet/held.ts", program)
+    const { stderr, stdout } = spawnSync(process.execPath, [program], { encoding: "utf8", cwd: directory.path })
+    expect(stderr).toBe("")
+    expect(stdout).toMatch(/WARN.*<tasklet "hog", current> held the thread for \d{3,} ms/)
+    expect(stdout).toMatch(/at holding \(.*held\.mjs:\d+:\d+\)/)
+    expect(stdout).toContain("stackless_held stackless_held_millis")
+  }
+)
 
 test("what is slow is a duration", () => {
   expect(() => developmentMode({ slow: "soon" as never })).toThrow(`a Duration such as "50 millis"`)
