@@ -50,6 +50,21 @@ export const isLoop = (node: Node): boolean =>
   node.type === "WhileStatement" || node.type === "DoWhileStatement" || node.type === "ForStatement" ||
   node.type === "ForOfStatement" || node.type === "ForInStatement"
 
+/** The name of the method that is called plainly, as in `object.name(…)`, if it is one of those. */
+export const methodCalled = (node: Node, names: ReadonlySet<string>): string | undefined => {
+  if (node.type !== "CallExpression" || node["optional"]) return undefined
+  const { computed, object, optional, property, type } = node["callee"] as {
+    computed: boolean
+    object: Node
+    optional: boolean
+    property: Node
+  } & Node
+  return type === "MemberExpression" && !computed && !optional && object.type !== "Super" &&
+      property.type === "Identifier" && names.has(property["name"])
+    ? property["name"]
+    : undefined
+}
+
 export const isPattern = (node: Node): boolean => node.type === "ObjectPattern" || node.type === "ArrayPattern"
 
 /** Names that a function or class has of its own need none from where it stands. */

@@ -3,7 +3,7 @@
  * moved become fields, inner functions are made by their factories, and jumps that leave it are the machine's.
  */
 import { visitorKeys } from "oxc-parser"
-import { isFunction, type Node } from "./ast.ts"
+import { isFunction, methodCalled, type Node } from "./ast.ts"
 import { type Code, Slice } from "./code.ts"
 import type { Module } from "./module.ts"
 import { around, GIVEN, makeScope, placeCode, readCode, scopeCode } from "./reference.ts"
@@ -628,7 +628,7 @@ export class Rewriter {
       )
       callee["privateName"]?.accesses.add("call")
       return
-    } else if (this.unit.region && binds(node)) {
+    } else if (this.unit.region && methodCalled(node, BIND) !== undefined) {
       const list: Code = args.length === 0 ? ")" : [", ", this.list(args), ")"]
       this.replace(node, [node.start, `${this.module.runtime("bind")}(`, this.text(callee["object"]), list])
       return
@@ -1226,6 +1226,9 @@ export const parens = (code: Code): Code => ["(", code, ")"]
 
 export const isEmpty = (code: Code): boolean => code === "" || Array.isArray(code) && code.every(isEmpty)
 
+/** What `f.bind(…)` makes does not say what it is made of. */
+const BIND = new Set(["bind"])
+
 /** Where the statements of a body begin: behind its brace and its directives. */
 const bodyStart = (module: Module, body: Node): number => {
   let at = body.type === "StaticBlock" ? module.parsed.source.indexOf("{", body.start) + 1 : body.start + 1
@@ -1234,16 +1237,4 @@ const bodyStart = (module: Module, body: Node): number => {
     at = statement.end
   }
   return at
-}
-
-/** `f.bind(…)`: what it makes does not say what it is made of. */
-const binds = (node: Node): boolean => {
-  const { computed, object, optional, property, type } = node["callee"] as {
-    computed: boolean
-    object: Node
-    optional: boolean
-    property: Node
-  } & Node
-  return type === "MemberExpression" && !computed && !optional && !node["optional"] && property["name"] === "bind" &&
-    property.type === "Identifier" && object.type !== "Super"
 }

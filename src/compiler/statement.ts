@@ -1,6 +1,6 @@
 /** Statements in which something suspends. */
 import { visitorKeys } from "oxc-parser"
-import { isLoop, type Node } from "./ast.ts"
+import { isLoop, methodCalled, type Node } from "./ast.ts"
 import { type Code, Label } from "./code.ts"
 import { type Finalizer, NATIVE, type Region, type Target } from "./machine.ts"
 import { Patterns } from "./pattern.ts"
@@ -581,7 +581,9 @@ export class Statements extends Patterns {
     this.scope = scope
     this.enter(scope)
     const { mark } = this
-    const part = node.type === "ForOfStatement" ? partOf(right) : undefined
+    const part = node.type === "ForOfStatement" && right["arguments"]?.length === 0
+      ? methodCalled(right, PARTS)
+      : undefined
     const iterable = this.expression(part === undefined ? right : right["callee"].object)
     const helper = part !== undefined ? "parts" : node.type === "ForOfStatement" ? "cursor" : "enumerate"
     const rest = part === undefined ? ")" : `, "${part}")`
@@ -828,18 +830,5 @@ const loops = (node: Node): boolean => node.type === "LabeledStatement" ? loops(
 /** Is it a declaration with `using`? */
 const disposes = (node: Node | null): boolean => node?.type === "VariableDeclaration" && node["kind"].endsWith("using")
 
-/** Of `collection.entries()`, `.keys()` and `.values()`: which of them, where the collection is asked for it plainly. */
-const partOf = (node: Node): string | undefined => {
-  if (node.type !== "CallExpression" || node["optional"] || node["arguments"].length > 0) return undefined
-  const { computed, object, optional, property, type } = node["callee"] as {
-    computed: boolean
-    object: Node
-    optional: boolean
-    property: Node
-  } & Node
-  return type === "MemberExpression" && !computed && !optional && object.type !== "Super" && PARTS.has(property["name"])
-    ? property["name"]
-    : undefined
-}
-
+/** What of a collection a loop may go over: such a cursor knows its collection. */
 const PARTS = new Set(["entries", "keys", "values"])

@@ -61,8 +61,7 @@ export const trial = <R>(program: Program<any, R>, decide: Decide, steps: number
       numberOf(getmain())
       const done = chooseBy(choose)
       try {
-        const value: any = program()
-        yield* typeof value?.[Symbol.iterator] === "function" ? value : Effect.isEffect(value) ? value : Effect.void
+        yield* call(program)
         yield* run()
       } finally {
         done()
@@ -71,6 +70,7 @@ export const trial = <R>(program: Program<any, R>, decide: Decide, steps: number
       if (blocked.length > 0) yield* Effect.fail(leftBlocked(blocked))
       return undefined
     }
+    // it has to be there before the program runs, which it does as soon as its part of the race begins
     const stopped = Effect.callback<never, typeof TOO_LONG>((resume) => {
       stop = () => resume(Effect.fail(TOO_LONG))
     })

@@ -68,11 +68,11 @@ export {
   lookup,
   lookupScope,
   type ModuleMeta,
-  newClasses,
   rebound,
   register,
   type Registration,
   type ResumePoint,
   scopeInfo,
-  type ScopeMeta
+  type ScopeMeta,
+  takeClasses
 } from "./registry.ts"

@@ -172,13 +172,19 @@ class Closure extends Given {
   }
 }
 
+let newClasses: Array<WeakRef<Function>> = []
+
 /** The classes of compiled modules that nobody has taken from here yet. */
-export const newClasses = new Set<Function>()
+export const takeClasses = (): ReadonlyArray<Function> => {
+  const taken = newClasses.flatMap((ref) => ref.deref() ?? [])
+  newClasses = []
+  return taken
+}
 
 /** Marks a function of a compiled module. */
 export const closure = <F extends AnyFunction>(value: F, meta: FunctionMeta, scope?: object): F => {
   if (meta.make === undefined) (meta as Mutable<FunctionMeta>).value = value
-  if (meta.kind === "class") newClasses.add(value)
+  if (meta.kind === "class") newClasses.push(new WeakRef(value))
   void new Closure(value, meta, scope)
   return value
 }

@@ -15,7 +15,7 @@ import { type Body, describe, type NotAsync, type Plain, requireFunction } from 
 import { currentThread, setDefaultThread, type Thread } from "./kernel/current.ts"
 import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kernel/errors.ts"
 import { exitOf } from "./kernel/exit.ts"
-import { GreenletFrame } from "./kernel/greenlet-frame.ts"
+import { GreenletFrame, standsAt } from "./kernel/greenlet-frame.ts"
 import type { Hard } from "./kernel/hard.ts"
 import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
@@ -190,7 +190,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
       state: stateOf(this),
       main: this._up === undefined,
       parent: this._up === undefined ? undefined : String(this._up),
-      at: this.grFrame?.lines[0]
+      at: this.active && this.thread.current !== this ? standsAt(this) : undefined
     }
   }
 

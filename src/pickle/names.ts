@@ -4,7 +4,7 @@
  *
  * `loads` imports nothing that the data names: a name that nobody has given here is an error.
  */
-import { newClasses } from "../frames/index.ts"
+import { takeClasses } from "../frames/index.ts"
 import * as greenlet from "../greenlet/index.ts"
 import * as stackless from "../stackless/index.ts"
 import { UnpicklingError } from "./errors.ts"
@@ -87,8 +87,7 @@ const methods = new WeakMap<Function, Method>()
  */
 export const methodOf = (f: Function): Method | undefined => {
   if (!learned) learnAll()
-  for (const of of newClasses) classes.add(of)
-  newClasses.clear()
+  for (const of of takeClasses()) classes.add(of)
   for (const of of classes) {
     for (const isStatic of [false, true]) {
       const holder = holderOf(of, isStatic)

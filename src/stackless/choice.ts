@@ -8,7 +8,8 @@ import { schedulerOf } from "./tasklet.ts"
  * Lets `choose` say at every step who runs on the current thread, in place of the scheduler's order. A tasklet that is atomic
  * is not interrupted, nor is anybody while switching is trapped. Returns a function that puts the scheduler's order back.
  *
- * Throws `TypeError` if it is no function, `RuntimeError` if somebody chooses already.
+ * An error that it throws comes out of what the tasklet does that would have run; so does a `RuntimeError` if it gives what is not
+ * runnable. Throws `TypeError` if it is no function, `RuntimeError` if somebody chooses already.
  *
  * @category callbacks
  * @since 0.1.0

@@ -243,7 +243,7 @@ export class Scheduler extends Ring {
 
   /** Who runs, as somebody says who is asked at each step. */
   private chosen(t: Tasklet, choose: Choose): Microthread | undefined {
-    const next = t.isCurrent && !t.atomic && !this.forbidding ? choose(t, ringFrom(t), true) : t
+    const next = t.isCurrent && !t.atomic && !this.forbidding ? chosenBy(choose, t, true) : t
     if (next === t) {
       this.thread.allow(1)
       return undefined
@@ -263,7 +263,15 @@ export class Scheduler extends Ring {
   /** Tells all who watch of a switch; who runs in the end. */
   tell(prev: Tasklet, next: Tasklet, bound: boolean): Tasklet {
     if (this.watch !== undefined) next = this.watch.switching(prev, next, bound)
-    if (this.choose !== undefined && prev !== next && !this.lock) next = this.choose(next, ringFrom(next), false)
+    const { choose } = this
+    if (choose !== undefined && prev !== next && !this.lock) {
+      try {
+        next = chosenBy(choose, next, false)
+      } catch (error) {
+        // what `prev` does has been done
+        next.raise(error)
+      }
+    }
     return this.told(prev, next)
   }
 
@@ -560,11 +568,15 @@ class ProgramOutside extends MainPolicy {
  */
 export type Choose = (next: Tasklet, runnable: ReadonlyArray<Tasklet>, stopping: boolean) => Tasklet
 
-/** All that are runnable with `t`, which comes first. */
-const ringFrom = (t: Tasklet): ReadonlyArray<Tasklet> => {
-  const ring = [t]
-  for (let other = t._right as Tasklet; other !== t; other = other._right as Tasklet) ring.push(other)
-  return ring
+/** Whom `choose` gives, of `next` and all that are runnable with it. */
+const chosenBy = (choose: Choose, next: Tasklet, stopping: boolean): Tasklet => {
+  const ring = [next]
+  for (let t = next._right as Tasklet; t !== next; t = t._right as Tasklet) ring.push(t)
+  const chosen = choose(next, ring, stopping)
+  if (!ring.includes(chosen)) {
+    throw new RuntimeError(`who chooses gives one of those that are runnable; got ${String(chosen)}`)
+  }
+  return chosen
 }
 
 // ---- what others are told of ----------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import {
   exitOf,
   FLAG,
   type Frame,
-  frameOf,
   Microthread,
+  standsAt,
   TRACED
 } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
@@ -292,7 +292,7 @@ export abstract class TaskletState extends Microthread {
       name: this.isMain ? "main" : this.name,
       state: stateOf(this),
       waitsFor: waitsFor(this),
-      at: standsAt(this)
+      at: this.active && !this.isMain && !this.isCurrent ? standsAt(this) : undefined
     }
   }
 
@@ -342,10 +342,5 @@ const waitsFor = (tasklet: TaskletState): ReadonlyArray<string> | undefined => {
       }`
     )
 }
-
-const standsAt = (tasklet: TaskletState): string | undefined =>
-  !tasklet.active || tasklet.isMain || tasklet.isCurrent
-    ? undefined
-    : frameOf(tasklet, tasklet.name ?? "body")?.lines[0]
 
 Object.defineProperty(TaskletState.prototype, "name", nameProperty)

@@ -8,7 +8,17 @@ import {
   replay,
   ScheduleError
 } from "effect-stackless/explore"
-import { atomic, channel, chooseBy, DeadlockError, run, schedule, tasklet } from "effect-stackless/stackless"
+import {
+  atomic,
+  channel,
+  chooseBy,
+  DeadlockError,
+  run,
+  RuntimeError,
+  schedule,
+  type Tasklet,
+  tasklet
+} from "effect-stackless/stackless"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { lostWakeUp, overdraft, philosophers } from "../../examples/exploring.ts"
@@ -260,6 +270,35 @@ describe("chooseBy", () => {
       for (const name of names) tasklet(() => void log.push(name))()
       yield* run()
       expect(log.slice(6)).toEqual(names)
+    }))
+
+  test.each([
+    ["throws", () => {
+      throw new RangeError("no choice")
+    }, RangeError],
+    ["gives nobody", () => undefined as never, RuntimeError],
+    ["gives a dead one", (_: unknown, __: unknown, dead: Tasklet) => dead, RuntimeError]
+  ])("where it %s, the one that would have run hears of it", (_, choose, kind) =>
+    main(function*() {
+      const dead = tasklet(function*() {})()
+      yield* dead.kill()
+      const errors: Array<unknown> = []
+      let started = 0
+      const one = function*() {
+        started++
+        try {
+          yield* schedule()
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      tasklet(one)()
+      tasklet(one)()
+      let asked = 0
+      const off = chooseBy((next, runnable) => started === 2 && ++asked === 1 ? choose(next, runnable, dead) : next)
+      yield* run()
+      off()
+      expect(errors).toEqual([expect.any(kind)])
     }))
 
   test("is refused while somebody chooses already, and for what is no function", () =>

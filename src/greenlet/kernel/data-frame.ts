@@ -42,6 +42,10 @@ export interface Description {
   readonly locals: Readonly<Record<string, unknown>>
 }
 
+/** A line of a stack: where a frame stands. Nothing, if that is not known. */
+export const lineOf = ({ column, file, line, name }: Description): string | undefined =>
+  line === 0 ? undefined : `at ${name} (${file}:${line}:${column})`
+
 export interface DataFrame {
   /** Where it stands: `BEGIN`, `DONE`, `RUNNING`, even at a `yield*`, odd at a plain `yield` or where it was preempted. */
   pc: number

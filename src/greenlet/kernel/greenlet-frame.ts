@@ -5,7 +5,7 @@
  * down. So a frame knows what is to be had for nothing; where in the source it stands it knows only in development mode
  * (development.ts), which does write it down. A compiled frame is data, and so it always knows, with its variables.
  */
-import { type DataFrame, DESCRIBE, type Description, isDataFrame } from "./data-frame.ts"
+import { type DataFrame, DESCRIBE, type Description, isDataFrame, lineOf } from "./data-frame.ts"
 import { type Frame, isEffectFrame } from "./frame.ts"
 import type { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
@@ -64,9 +64,7 @@ export class GreenletFrame {
     this.line = described?.line || undefined
     this.column = described?.column || undefined
     this.locals = described?.locals
-    this.lines = site?.lines ?? (this.line === undefined
-      ? []
-      : [`at ${name} (${this.file}:${this.line}:${this.column})`])
+    this.lines = linesOf(site, described)
   }
 
   /** @internal */
@@ -81,7 +79,7 @@ export class GreenletFrame {
     }
     for (const frame of frames) {
       const site = sites.get(frame)
-      const described = isDataFrame(frame) ? frame[DESCRIBE]?.() : undefined
+      const described = descriptionOf(frame)
       const name = isEffectFrame(frame)
         ? "Effect"
         : caller?.callee ?? (back === undefined ? body : described?.name ?? "call")
@@ -107,11 +105,30 @@ export class GreenletFrame {
   }
 }
 
+const descriptionOf = (frame: Frame | DataFrame): Description | undefined =>
+  isDataFrame(frame) ? frame[DESCRIBE]?.() : undefined
+
+const linesOf = (site: Site | undefined, described: Description | undefined): ReadonlyArray<string> => {
+  if (site !== undefined) return site.lines
+  const line = described === undefined ? undefined : lineOf(described)
+  return line === undefined ? [] : [line]
+}
+
+/** A frame without one that counts or traces in front of it. */
+const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame) ? frame : frame.inner ?? frame
+
 /** The frames of a microthread, the outermost first. */
 const framesOf = (microthread: Microthread): Array<Frame | DataFrame> => {
   const frames: Array<Frame | DataFrame> = [...microthread._stack ?? []]
   if (microthread._code !== undefined) frames.push(microthread._code as Frame | DataFrame)
-  return frames.map((frame) => isDataFrame(frame) ? frame : frame.inner ?? frame)
+  return frames.map(bare)
+}
+
+/** @internal where a microthread that is suspended stands, as a line of a stack: its innermost frame alone is asked */
+export const standsAt = ({ _code: code }: Microthread): string | undefined => {
+  if (code === undefined) return undefined
+  const frame = bare(code as Frame | DataFrame)
+  return linesOf(sites.get(frame), descriptionOf(frame))[0]
 }
 
 /** @internal for schedulers: the innermost frame of a microthread that is suspended, and how many there are of each kind */

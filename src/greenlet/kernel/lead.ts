@@ -8,7 +8,7 @@
  * Nothing is paid for it before there is an error. Of an exit nobody wants to know where it was.
  */
 import { isExit } from "./brand.ts"
-import { type DataFrame, DESCRIBE } from "./data-frame.ts"
+import { type DataFrame, DESCRIBE, lineOf } from "./data-frame.ts"
 
 /** How many lines of bodies an error is given: one that comes out of a deep recursion would have them all. */
 const LIMIT = 50
@@ -42,8 +42,9 @@ export const led = (error: unknown, below: (...args: Array<any>) => unknown): un
 /** Puts the line where a compiled frame stands into the stack of an error that is about to be thrown there. */
 export const ledTo = (error: unknown, frame: DataFrame): void => {
   if (!(error instanceof Error) || isExit(error) || full.has(error) || !affordable()) return
-  const at = frame[DESCRIBE]?.()
-  if (at !== undefined && at.line > 0) withLines(error, [`    at ${at.name} (${at.file}:${at.line}:${at.column})`])
+  const described = frame[DESCRIBE]?.()
+  const line = described === undefined ? undefined : lineOf(described)
+  if (line !== undefined) withLines(error, [`    ${line}`])
 }
 
 /** Says in the stack of an error whose it was. */
