@@ -309,6 +309,12 @@ describe("the pipes of a process", () => {
     expect(yield* caught(deaf.stdin.write(Buffer.alloc(1_000_000)))).toMatchObject({ code: "EPIPE" })
     yield* deaf.wait()
     expect(yield* caught(deaf.stdin.write("more"))).toMatchObject({ name: "SocketError", code: "EPIPE" })
+    // what Node says when it closes the pipe before the system tells of it
+    const ended = new gevent.Popen(["sleep", "60"], { stdin: PIPE })
+    ended.stdin.stream.destroy(Object.assign(new Error("write ECANCELED"), { code: "ECANCELED" }))
+    expect(yield* caught(ended.stdin.write("more"))).toMatchObject({ name: "SocketError", code: "EPIPE" })
+    ended.kill()
+    yield* ended.wait()
     // what a process does not read to its end is none of the errors of `communicate`
     const partial = new gevent.Popen(["head", "-c", "1"], { stdin: PIPE, stdout: PIPE })
     expect(String((yield* partial.communicate("x".repeat(1_000_000)))[0])).toBe("x")

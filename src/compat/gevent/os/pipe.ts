@@ -73,6 +73,12 @@ class Decoder {
 const unref = (stream: Readable | Writable): void => (stream as { unref?: () => void }).unref?.()
 const ref = (stream: Readable | Writable): void => (stream as { ref?: () => void }).ref?.()
 
+/** Node closes the pipe of a process that has ended, and cancels what is still being written to it. */
+const pipeError = (error: unknown): SocketError =>
+  (error as NodeJS.ErrnoException).code === "ECANCELED"
+    ? new SocketError("EPIPE", "Broken pipe (the process has ended)", error)
+    : socketError(error)
+
 const closedError = (): SocketError => new SocketError("EBADF", "Bad file descriptor (the pipe was closed)")
 
 /** One end of a pipe. */
@@ -92,7 +98,7 @@ abstract class Pipe implements Selectable {
     this.stream = stream
     unref(stream)
     stream.on("error", (error) => {
-      this.error = socketError(error)
+      this.error = pipeError(error)
       this.wakes()
     })
     stream.on("close", () => this.wakes())
@@ -460,7 +466,7 @@ export class WritePipe extends Pipe {
     if (this.error !== undefined) yield* failing(this.error)
     // Node knows of an error before it tells
     const { errored } = this.stream
-    if (errored != null) yield* failing(socketError(errored))
+    if (errored != null) yield* failing(pipeError(errored))
     // Node closes it when the process has ended
     if (this.stream.destroyed) yield* failing(new SocketError("EPIPE", "Broken pipe (the process has ended)"))
   }
