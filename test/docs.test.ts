@@ -1,5 +1,5 @@
 /**
- * The sessions of the README and of docs/*.md run, as they are written and compiled, and so do the examples of the
+ * The sessions of the README, of AGENTS.md and of docs/*.md run, as they are written and compiled, and so do the examples of the
  * docstrings, and give what they say.
  *
  * The rule: the `ts` blocks under one heading are one module, in their order, with top-level await; each heading begins
@@ -11,46 +11,11 @@
  */
 import { compile } from "effect-stackless/compiler"
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { transformWithOxc } from "vite"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-
-interface Session {
-  readonly heading: string
-  readonly code: string
-  /** May it be compiled? */
-  readonly compiles: boolean
-}
-
-/** The modules of a page. */
-const sessionsOf = (page: string): Array<Session> => {
-  const sessions = new Map<string, string>()
-  const written = new Set<string>()
-  let heading = ""
-  /** What the fence that is open began with; none is open where it is `undefined`. */
-  let fence: string | undefined
-  const add = (line: string) => sessions.set(heading, `${sessions.get(heading) ?? ""}${line}\n`)
-  for (const line of page.split("\n")) {
-    if (fence === undefined) {
-      if (line.startsWith("#")) heading = line.replace(/^#+ /, "")
-      else if (line.startsWith("```")) fence = line
-    } else if (line === "```") fence = undefined
-    else if (fence === "```ts") add(line)
-    else if (fence === "```ts no-compile") {
-      written.add(heading)
-      add(line)
-    } else if (fence === "```") add(`// => ${line}`)
-  }
-  return [...sessions].map(([heading, code]) => ({ heading, code, compiles: !written.has(heading) }))
-}
-
-/** The examples of the docstrings of a source file, each a module. */
-const examplesOf = (source: string): Array<Session> =>
-  [...source.matchAll(/^( *)\* @example\n \*? ?[^]*?\*\//gm)].flatMap(([comment], i) => {
-    const code = /```ts\n([^]*?)```/.exec(comment.replace(/^ *\* ?/gm, ""))
-    return code === null ? [] : [{ heading: `example ${i + 1}`, code: code[1]!, compiles: true }]
-  })
+import { examplesOf, pages, sessionsOf, sources } from "./sessions.ts"
 
 /** An expression of several lines that is told of behind its last one gets a name. */
 const named = (code: string): string => {
@@ -112,15 +77,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(".build", "docs-"))
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const pages = [
-  "README.md",
-  ...readdirSync("docs", { recursive: true, encoding: "utf8" }).map((file) => join("docs", file))
-].filter((file) => file.endsWith(".md"))
-
-const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => join("src", file))
 
 const all = [
   ...pages.map((page) => ({ page, sessions: sessionsOf(readFileSync(page, "utf8")) })),

@@ -1,11 +1,13 @@
 /** What package.json and the lock file promise to whoever installs the package. */
 
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { rolldown } from "rolldown"
 import { beforeAll, expect, test } from "vitest"
 import { buildPackage } from "../project.ts"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
+const jsr = JSON.parse(readFileSync("jsr.json", "utf8"))
 const lock = JSON.parse(readFileSync("package-lock.json", "utf8"))
 
 beforeAll(buildPackage, 120_000)
@@ -51,4 +53,22 @@ test("the lock file names no registry, so that any can be installed from", () =>
   const packages: Array<{ resolved?: string }> = Object.values(lock.packages)
   expect(packages.length).toBeGreaterThan(1)
   expect(packages.filter((entry) => entry.resolved !== undefined)).toEqual([])
+})
+
+test("JSR is told of the same version, and of the entries that run in a program", () => {
+  expect([jsr.version, jsr.license]).toEqual([manifest.version, manifest.license])
+  const built = Object.entries<string>(jsr.exports).map(([entry, file]) => [
+    entry,
+    file.replace("./src/", "./dist/").replace(/\.ts$/, ".js")
+  ])
+  expect(manifest.exports).toMatchObject(Object.fromEntries(built))
+})
+
+test("nothing is published before the owner of the repository is filled in", () => {
+  expect(manifest.scripts.prepublishOnly).toBe("node scripts/owner.mjs --check")
+  const { status, stderr } = spawnSync(process.execPath, ["scripts/owner.mjs", "--check"], { encoding: "utf8" })
+  const addresses = [manifest.homepage, manifest.repository.url, manifest.bugs]
+  const filledIn = !addresses.some((address) => address.includes("/OWNER/"))
+  expect([filledIn, status]).toEqual([filledIn, filledIn ? 0 : 1])
+  expect(stderr.includes("node scripts/owner.mjs NAME")).toBe(!filledIn)
 })
