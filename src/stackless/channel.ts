@@ -16,6 +16,7 @@ import {
   closeQuietly,
   type Cursor,
   cursor,
+  developing,
   END,
   type Mode,
   NEXT,
@@ -249,6 +250,20 @@ export interface ChannelDescription {
 }
 
 Object.defineProperty(Channel.prototype, "name", nameProperty)
+
+const { receive, send } = Channel.prototype
+developing.followers.add((on) => {
+  Channel.prototype.receive = on
+    ? function(this: Channel) {
+      return developing.made(new Receive(this))
+    }
+    : receive
+  Channel.prototype.send = on
+    ? function(this: Channel, value: unknown) {
+      return developing.made(new Sending(this, value))
+    }
+    : send
+})
 
 type Self = Channel
 

@@ -3,7 +3,17 @@
  *
  * @since 0.1.0
  */
-export { call, currentThread, makeThread, rethrow, Thread, withThread } from "../greenlet/index.ts"
+export {
+  call,
+  currentThread,
+  developmentMode,
+  type DevelopmentOptions,
+  makeThread,
+  type ReportForgotten,
+  rethrow,
+  Thread,
+  withThread
+} from "../greenlet/index.ts"
 export { atomic } from "./atomic.ts"
 export { Bomb, bomb } from "./bomb.ts"
 export { channel, type ChannelOptions } from "./buffer.ts"
@@ -28,6 +38,8 @@ export {
   type Waiting
 } from "./errors.ts"
 export { enableSoftswitch } from "./hard-body.ts"
+export { isolated } from "./isolated.ts"
+export { LeftBehind, type Leftover } from "./leftover.ts"
 export { metrics } from "./metrics.ts"
 export { stackless } from "./module.ts"
 export {

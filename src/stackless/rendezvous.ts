@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Greenlet, type Microthread, Operation, PERFORM, starterOf, type Thread } from "../greenlet/index.ts"
+import { Greenlet, KEPT, type Microthread, Operation, PERFORM, starterOf, type Thread } from "../greenlet/index.ts"
 import { RuntimeError, ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
@@ -115,6 +115,8 @@ export class SendError extends Send {
  * @internal
  */
 export class Receive<T> extends Operation<T> {
+  /** A channel makes one for all who receive. */
+  static readonly [KEPT] = true
   readonly channel: Channel
   constructor(channel: Channel) {
     super()

@@ -6,6 +6,7 @@ import {
   BEGIN,
   CallRoutine,
   currentThread,
+  developing,
   type Microthread,
   type Mode,
   Operation,
@@ -14,9 +15,11 @@ import {
   Routine,
   THROW
 } from "../greenlet/index.ts"
+import { type Leftover, reportOf, Waits } from "./leftover.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { Slices } from "./slice.ts"
 import { schedulerOf, type Tasklet } from "./tasklet.ts"
+import { eachScheduler } from "./threads.ts"
 import { type RunOptions, type Timekeeper, Watch } from "./watch.ts"
 
 /**
@@ -31,9 +34,11 @@ import { type RunOptions, type Timekeeper, Watch } from "./watch.ts"
  * With a `slice`, such as `"5 millis"`, tasklets that compute share the thread: each goes on for so long, if others are
  * runnable. In loops that perform nothing, that takes the compiler. Of nested calls only the outermost counts.
  *
+ * With `report`, it says who is blocked still when it comes back; in `developmentMode` it does so anyway, once for each wait.
+ *
  * An error that a tasklet does not catch is thrown here; if that has failed with it, it is a defect of this one, whose type
  * says nothing of it. Dies with `RuntimeError` if switching is trapped. Throws
- * `TypeError` if the timeout is no number, or the slice no duration. Mirrors `stackless.run`.
+ * `TypeError` if the timeout is no number, the slice no duration, or the report neither a boolean nor a function. Mirrors `stackless.run`.
  *
  * @category operations
  * @since 0.1.0
@@ -50,6 +55,10 @@ const requireOptions = (options: RunOptions): void => {
   const timeout: unknown = typeof options === "object" && options !== null ? options.timeout ?? 0 : options
   if (typeof options !== "object" || typeof timeout !== "number" || Number.isNaN(timeout)) {
     throw new TypeError(`run takes { timeout, … }, and the timeout is a number of steps; got ${String(timeout)}`)
+  }
+  const { report } = options
+  if (report !== undefined && typeof report !== "boolean" && typeof report !== "function") {
+    throw new TypeError(`run takes a report that is true, or a function that is told who is left; got ${typeof report}`)
   }
   if (options.slice === undefined) return
   if (timeout > 0) {
@@ -84,9 +93,27 @@ export class Running extends Routine<Tasklet | undefined> {
 
   [RESUME](mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) return this.at(2, new EnterRun(this))
+    // back from its log
+    if (this.pc === REPORTING) return this.ends(undefined)
+    const left = mode === THROW ? undefined : this.leftOver()
     const interrupted = this.leave()
     if (mode === THROW) throw value
-    return this.ends(interrupted)
+    if (left === undefined) return this.ends(interrupted)
+    const { report } = this.options ?? {}
+    if (typeof report !== "function") return this.at(REPORTING, Effect.logWarning(reportOf(left)))
+    report(left)
+    return this.ends(undefined)
+  }
+
+  /** Who is blocked, if somebody wants to know, and this comes back as nobody is runnable. */
+  private leftOver(): ReadonlyArray<Leftover> | undefined {
+    const { caller, options, watch } = this
+    if (caller === undefined || watch?.interrupted !== undefined) return undefined
+    const { blockings, runcount } = schedulerOf(caller.thread)
+    if (blockings === undefined || runcount > 1) return undefined
+    const asked = options?.report === true || typeof options?.report === "function"
+    const left = asked ? blockings.all : developing.on && options?.report === undefined ? blockings.news : []
+    return left.length === 0 ? undefined : left
   }
 
   enter(performer: Microthread): Microthread {
@@ -130,7 +157,8 @@ export class Running extends Routine<Tasklet | undefined> {
   }
 
   private set(scheduler: Scheduler, current: Tasklet, options: RunOptions): void {
-    const { slice, threadblock, timeout = 0 } = options
+    const { report, slice, threadblock, timeout = 0 } = options
+    if (report !== undefined && report !== false) scheduler.blockings ??= new Waits(current)
     if (threadblock === true) scheduler.threadblock ??= current
     if (scheduler.watch !== undefined) return
     if (timeout > 0) scheduler.watch = this.watch = new Watch(scheduler, current, timeout, options)
@@ -142,6 +170,9 @@ export class Running extends Routine<Tasklet | undefined> {
     if (!scheduler.runs(caller)) scheduler.leftRun(caller)
   }
 }
+
+/** Where it stands while it writes its report. */
+const REPORTING = 4
 
 class EnterRun extends Operation<void> {
   readonly run: Running
@@ -270,5 +301,12 @@ export const switchTrap = (change = 0): number => {
   scheduler.switchTrap += change
   return before
 }
+
+developing.followers.add((on) => {
+  eachScheduler((scheduler) => {
+    if (on) scheduler.blockings ??= new Waits(developing)
+    else if (scheduler.blockings?.asker === developing) scheduler.blockings = undefined
+  })
+})
 
 const here = (): Scheduler => schedulerOf(currentThread())

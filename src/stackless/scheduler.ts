@@ -9,6 +9,7 @@
 import {
   type Body,
   type DataFrame,
+  developing,
   type Displaced,
   type Frame,
   ledOutOf,
@@ -20,6 +21,7 @@ import {
 } from "../greenlet/index.ts"
 import { DeadlockError, RuntimeError, type Waiting } from "./errors.ts"
 import { Idle } from "./idle.ts"
+import { Waits } from "./leftover.ts"
 import type { Meter } from "./meter.ts"
 import { named } from "./names.ts"
 import type { Channel, Tasklet } from "./ports.ts"
@@ -58,6 +60,7 @@ export class Scheduler extends Ring {
   private trap = 0
   private timer: Timekeeper | undefined = undefined
   private counter: Meter | undefined = undefined
+  private blocked: Waits | undefined = undefined
   private lock = false
   private chooser: Choose | undefined = undefined
   /**
@@ -72,6 +75,7 @@ export class Scheduler extends Ring {
     this.main = main
     this.idle = new Idle(this)
     this.insert(this.main)
+    if (developing.on) this.blocked = new Waits(developing)
     this.attend()
     thread.govern(new ProgramOutside(this))
   }
@@ -112,6 +116,16 @@ export class Scheduler extends Ring {
     this.attend()
   }
 
+  /** Since when those are blocked who have blocked: for who wants to know who is left over. */
+  get blockings(): Waits | undefined {
+    return this.blocked
+  }
+
+  set blockings(blockings: Waits | undefined) {
+    this.blocked = blockings
+    this.attend()
+  }
+
   /** Says at each step who runs, in place of the ring's order: see choice.ts. */
   get choose(): Choose | undefined {
     return this.chooser
@@ -136,7 +150,8 @@ export class Scheduler extends Ring {
   /** Something that has to be looked at has changed. */
   attend(): void {
     this.watched = this.trap !== 0 || this.kept !== undefined || this.thrown !== undefined ||
-      this.timer !== undefined || this.counter !== undefined || this.chooser !== undefined || this.lock ||
+      this.timer !== undefined || this.counter !== undefined || this.blocked !== undefined ||
+      this.chooser !== undefined || this.lock ||
       callbacks.schedule !== undefined || callbacks.channel !== undefined
   }
 
@@ -280,6 +295,7 @@ export class Scheduler extends Ring {
     if (prev !== next) {
       if (this.kept !== undefined) this.keep(undefined)?.discard()
       this.meter?.count(prev)
+      this.blockings?.left(prev)
       if (callbacks.schedule !== undefined) this.notify(prev, next)
     }
     return next
@@ -394,6 +410,7 @@ export class Scheduler extends Ring {
   leftRun(t: Tasklet): void {
     if (this.threadblock === t) this.threadblock = undefined
     if (this.watch?.watchdog === t) this.watch.remove()
+    if (this.blockings?.asker === t) this.blockings = undefined
   }
 
   /** Who is woken when the ring runs empty: the innermost tasklet in `run`, or main. */
@@ -430,6 +447,7 @@ export class Scheduler extends Ring {
 
   /** @param doubting is it a deadlock, unless somebody outside comes within a turn of the event loop, or another thread runs? */
   private idles(prev: Tasklet, doubting = false): Microthread {
+    this.blockings?.left(prev)
     this.idle.prev = prev
     this.idle.doubting = doubting
     // it may be waiting still, if main was interrupted meanwhile
@@ -456,6 +474,7 @@ export class Scheduler extends Ring {
     this.watchdogs.length = 0
     this.threadblock = undefined
     this.watch?.remove()
+    if (this.blockings?.asker instanceof TaskletState) this.blockings = undefined
     if (main._right === undefined || main.blocked) {
       main._unblock()
       this.insert(main)

@@ -10,6 +10,7 @@
  * when that `run` is over.
  */
 import type * as Duration from "effect/Duration"
+import type { Leftover } from "./leftover.ts"
 import type { Scheduler, Tasklet } from "./ports.ts"
 
 /**
@@ -39,6 +40,11 @@ export interface RunOptions {
   readonly ignoreNesting?: boolean
   /** Count all tasklets together, instead of beginning anew whenever another one runs. */
   readonly totaltimeout?: boolean
+  /**
+   * Say who is blocked still when nobody is runnable any more: who, where, on what, and for how long. `true` warns in Effect's log;
+   * a function is told. It tells of those who have blocked in this `run`. Nobody blocked is no news.
+   */
+  readonly report?: boolean | ((left: ReadonlyArray<Leftover>) => void)
 }
 
 /** What looks after how long tasklets run: a watchdog, or slices of time. */

@@ -93,6 +93,12 @@ test("explore imports effect, the indexes of greenlet and stackless, and its own
   expect(refused("src/explore/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("vitest imports Vitest, effect, the index of stackless and its own files", () => {
+  const allowed = [...everyone, "vitest", "../stackless/index.ts"]
+  const others = ["../stackless/tasklet.ts", "../greenlet/index.ts", "../index.ts", "node:fs"]
+  expect(refused("src/vitest/file.ts", [...allowed, ...others])).toEqual(others)
+})
+
 test("pickle imports effect, the indexes of greenlet, frames and stackless, and its own files", () => {
   const allowed = [...everyone, "../greenlet/index.ts", "../frames/index.ts", "../stackless/index.ts"]
   const others = ["../greenlet/greenlet.ts", "../stackless/tasklet.ts", "../compat/gevent/index.ts", "node:fs"]

@@ -38,6 +38,8 @@ test("what compiles, and only that, needs the optional ones; what runs loads eff
       ? [...compiler, "unplugin"]
       : entry === "./compiler" || entry === "./register"
       ? compiler
+      : entry === "./vitest"
+      ? ["effect", "vitest"]
       : ["effect"]
     const packages = await needed(entry)
     expect([entry, packages.filter((name) => !allowed.includes(name))]).toEqual([entry, []])

@@ -6,7 +6,14 @@
  * @since 0.1.0
  */
 // gevent
-export { call, GreenletExit, rethrow } from "../../greenlet/index.ts"
+export {
+  call,
+  developmentMode,
+  type DevelopmentOptions,
+  GreenletExit,
+  type ReportForgotten,
+  rethrow
+} from "../../greenlet/index.ts"
 export { type Config, config } from "./core/config.ts"
 export { getcurrent, Greenlet, joinall, kill, killall, spawn, spawnLater, spawnRaw } from "./core/greenlet.ts"
 export type { JoinallOptions, KillOptions, Spawn, SpawnLater, SpawnRaw } from "./core/greenlet.ts"

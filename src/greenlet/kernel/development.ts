@@ -14,13 +14,14 @@ import * as Option from "effect/Option"
 import * as Utils from "effect/Utils"
 import { runningThread, type Thread } from "./current.ts"
 import { isDataFrame } from "./data-frame.ts"
+import { develop, KEPT } from "./developing.ts"
 import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"
 import { type Frame, isEffectFrame } from "./frame.ts"
 import { sites } from "./greenlet-frame.ts"
 import { Loop } from "./loop.ts"
 import { Microthread, Start } from "./microthread.ts"
-import { iteratorOfAll as iterator, Operation, switchedOfAll } from "./operation.ts"
+import { iteratorOfAll as iterator, Operation, PERFORM, switchedOfAll } from "./operation.ts"
 import { watchThread } from "./slow.ts"
 import { UNSTARTED } from "./state.ts"
 
@@ -67,6 +68,9 @@ let leave: (() => void) | undefined
  * turn: who it is, for how long, and in Node at which line it stands, in plain code as well. It does so by a warning in
  * Effect's log, and counts it in the metrics `stackless_held` and `stackless_held_millis`. Throws `TypeError` if
  * that is no duration.
+ *
+ * While it is on, a `run` of tasklets that comes back while some are blocked says who is, as `run({ report: true })` does: once
+ * for each wait.
  *
  * @param options `report` is told of each forgotten operation; left out, its error is thrown in the body
  *
@@ -135,6 +139,9 @@ const enter = (report: ReportForgotten): () => void => {
   const Base = Object.getPrototypeOf(Operation) as new() => Operation<any, any, any>
   /** Instead of `Base`. */
   const Watched = function(this: Operation<any, any, any>): void {
+    if ((this.constructor as { [KEPT]?: boolean })[KEPT] !== true) note(this)
+  }
+  const note = (operation: Operation<any, any, any>): void => {
     const maker = turn
     const error = new GreenletError(
       "an operation was made but not performed: yield* is missing in front of it, at the place that the stack shows"
@@ -142,10 +149,12 @@ const enter = (report: ReportForgotten): () => void => {
     error.stack = `${error.name}: ${error.message}\n${outsideLines(error).map((line) => `    ${line}`).join("\n")}`
     if (maker !== undefined) {
       const list = made.get(maker)
-      if (list === undefined) made.set(maker, [{ operation: this, error }])
-      else list.push({ operation: this, error })
+      if (list === undefined) made.set(maker, [{ operation, error }])
+      else list.push({ operation, error })
     }
-    define(this, "perform", (perform) =>
+    // where a class has a short way, the long one goes through it
+    const key = operation[PERFORM] === Operation.prototype[PERFORM] ? "perform" : PERFORM
+    define(operation, key, (perform) =>
       function(this: Operation<any, any, any>, current: Microthread) {
         turn = undefined
         if (maker !== undefined) used(maker, this)
@@ -159,7 +168,7 @@ const enter = (report: ReportForgotten): () => void => {
         return next
       })
     for (const key of ["performOutside", "pipe"] as const) {
-      define(this, key, (method) =>
+      define(operation, key, (method) =>
         function(this: Operation<any, any, any>, ...args: Array<any>) {
           if (maker !== undefined) used(maker, this)
           return method.apply(this, args)
@@ -167,6 +176,7 @@ const enter = (report: ReportForgotten): () => void => {
     }
   }
   exits.traced = true
+  develop(true, note)
   Watched.prototype = Base.prototype
   Object.setPrototypeOf(Operation, Watched)
 
@@ -221,6 +231,7 @@ const enter = (report: ReportForgotten): () => void => {
 
   return () => {
     exits.traced = false
+    develop(false, () => {})
     Object.setPrototypeOf(Operation, Base)
     for (const restore of undo) restore()
   }
@@ -237,16 +248,18 @@ const patch = <T, K extends keyof T>(target: T, key: K, wrap: (method: T[K]) => 
 }
 
 /** Puts a method before the one of the object's class, invisibly. */
-const define = (object: any, key: string, wrap: (method: Method) => Method): void => {
+const define = (object: any, key: PropertyKey, wrap: (method: Method) => Method): void => {
   Object.defineProperty(object, key, { configurable: true, writable: true, value: wrap(object[key]) })
 }
 
 const calleeOf = (operation: Operation<any, any, any>): string | undefined =>
   "body" in operation && typeof operation.body === "function" ? operation.body.name || undefined : undefined
 
-/** The lines of a stack that are not this layer's. */
+/** The folder of the package, unless it is bundled with the program. */
+const here = /\/greenlet\/kernel\/[^/]*$/.test(import.meta.url) ? new URL("../..", import.meta.url).pathname : "\0"
+
+/** The lines of a stack that are the program's. */
 const outsideLines = (error: Error): Array<string> => {
-  const here = new URL("..", import.meta.url).pathname
   return (error.stack ?? "").split("\n").map((line) => line.trim()).filter((line) =>
     line.startsWith("at ") && !line.includes(here) && !line.includes("/node_modules/effect/")
   )
