@@ -2,6 +2,7 @@
 import { visitorKeys } from "oxc-parser"
 import { isLoop, methodCalled, type Node } from "./ast.ts"
 import { type Code, Label } from "./code.ts"
+import { type Counting, countingIn } from "./integers.ts"
 import { type Finalizer, NATIVE, type Region, type Target } from "./machine.ts"
 import { Patterns } from "./pattern.ts"
 import { inFrame } from "./reference.ts"
@@ -189,7 +190,7 @@ export class Statements extends Patterns {
    * that is written costs twice the time (20 million sums: 22 ms in a field, 13 in a local).
    */
   private nativeLoop(node: Node): void {
-    this.inLocals(node, [], [], () => ({ code: this.text(node), after: "", head: () => {} }))
+    this.inLocals(node, [], [], undefined, () => ({ code: this.text(node), after: "", head: () => {} }))
   }
 
   /**
@@ -200,6 +201,7 @@ export class Statements extends Patterns {
     node: Node,
     also: ReadonlyArray<{ readonly local: string; readonly place: string }>,
     last: ReadonlyArray<string>,
+    counting: Counting | undefined,
     write: () => { readonly code: Code; readonly after: Code; readonly head: () => void }
   ): void {
     const { frame } = this.module
@@ -208,17 +210,27 @@ export class Statements extends Patterns {
     this.uses(node, variables, scopes)
     const taken: Array<string> = []
     const kept: Array<string> = []
+    const counted: Array<string> = []
+    const integers: Array<string> = []
     for (const [variable, written] of variables) {
       const place = `${frame}.${variable.field}`
       variable.local = variable.alias ??= this.module.fresh(`$${variable.field.replace("$", "")}`)
       taken.push(`${variable.local} = ${place}`)
       if (written) kept.push(`${place} = ${variable.local};`)
+      const inner = counting?.inner.has(variable) === true
+      const counts = inner || counting?.outer.has(variable) === true
+      counted.push(`${variable.local} = ${place}${counts ? " | 0" : ""}`)
+      if (counts) {
+        const integer = `${this.module.runtime("integer")}(${place})`
+        integers.push(inner ? `(${place} === undefined || ${integer})` : integer)
+      }
     }
     for (const scope of scopes) {
       taken.push(`${this.module.scopeName(scope)} = ${frame}.s${scope.id}`)
       scope.local = true
     }
     for (const { local, place } of also) taken.push(`${local} = ${place}`)
+    counted.push(...taken.slice(counted.length))
     kept.push(...last)
     const { left } = this
     this.left = false
@@ -233,8 +245,11 @@ export class Statements extends Patterns {
     if (kept.length === 0) {
       const whole: Code = [begin, code, end]
       this.emit(take === "" ? whole : ["{ ", take, " ", whole, " }"])
-    } else if (plain) this.emit("{ ", take, " ", begin, code, " ", kept.join(" "), end, " }")
-    else this.emit("{ ", take, " ", begin, "try { ", code, " } finally { ", kept.join(" "), " }", end, " }")
+    } else if (plain) {
+      const whole: Code = [" ", begin, code, " ", kept.join(" "), end, " }"]
+      if (integers.length > 0) this.emit(`if (${integers.join(" && ")}) { let ${counted.join(", ")};`, whole, " else ")
+      this.emit("{ ", take, whole)
+    } else this.emit("{ ", take, " ", begin, "try { ", code, " } finally { ", kept.join(" "), " }", end, " }")
   }
 
   /**
@@ -273,7 +288,8 @@ export class Statements extends Patterns {
     const counters = calling ? [] : [{ local: left, place: "0" }, { local: given, place: "-1" }]
     const account = calling ? [] : [`${fuel} += ${left} - ${given};`]
     this.counting.push(!calling)
-    this.inLocals(node, [{ local: round, place: "0" }, ...counters, ...also], [...last, ...account], () => {
+    const counting = calling ? undefined : countingIn(node)
+    this.inLocals(node, [{ local: round, place: "0" }, ...counters, ...also], [...last, ...account], counting, () => {
       const { code, labels } = write()
       this.counting.pop()
       return {

@@ -28,6 +28,7 @@ export {
   dispose,
   end,
   guarded,
+  integer,
   key,
   leave,
   members,

@@ -96,6 +96,10 @@ export const numeric = (value: any): unknown => {
   return counted++
 }
 
+/** Is it what `value | 0` gives, so that nobody can tell the two apart? */
+export const integer = (value: unknown): boolean =>
+  typeof value === "number" && (value | 0) === value && (value !== 0 || 1 / value > 0)
+
 const templates = (cooked: ReadonlyArray<string | undefined>, raw: ReadonlyArray<string>): TemplateStringsArray =>
   Object.freeze(Object.defineProperty(cooked, "raw", { value: Object.freeze(raw) })) as unknown as TemplateStringsArray
 

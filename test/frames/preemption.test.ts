@@ -136,3 +136,43 @@ describe("a loop", () => {
     expect(() => compile(source, { filename: "f.cjs", preempt: 1 as never })).toThrow(`"preempt" is true or false`)
   })
 })
+
+describe("a loop whose variables count", () => {
+  // it is written twice: for integers, and for whatever they are when the frame goes on
+  const bodies: Record<string, string> = {
+    "leaves the integers": "let x = n; for (let i = 0; i < 9; i++) x = x * 3 + i; done(x)",
+    "comes back to them": "let x = n; for (let i = 0; i < 9; i++) x = i === 4 ? 0.5 : x * 2 + i; done(x)",
+    "gives a zero its sign": "let x = n; for (let i = 0; i < 9; i++) x = x * -1; done(1 / x)",
+    "has a fraction": "let x = n + 0.5; for (let i = 0; i < 9; i++) x += i; done(x)",
+    "makes a text": "let x = n; for (let i = 0; i < 9; i++) x = x + (i > 3 ? 'a' : 1); done(x)",
+    "counts in a bigint":
+      "let x = BigInt(Math.round(n)); for (let i = 0; i < 9; i++) x = x * x + 3n & 0xffffn; done(x)",
+    "has no number at first": "let x; for (let i = 0; i < 9; i++) x = x + i; done(x)",
+    "asks an object":
+      "let x = { valueOf() { n++; return 7 } }, y = 0; for (let i = 0; i < 5; i++) y = y + x * 1; done([y, n])",
+    "declares one in it":
+      "let s = 0; for (let i = 0; i < 4; i++) { let j = i * n; for (; j < 9; j += 2) s = s + j }; done(s)",
+    "declares one for all": "for (let i = 0; i < 4; i++) { if (i > n) { var j = i * 2 } }; done(j)",
+    "declares one that is left out":
+      "let s = 0; for (let i = 0; i < 9; i++) { if (i < 8) continue; const j = s - i; s = j }; done(s)",
+    "goes beyond 32 bits": "let x = 2 ** 31 - 3; for (let i = 0; i < 9; i++) x++; done(x)",
+    "goes below them": "let x = -(2 ** 31) + 3; for (let i = 0; i < 9; i++) x--; done(x)",
+    "goes to its last number": "let x = 2 ** 53 - 2; for (let i = 0; i < 9; i++) x++; done(x)"
+  }
+
+  test.for(Object.entries(bodies))("%s", ([, body]) => {
+    const text = `function* (n, done) { ${body} }`
+    const native: (n: number, done: (value: unknown) => void) => Generator = new Function(`return ${text}`)()
+    const compiled = make(text)
+    for (const n of [0, 1, -3, 7, 2 ** 30, 0.3]) {
+      let expected: unknown
+      native(n, (value) => expected = value).next()
+      for (const amount of [1, 2, 3, 5, 100]) {
+        let got: unknown
+        const frame = compiled(n, (value: unknown) => got = value)
+        while (resume(frame, amount) === PREEMPTED);
+        expect(got, `from ${n}, with fuel for ${amount}`).toEqual(expected)
+      }
+    }
+  })
+})
