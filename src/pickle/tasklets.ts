@@ -36,6 +36,7 @@ import { UnpicklingError } from "./errors.ts"
 import type { Checking, Kind, Making, Writing } from "./kind.ts"
 import { nameOwn } from "./names.ts"
 import { ownKeys } from "./own-keys.ts"
+import { hasReduce } from "./reduce.ts"
 import { Unpicklable } from "./unpicklable.ts"
 
 // operations that were made and not performed are objects with plain fields
@@ -225,22 +226,26 @@ export const taskletKind: Kind<Tasklet> = {
       if (channel !== undefined) throw new UnpicklingError("a tasklet of the pickle waits in two ways at once")
       loader.whenComplete(() => {
         const missing = missingOffers(tasklet)
-        if (missing.some(({ channel }) => loader.isLoaded(channel))) {
+        if (missing.some(({ channel }) => comesWithQueue(loader, channel))) {
           throw new UnpicklingError("a selection of the pickle is in no queue of one of its channels")
         }
-        // these channels are found by their names
+        // these channels are found by their names, or have said themselves what they are made of
         loader.atEnd(() => {
           for (const { channel, key } of missing) lineUpOffer(channel, tasklet, key)
         })
       })
     }
     if (channel === undefined) return
-    if (loader.isLoaded(channel)) blockedOf(loader).push(tasklet)
+    if (comesWithQueue(loader, channel)) blockedOf(loader).push(tasklet)
     else loader.atEnd(() => lineUp(channel, tasklet, sending))
   },
   describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet)),
   locate: (tasklet, inner) => placeIn(taskletParts(tasklet), inner)
 }
+
+/** Is a channel loaded with who waits in its queue? One that is found by its name is not, nor one of a class with `reduce`. */
+const comesWithQueue = (loader: Making, channel: Channel): boolean =>
+  loader.isLoaded(channel) && !hasReduce(channel.constructor)
 
 const blocked = new WeakMap<Making, Array<Tasklet>>()
 

@@ -62,6 +62,7 @@ export {
   type TaskletParts,
   taskletParts
 } from "./parts.ts"
+export { type Carrier, Relay } from "./relay.ts"
 export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
 export type { ChannelCallback, Choose, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
 export { type Cases, select, type Selected } from "./select.ts"

@@ -55,4 +55,9 @@ export class OutsideWaiter {
   get tasklet(): Tasklet | undefined {
     return undefined
   }
+
+  /** The same, also while it is only about to wait. */
+  get behind(): Tasklet | undefined {
+    return undefined
+  }
 }

@@ -219,6 +219,9 @@ export class Selection extends Channel<any> {
   /** Continues a fiber that is no tasklet. */
   resume: ((effect: Effect.Effect<any>) => void) | undefined = undefined
 
+  /** The tasklet that is about to wait. */
+  source: Tasklet | undefined = undefined
+
   /** See `OutsideWaiter`. */
   readonly owner: Starter | undefined
 
@@ -306,6 +309,10 @@ export class Offer extends OutsideWaiter {
   override get tasklet(): Tasklet | undefined {
     return this.selection.tasklet
   }
+
+  override get behind(): Tasklet | undefined {
+    return this.selection.source ?? this.selection.tasklet
+  }
 }
 
 class Select extends Operation<unknown, any> {
@@ -326,6 +333,7 @@ class Select extends Operation<unknown, any> {
         return performer.give(notNeeded)
       }
     }
+    selection.source = source
     selection.offer()
     try {
       return wait(selection, source, -1)

@@ -105,6 +105,20 @@ test("pickle imports effect, the indexes of greenlet, frames and stackless, and 
   expect(refused("src/pickle/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("cluster imports effect, Node's modules, the indexes of greenlet, stackless and pickle, and its own files", () => {
+  const allowed = [
+    ...everyone,
+    "../errors.ts",
+    "../exchange/home.ts",
+    "../../stackless/index.ts",
+    "../../pickle/index.ts",
+    "node:net",
+    "@effect/platform-node/NodeSocket"
+  ]
+  const others = ["../../stackless/tasklet.ts", "../../compat/gevent/index.ts", "ws"]
+  expect(refused("src/cluster/machines/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("nobody imports effect's internals, not even a test", () => {
   const internals = ["effect/internal/core", "effect/http/internal/body"]
   expect(refused("test/file.ts", ["effect", "vitest", ...internals])).toEqual(internals)

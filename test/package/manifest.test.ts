@@ -40,6 +40,8 @@ test("what compiles, and only that, needs the optional ones; what runs loads eff
       ? compiler
       : entry === "./vitest"
       ? ["effect", "vitest"]
+      : entry === "./cluster"
+      ? ["effect", "@effect/platform-node", "@effect/sql-pg"]
       : ["effect"]
     const packages = await needed(entry)
     expect([entry, packages.filter((name) => !allowed.includes(name))]).toEqual([entry, []])

@@ -1,0 +1,279 @@
+/**
+ * A party: one place's side of a channel whose home is elsewhere, see home.ts.
+ *
+ * Who sends or receives here waits in relays, so that tasklets can be pickled while they wait, and `select` works. The party tells
+ * the home how many wait. When the home is lost, it starts anew with the next one: whoever still waits, still waits.
+ */
+import { type Carrier, type Channel, Relay, StopIteration } from "../../stackless/index.ts"
+import type { FromHome, FromParty, Packed } from "./home.ts"
+
+/** How many values an iteration is ahead of who iterates. */
+const AHEAD = 64
+
+/** How long values that came ahead may lie before they are given back, in milliseconds. */
+const PATIENCE = 100
+
+/** What a party has to know of its channel. */
+export interface Terms {
+  readonly capacity: number
+  /** What its values are: "" for pickles, else what says the schema. */
+  readonly kind: string
+  /** Gives the value, or throws what is to be thrown in the receiver. */
+  readonly unpack: (packed: Packed) => unknown
+  /** Finds the home, and calls `join` with the way to it. */
+  readonly connect: () => void
+  /** What is thrown where the home says that the channel is another one. */
+  readonly refusal: (kind: string) => Error
+}
+
+/** Which of a party's relays. */
+export type Side = "sends" | "receives" | "iterates"
+
+/** An end of a party. */
+export class End extends Relay<any> {
+  readonly party: Party
+  readonly side: Side
+  constructor(party: Party, side: Side, carrier: Carrier) {
+    super(carrier)
+    this.party = party
+    this.side = side
+  }
+}
+
+export class Party {
+  readonly name: string
+  readonly terms: Terms
+  /** Where senders wait: with packed values. */
+  readonly sends: End
+  /** Where receivers wait: for one value each. */
+  readonly receives: End
+  /** Where those wait who iterate, for whom values come ahead. */
+  readonly iterates: End
+  /** Was it closed, by anybody? */
+  closed = false
+  private home: ((messages: ReadonlyArray<FromParty>) => void) | undefined
+  private connecting = false
+  private out: Array<FromParty> = []
+  private scheduled = false
+  private pulling = false
+  private grants = 0
+  private offered = 0
+  private wanted = 0
+  /** Does somebody iterate? */
+  private iterating = false
+  private idle: NodeJS.Timeout | undefined
+  /** What has been sent, and the home has not said that it has. */
+  private underWay: Array<Packed> = []
+  /** What has come for an iteration, the last ones being what lies there. */
+  private ahead: Array<Packed> = []
+  private refused: Error | undefined
+
+  constructor(name: string, terms: Terms) {
+    this.name = name
+    this.terms = terms
+    const changed = (): void => this.schedule()
+    this.sends = new End(this, "sends", {
+      changed,
+      room: () => (this.grants > 0 && !this.pulling) || this.refused !== undefined,
+      take: (value: Packed) => {
+        if (this.refused !== undefined) throw this.refused
+        this.grants--
+        this.item(value)
+        this.schedule()
+      }
+    })
+    const nowhere = { changed, room: () => false, take: () => {} }
+    this.receives = new End(this, "receives", nowhere)
+    this.iterates = new End(this, "iterates", nowhere)
+  }
+
+  /** The home is found: `post` brings it what this party says. */
+  join(post: (messages: ReadonlyArray<FromParty>) => void): void {
+    const { capacity, kind } = this.terms
+    this.connecting = false
+    this.home = post
+    this.out = [{ k: "attach", capacity, kind }]
+    if (this.underWay.length > 0) this.out.push({ k: "items", v: this.underWay })
+    if (this.closed) this.out.push({ k: "close" })
+    this.synchronise()
+  }
+
+  /**
+   * The home is not there any more. If it has moved, it has said what it has taken, and the rest is sent again to the next one; if
+   * it is lost, so is what was under way to it.
+   */
+  leave(moved: boolean): void {
+    this.home = undefined
+    this.connecting = false
+    this.out = []
+    this.grants = this.offered = this.wanted = 0
+    if (!moved) this.underWay = []
+    this.schedule()
+  }
+
+  /** Closes the channel for everybody. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.sends.close()
+    if (this.home !== undefined) this.out.push({ k: "close" })
+    this.schedule()
+  }
+
+  /** The home says something. */
+  hear(message: FromHome): void {
+    switch (message.k) {
+      case "grant":
+        this.offered -= Math.min(this.offered, message.n)
+        this.grants += message.n
+        break
+      case "values":
+        this.wanted -= Math.min(this.wanted, message.v.length)
+        for (const packed of message.v) this.arrive(packed)
+        break
+      case "recall":
+        this.pull()
+        this.out.push({ k: "unused", n: this.grants })
+        this.grants = 0
+        break
+      case "taken":
+        this.underWay.splice(0, message.n)
+        return
+      case "closed":
+        this.closed = true
+        this.sends.close()
+        break
+      case "drained":
+        for (const end of [this.receives, this.iterates]) {
+          while (end.balance < 0) end.put(new StopIteration(), true)
+          end.close()
+        }
+        break
+      case "refused":
+        this.refuse(this.terms.refusal(message.kind))
+        return
+      case "moved":
+        return this.leave(true)
+    }
+    this.synchronise()
+  }
+
+  /** Nobody can use it any more: those who wait, and all who come, get the error. */
+  refuse(error: Error): void {
+    this.refused = error
+    for (const end of [this.receives, this.iterates]) while (end.balance < 0) end.put(error, true)
+    while (this.sends.balance > 0) this.sends.fail(error)
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    queueMicrotask(() => {
+      this.scheduled = false
+      this.synchronise()
+    })
+  }
+
+  private item(value: Packed): void {
+    const last = this.out[this.out.length - 1]
+    if (last?.k === "items") (last.v as Array<Packed>).push(value)
+    else this.out.push({ k: "items", v: [value] })
+    this.underWay.push(value)
+  }
+
+  private pull(): void {
+    // a sender that goes on may send again at once: its next value comes behind this one
+    this.pulling = true
+    while (this.grants > 0) {
+      const pulled = this.sends.pull()
+      if (pulled === undefined) break
+      this.grants--
+      this.item(pulled.value as Packed)
+    }
+    this.pulling = false
+  }
+
+  private arrive(packed: Packed): void {
+    const { iterates, receives } = this
+    const end = receives.balance < 0 ? receives : iterates
+    const lies = end.balance >= 0
+    try {
+      end.put(this.terms.unpack(packed))
+    } catch (error) {
+      end.put(error, true)
+    }
+    if (!lies) return
+    this.ahead.push(packed)
+    if (this.ahead.length > 4 * AHEAD + 2 * end.stored) this.ahead.splice(0, this.ahead.length - end.stored)
+  }
+
+  /** Tells the home what has changed. */
+  private synchronise(): void {
+    const { iterates, receives, sends } = this
+    if (this.refused !== undefined) return this.refuse(this.refused)
+    const iterators = Math.max(0, -iterates.balance)
+    if (iterators > 0) this.iterate()
+    // one who receives takes what has come for an iteration
+    while (receives.balance < 0 && iterates.stored > 0) this.giveBackOrAcross()
+    const receivers = Math.max(0, -receives.balance)
+    if (this.home === undefined) {
+      const needed = sends.balance > 0 || receivers + iterators > 0 || this.underWay.length > 0 || this.closed
+      if (needed && !this.connecting) {
+        this.connecting = true
+        this.terms.connect()
+      }
+      return
+    }
+    this.pull()
+    const offer = Math.max(0, sends.balance) - this.offered
+    if (offer !== 0) {
+      this.offered += offer
+      this.out.push({ k: "offer", n: offer })
+    }
+    if (!this.iterating && iterates.stored > 0) this.giveBack()
+    const waiting = receivers + iterators
+    const want = waiting + (this.iterating ? Math.max(0, AHEAD - iterates.stored) : 0) - this.wanted
+    // few at a time would be as many messages
+    if (want < 0 || (want > 0 && (waiting > this.wanted || want * 2 >= AHEAD))) {
+      this.wanted += want
+      this.out.push({ k: "want", n: want })
+    }
+    if (this.out.length === 0) return
+    const { out } = this
+    this.out = []
+    this.home(out)
+  }
+
+  private giveBackOrAcross(): void {
+    const values = this.iterates.unput()
+    for (const value of values) (this.receives.balance < 0 ? this.receives : this.iterates).put(value)
+  }
+
+  /** What came ahead, and nobody takes, is others'. */
+  private giveBack(): void {
+    const { stored } = this.iterates
+    const v = this.ahead.slice(-stored)
+    this.iterates.unput()
+    this.ahead = []
+    this.underWay.push(...v)
+    this.out.push({ k: "back", v })
+  }
+
+  private iterate(): void {
+    this.iterating = true
+    if (this.idle !== undefined) {
+      this.idle.refresh()
+      return
+    }
+    this.idle = setTimeout(() => {
+      this.idle = undefined
+      this.iterating = this.iterates.balance < 0
+      if (this.iterating) this.iterate()
+      this.synchronise()
+    }, PATIENCE)
+    this.idle.unref()
+  }
+}
+
+/** Is a channel one whose other side is elsewhere? */
+export const isEnd = (channel: Channel): channel is End => channel instanceof End

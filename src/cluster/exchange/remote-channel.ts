@@ -1,0 +1,269 @@
+/**
+ * The channel that is one in the whole cluster, by its name.
+ *
+ * It has the verbs of stackless's channel. Where it differs: what is sent is copied, also on one machine; nobody switches to anybody, so
+ * there is no preference; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
+ * `StopIteration`, since nobody can come any more.
+ */
+import * as Schema from "effect/Schema"
+import { dumps, loads, persistent, PicklingError, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
+import type { Channel, ErrorValue, NoClass } from "../../stackless/index.ts"
+import { CodeMismatch, InvalidValue, NameConflict, NotMovable } from "../errors.ts"
+import { describe, type Packed } from "./home.ts"
+import { End, Party, type Side } from "./party.ts"
+
+/**
+ * What a channel is made with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NamedOptions {
+  /** How many values it takes in while nobody receives, before its senders block. 0, the default, is none: a rendezvous. */
+  readonly capacity?: number
+}
+
+type Codec<T> = Schema.Codec<T, any>
+
+/**
+ * A channel that is one in the whole cluster.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class RemoteChannel<in out T = any> {
+  readonly name: string
+  readonly capacity: number
+  /** @internal */
+  readonly party: Party
+  private readonly codec: { readonly encode: (value: T) => unknown } | undefined
+
+  /** @internal */
+  constructor(name: string, capacity: number, schema: Codec<T> | undefined, connect: (channel: RemoteChannel) => void) {
+    this.name = name
+    this.capacity = capacity
+    const kind = kindOf(schema)
+    const json = schema === undefined ? undefined : Schema.toCodecJson(schema)
+    this.codec = json === undefined ? undefined : { encode: Schema.encodeSync(json as Schema.Codec<T, any>) }
+    const decode = json === undefined ? undefined : Schema.decodeUnknownSync(json as Schema.Codec<T, any>)
+    this.party = new Party(name, {
+      capacity,
+      kind,
+      unpack: (packed) => unpack(name, packed, decode),
+      connect: () => connect(this),
+      refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
+    })
+  }
+
+  /**
+   * Sends a value: a copy of it. It goes on when a receiver has it, or the channel has taken it in. Throws `InvalidValue` at once for
+   * what the schema does not take, `NotMovable` for what cannot be pickled; dies with `ValueError` on a closed channel, with
+   * `NameConflict` if the name is another channel's.
+   */
+  send(value: T) {
+    return this.party.sends.send(this.pack(value))
+  }
+
+  /** Receives a value, however long that takes. Dies as a channel's `receive` does. It can be a case of `select`. */
+  receive() {
+    return this.party.receives.receive() as ReturnType<Channel<T>["receive"]>
+  }
+
+  /** Sends an error: it is thrown in the receiver, as a copy. Throws as `Channel.sendThrow` does. */
+  sendThrow<Args extends ReadonlyArray<any>, E extends Error>(
+    ErrorClass: new(...args: Args) => E,
+    value: ErrorValue<Args, E>
+  ): ReturnType<Channel["send"]>
+  sendThrow(ErrorClass: new() => Error): ReturnType<Channel["send"]>
+  sendThrow<E>(error: NoClass<E>): ReturnType<Channel["send"]>
+  sendThrow(error: any, value?: unknown): ReturnType<Channel["send"]> {
+    const made = typeof error === "function"
+      ? value instanceof Error
+        ? value
+        : new error(...(Array.isArray(value) ? value : value === undefined ? [] : [value]))
+      : error
+    return this.party.sends.send(this.pickled(THROWN, made))
+  }
+
+  /** Receives the next value of the iteration: `{ done, value }`. It is done when the channel is closed and empty. */
+  next() {
+    return this.party.iterates.next() as ReturnType<Channel<T>["next"]>
+  }
+
+  /** Calls `body` with each value, up to the end of the iteration; gives back how many there were. Values come some ahead. */
+  get each(): Channel<T>["each"] {
+    return this.party.iterates.each.bind(this.party.iterates) as Channel<T>["each"]
+  }
+
+  /** The iteration from outside. */
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    return this.party.iterates[Symbol.asyncIterator]() as AsyncGenerator<T, void, undefined>
+  }
+
+  /** Closes it, for all machines: nobody can send any more. What is in it is still received. */
+  close(): void {
+    this.party.close()
+  }
+
+  /** Was it closed, as far as this machine has heard? */
+  get closed(): boolean {
+    return this.party.closed
+  }
+
+  /** The channel by its name. */
+  toString(): string {
+    return `<channel ${JSON.stringify(this.name)} of the cluster${this.closed ? ", closed" : ""}>`
+  }
+
+  /** What Node prints. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  private pack(value: T): Packed {
+    if (this.codec === undefined) return this.pickled(PICKLED, value)
+    let encoded: unknown
+    try {
+      encoded = this.codec.encode(value)
+    } catch (error) {
+      throw new InvalidValue({ channel: this.name, reason: (error as Error).message })
+    }
+    return flagged(JSON_TEXT, new TextEncoder().encode(JSON.stringify(encoded)))
+  }
+
+  private pickled(flag: number, value: unknown): Packed {
+    try {
+      return flagged(flag, dumps(value))
+    } catch (error) {
+      if (!(error instanceof PicklingError)) throw error
+      throw new NotMovable({ what: `what is sent on the channel ${JSON.stringify(this.name)}`, reason: error.message })
+    }
+  }
+
+  static [reduce]({ capacity, name, party }: RemoteChannel): Reference {
+    return { name, capacity, kind: party.terms.kind }
+  }
+  static [restore](reference: Reference): RemoteChannel {
+    return found(reference)
+  }
+}
+
+persistent("effect-stackless/cluster/RemoteChannel", RemoteChannel)
+
+interface Reference {
+  readonly name: string
+  readonly capacity: number
+  readonly kind: string
+}
+
+// an end in a pickle is the same end of the same channel where it is loaded
+Object.assign(End, {
+  [reduce]: ({ party: { name, terms: { capacity, kind } }, side }: End): Reference & { readonly side: Side } => ({
+    name,
+    capacity,
+    kind,
+    side
+  }),
+  [restore]: ({ side, ...reference }: Reference & { readonly side: Side }): End => found(reference).party[side]
+})
+persistent("effect-stackless/cluster/End", End)
+
+// ---- packing --------------------------------------------------------------------------------------------------------
+
+const PICKLED = 0
+const THROWN = 1
+const JSON_TEXT = 2
+
+const flagged = (flag: number, bytes: Uint8Array): Packed => {
+  const packed = new Uint8Array(bytes.length + 1)
+  packed[0] = flag
+  packed.set(bytes, 1)
+  return packed
+}
+
+const unpack = (name: string, packed: Packed, decode: ((value: unknown) => unknown) | undefined): unknown => {
+  const bytes = packed.subarray(1)
+  if (packed[0] === JSON_TEXT) {
+    try {
+      return decode!(JSON.parse(new TextDecoder().decode(bytes)))
+    } catch (error) {
+      throw new InvalidValue({ channel: name, reason: (error as Error).message })
+    }
+  }
+  let value: unknown
+  try {
+    value = loads(bytes)
+  } catch (error) {
+    if (!(error instanceof UnpicklingError)) throw error
+    throw new CodeMismatch({ address: `that has sent on ${JSON.stringify(name)}`, reason: error.message })
+  }
+  if (packed[0] === THROWN) throw value
+  return value
+}
+
+/** What says which schema it is. */
+const kindOf = (schema: Codec<any> | undefined): string =>
+  schema === undefined ? "" : JSON.stringify(Schema.toJsonSchemaDocument(schema as Schema.Top).schema)
+
+// ---- the channels that this process knows ---------------------------------------------------------------------------
+
+const channels = new Map<string, RemoteChannel>()
+
+let connector: (channel: RemoteChannel) => void = () => {}
+
+/** Says how homes are found, and has all channels look for theirs. */
+export const setConnector = (connect: (channel: RemoteChannel) => void): void => {
+  connector = connect
+  for (const { party } of channels.values()) party.leave(true)
+}
+
+/** All that this process knows. */
+export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels
+
+/**
+ * The channel of that name, one in the whole cluster. It is made by whoever says the name first.
+ *
+ * @param name its name, which is all that machines need to share
+ * @param schema what its values are, checked when they are sent and when they come; without one they are pickles
+ *
+ * Throws `NameConflict` if this process knows another one by that name. If another machine does, those who use it get that.
+ */
+export const named = <T = unknown>(
+  name: string,
+  schema?: Codec<T>,
+  { capacity = 0 }: NamedOptions = {}
+): RemoteChannel<T> => {
+  if (typeof name !== "string" || name === "") throw new TypeError("a channel of the cluster has a name")
+  if (typeof capacity !== "number" || !(capacity >= 0) || (capacity % 1 !== 0 && capacity !== Infinity)) {
+    throw new TypeError(`a capacity is a number of values, or Infinity; got ${String(capacity)}`)
+  }
+  const known = channels.get(name)
+  if (known !== undefined) {
+    const { capacity: there, kind } = known.party.terms
+    if (there !== capacity || kind !== kindOf(schema)) {
+      throw new NameConflict({ name, here: describe(capacity, kindOf(schema)), there: describe(there, kind) })
+    }
+    return known as RemoteChannel<T>
+  }
+  const made = new RemoteChannel<T>(name, capacity, schema, (channel) => connector(channel))
+  channels.set(name, made)
+  return made
+}
+
+const found = ({ capacity, kind, name }: Reference): RemoteChannel => {
+  if (typeof name !== "string" || typeof kind !== "string" || typeof capacity !== "number") {
+    throw new UnpicklingError("a channel of the cluster in a pickle has no name")
+  }
+  const known = channels.get(name)
+  if (known === undefined && kind === "") return named(name, undefined, { capacity })
+  if (known === undefined) {
+    throw new UnpicklingError(
+      `the channel ${JSON.stringify(name)} has a schema, which a pickle cannot bring: call channel.named with it first`
+    )
+  }
+  const { terms } = known.party
+  if (terms.capacity !== capacity || terms.kind !== kind) {
+    throw new UnpicklingError(`the channel ${JSON.stringify(name)} is another one here`)
+  }
+  return known
+}

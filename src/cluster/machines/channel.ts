@@ -1,0 +1,167 @@
+/** Channels by name: where their homes are, and the way there. */
+import * as Effect from "effect/Effect"
+import type { MachineUnreachable } from "../errors.ts"
+import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
+import { knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import type { SocketLink } from "./link.ts"
+import type { Node } from "./node.ts"
+
+/**
+ * Channels of the cluster.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const channel: { readonly named: typeof named } = { named }
+
+/** What goes over a link for channels: to a home, or from one. What belongs to a session that has ended is not heard. */
+interface ToHome {
+  readonly channel: string
+  readonly session: number
+  readonly says: ReadonlyArray<FromParty>
+}
+interface ToParty {
+  readonly channel: string
+  readonly session: number
+  readonly says: FromHome | { readonly k: "elsewhere" }
+}
+
+/** A party that has found its home. Without a link the home is on this machine. */
+interface Joined {
+  readonly session: number
+  readonly link: SocketLink | undefined
+}
+
+/** How long to wait before a home is looked for again that is not where it was, in milliseconds. */
+const PAUSE = 30
+
+/** Keeps the homes of channels with their shards, and brings parties to them. */
+export class Homes {
+  private readonly node: Node
+  private readonly homes = new Map<number, Map<string, Home>>()
+  /** How a home speaks to the parties at the other end of a link, by the link and the channel's name. */
+  private readonly posts = new Map<SocketLink | Node, Map<string, { readonly session: number; readonly post: Post }>>()
+  /** Where this machine's parties have their homes. */
+  private readonly joined = new Map<string, Joined>()
+  private sessions = 0
+
+  constructor(node: Node) {
+    this.node = node
+    node.keepers.set("channels", {
+      freeze: (shard) => this.freeze(shard),
+      thaw: (shard, frozen: Record<string, FrozenHome>) => {
+        for (const [name, home] of Object.entries(frozen)) this.homesOf(shard).set(name, new Home(0, "", home))
+      },
+      drop: (shard) => {
+        this.freeze(shard)
+      }
+    })
+    node.on("home", (message: ToHome, link) => this.hear(message, link))
+    node.on("party", (message: ToParty, link) => this.tell(message, link))
+    setConnector((channel) => this.connect(channel))
+  }
+
+  /** This machine's parties look for their homes no more. */
+  end(): void {
+    setConnector(() => {})
+  }
+
+  // ---- homes --------------------------------------------------------------------------------------------------------
+
+  private homesOf(shard: number): Map<string, Home> {
+    let homes = this.homes.get(shard)
+    if (homes === undefined) this.homes.set(shard, homes = new Map())
+    return homes
+  }
+
+  private freeze(shard: number): Record<string, FrozenHome> | undefined {
+    const homes = this.homes.get(shard)
+    if (homes === undefined) return undefined
+    this.homes.delete(shard)
+    const frozen: Record<string, FrozenHome> = {}
+    for (const [name, home] of homes) frozen[name] = home.freeze()
+    return frozen
+  }
+
+  /** A party at the other end of a link says something; or one of this machine's own. */
+  private hear({ channel, says, session }: ToHome, from: SocketLink | Node): void {
+    const shard = this.node.placement.shardOf(channel)
+    const homes = this.node.held.has(shard) ? this.homesOf(shard) : undefined
+    let home = homes?.get(channel)
+    const post = this.postTo(from, channel, session, home)
+    const [first] = says
+    if (homes !== undefined && home === undefined && first?.k === "attach") {
+      homes.set(channel, home = new Home(first.capacity, first.kind))
+    }
+    if (home?.hear(post, says) !== true) this.say(from, { channel, session, says: { k: "elsewhere" } })
+  }
+
+  private postTo(to: SocketLink | Node, channel: string, session: number, home: Home | undefined): Post {
+    let posts = this.posts.get(to)
+    if (posts === undefined) {
+      this.posts.set(to, posts = new Map())
+      if (to !== this.node) (to as SocketLink).onClose(() => this.left(to as SocketLink))
+    }
+    const known = posts.get(channel)
+    if (known?.session === session) return known.post
+    if (known !== undefined) home?.leave(known.post)
+    const post: Post = { post: (says) => this.say(to, { channel, session, says }) }
+    posts.set(channel, { session, post })
+    return post
+  }
+
+  private say(to: SocketLink | Node, message: ToParty): void {
+    if (to === this.node) queueMicrotask(() => this.tell(message, undefined))
+    else (to as SocketLink).post({ kind: "party", body: message })
+  }
+
+  /** The parties at the other end of a link are gone. */
+  private left(link: SocketLink): void {
+    const posts = this.posts.get(link)
+    this.posts.delete(link)
+    for (const [channel, { post }] of posts ?? []) {
+      this.homes.get(this.node.placement.shardOf(channel))?.get(channel)?.leave(post)
+    }
+  }
+
+  // ---- parties ------------------------------------------------------------------------------------------------------
+
+  private tell({ channel, says, session }: ToParty, link: SocketLink | undefined): void {
+    const joined = this.joined.get(channel)
+    const party = knownChannels().get(channel)?.party
+    if (party === undefined || joined?.session !== session || joined.link !== link) return
+    if (says.k === "elsewhere" || says.k === "moved") this.joined.delete(channel)
+    if (says.k === "elsewhere") setTimeout(() => party.leave(true), PAUSE).unref()
+    else party.hear(says)
+  }
+
+  private connect({ name, party }: RemoteChannel): void {
+    const { node } = this
+    const again = (): void => void setTimeout(() => party.leave(true), PAUSE).unref()
+    const found = Effect.flatMap(
+      node.placement.locate(node.placement.shardOf(name)),
+      (address): Effect.Effect<SocketLink | undefined, MachineUnreachable> =>
+        address === node.address ? Effect.succeed(undefined) : node.linkTo(address)
+    )
+    Effect.runCallback(found, {
+      onExit: (exit) => {
+        if (node.ended) return
+        if (exit._tag === "Failure") return again()
+        const link = exit.value
+        const session = ++this.sessions
+        if (link?.closed === true) return again()
+        this.joined.set(name, { session, link })
+        link?.onClose(() => {
+          if (this.joined.get(name)?.session !== session) return
+          this.joined.delete(name)
+          party.leave(false)
+        })
+        party.join((says) => {
+          const message: ToHome = { channel: name, session, says }
+          if (link === undefined) queueMicrotask(() => this.hear(message, node))
+          else link.post({ kind: "home", body: message })
+        })
+      }
+    })
+  }
+}

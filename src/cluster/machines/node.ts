@@ -1,0 +1,345 @@
+/**
+ * What a process is while it is a machine: its address, its links to the others, and what is kept with the shards that it has.
+ *
+ * There is one of it in a process, as in Erlang; so a channel's name, or a pickle, finds the machine without being told.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Socket } from "node:net"
+import type { Placement } from "../engine.ts"
+import { MachineUnreachable, NoMachine } from "../errors.ts"
+import { SocketLink } from "./link.ts"
+import { dial, FOR_LINK, type Security } from "./sockets.ts"
+
+/** What a machine says of itself on a new link. */
+interface Hello {
+  readonly address: string
+  /** Another one each time the process starts, so that nobody takes a new one for the old. */
+  readonly incarnation: string
+  /** The version of what is said on links. */
+  readonly protocol: number
+}
+
+const PROTOCOL = 1
+
+/** How long a machine may take to say hello, in milliseconds. */
+const PATIENCE = 1000
+
+/** Something that is kept by keys, with the shards of these. */
+export interface Keeper {
+  /** Takes what it has in a shard apart, to be moved; nothing, if there is nothing. It has it no more then. */
+  readonly freeze: (shard: number) => unknown
+  /** Puts it together again, which another machine has taken apart. */
+  readonly thaw: (shard: number, frozen: any, from: string) => void
+  /** Forgets what it has in a shard: it belongs to another machine already. */
+  readonly drop: (shard: number) => void
+}
+
+/** Answers a question of another machine, or fails with what can be cloned. */
+export type Answering = (body: any, from: SocketLink) => Effect.Effect<unknown, unknown>
+
+export class Node {
+  readonly address: string
+  readonly incarnation = Math.random().toString(36).slice(2)
+  readonly security: Security
+  placement!: Placement["Service"]
+  /** What is kept with shards, by a name that all machines know. */
+  readonly keepers = new Map<string, Keeper>()
+  private readonly answering = new Map<string, Answering>()
+  private readonly hearing = new Map<string, (body: any, link: SocketLink) => void>()
+  /** The links that this machine has made, and those that others have made. */
+  private readonly links = new Map<string, Deferred.Deferred<SocketLink, MachineUnreachable>>()
+  private readonly accepted = new Set<SocketLink>()
+  private readonly lost = new Set<(address: string) => void>()
+  /** The machines that do not answer. */
+  readonly gone = new Set<string>()
+  /** The shards that this machine has, and what of others has not been fetched yet. */
+  readonly held = new Set<number>()
+  private readonly parked = new Map<number, Record<string, unknown>>()
+  private asked = 0
+  private readonly questions = new Map<number, { readonly link: SocketLink; readonly answer: (message: any) => void }>()
+  ended = false
+
+  constructor(address: string, security: Security) {
+    this.address = address
+    this.security = security
+    this.answer("claim", ({ shard }: { shard: number }) => Effect.sync(() => this.parked.get(shard)))
+    this.answer("claimed", ({ shard }: { shard: number }) => Effect.sync(() => void this.parked.delete(shard)))
+  }
+
+  // ---- links --------------------------------------------------------------------------------------------------------
+
+  /** A link to a machine: the one there is, or a new one. */
+  linkTo(address: string): Effect.Effect<SocketLink, MachineUnreachable> {
+    return Effect.suspend(() => {
+      const known = this.links.get(address)
+      if (known !== undefined) return Deferred.await(known)
+      const made = Deferred.makeUnsafe<SocketLink, MachineUnreachable>()
+      this.links.set(address, made)
+      return Effect.flatMap(Effect.exit(Effect.interruptible(this.connect(address))), (exit) => {
+        if (Exit.isFailure(exit)) {
+          this.links.delete(address)
+          const failed = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+            ? Exit.fail(new MachineUnreachable({ address, reason: "interrupted" }))
+            : exit
+          return Effect.andThen(Deferred.done(made, failed), failed)
+        }
+        const link = exit.value
+        this.gone.delete(address)
+        link.onClose(() => {
+          if (this.links.get(address) === made) this.links.delete(address)
+          for (const f of this.lost) f(address)
+        })
+        return Effect.andThen(Deferred.done(made, exit), exit)
+      }).pipe(Effect.uninterruptible)
+    })
+  }
+
+  private connect(address: string): Effect.Effect<SocketLink, MachineUnreachable> {
+    const unreachable = (reason: string) => new MachineUnreachable({ address, reason })
+    if (this.ended) return Effect.fail(unreachable("this machine has ended"))
+    return Effect.flatMap(
+      dial(address, FOR_LINK, this.security),
+      (socket) =>
+        Effect.callback<SocketLink, MachineUnreachable>((resume) => {
+          const link = new SocketLink(address, socket)
+          const timer = setTimeout(() => fails(`it says nothing for ${PATIENCE} ms`), PATIENCE)
+          const fails = (reason: string): void => {
+            clearTimeout(timer)
+            link.close()
+            resume(Effect.fail(unreachable(reason)))
+          }
+          let greeted = false
+          link.onClose(() => {
+            clearTimeout(timer)
+            if (!greeted) resume(Effect.fail(unreachable("it has closed the connection")))
+          })
+          link.onMessage((message: { readonly hello?: Hello }) => {
+            if (greeted) return this.hear(link, message)
+            const { hello } = message
+            if (hello === undefined || hello.protocol !== PROTOCOL) {
+              return fails("it speaks another version of the protocol")
+            }
+            if (hello.address !== address) return fails(`it is ${hello.address}`)
+            greeted = true
+            clearTimeout(timer)
+            resume(Effect.succeed(link))
+          })
+          link.post({ hello: this.hello })
+          return Effect.sync(() => fails("interrupted"))
+        })
+    )
+  }
+
+  /** Another machine has connected. */
+  accept(socket: Socket): void {
+    const link = new SocketLink("", socket)
+    this.accepted.add(link)
+    link.onClose(() => this.accepted.delete(link))
+    link.onMessage((message: { readonly hello?: Hello }) => {
+      if (link.name !== "") return this.hear(link, message)
+      const { hello } = message
+      if (hello === undefined || hello.protocol !== PROTOCOL || this.ended) return link.close()
+      link.name = hello.address
+      link.post({ hello: this.hello })
+    })
+  }
+
+  private get hello(): Hello {
+    return { address: this.address, incarnation: this.incarnation, protocol: PROTOCOL }
+  }
+
+  /** Calls `f` whenever a link to a machine is lost. */
+  onLost(f: (address: string) => void): () => void {
+    this.lost.add(f)
+    return () => this.lost.delete(f)
+  }
+
+  // ---- messages -----------------------------------------------------------------------------------------------------
+
+  /** Says who hears messages of a kind. */
+  on(kind: string, hear: (body: any, link: SocketLink) => void): void {
+    this.hearing.set(kind, hear)
+  }
+
+  /** Says who answers questions of a kind. */
+  answer(kind: string, answering: Answering): void {
+    this.answering.set(kind, answering)
+  }
+
+  /**
+   * Asks a machine. Fails with `MachineUnreachable` if it cannot be asked, or is lost before it has answered; with what the other one
+   * fails with.
+   */
+  ask(address: string, kind: string, body: unknown): Effect.Effect<any, MachineUnreachable | Failed> {
+    if (address === this.address) {
+      return Effect.mapError(
+        Effect.suspend(() => this.answering.get(kind)!(body, undefined as never)),
+        (error) => new Failed(error)
+      )
+    }
+    return Effect.flatMap(
+      this.linkTo(address),
+      (link) =>
+        Effect.callback<any, MachineUnreachable | Failed>((resume) => {
+          const id = ++this.asked
+          this.questions.set(id, {
+            link,
+            answer: ({ failed, value }) => {
+              this.questions.delete(id)
+              resume(failed === undefined ? Effect.succeed(value) : Effect.fail(new Failed(failed)))
+            }
+          })
+          link.post({ ask: id, kind, body })
+          link.onClose(() => {
+            if (this.questions.delete(id)) {
+              resume(Effect.fail(new MachineUnreachable({ address, reason: "the link was lost before it answered" })))
+            }
+          })
+          return Effect.sync(() => void this.questions.delete(id))
+        })
+    )
+  }
+
+  private hear(link: SocketLink, message: any): void {
+    const { answer, ask, body, kind } = message
+    if (answer !== undefined) {
+      const question = this.questions.get(answer)
+      if (question?.link === link) question.answer(message)
+    } else if (ask !== undefined) {
+      const answering = this.answering.get(kind)
+      const answered = answering === undefined ? Effect.fail(`nobody here answers ${kind}`) : answering(body, link)
+      Effect.runCallback(Effect.suspend(() => answered), {
+        onExit: (exit) =>
+          link.post(
+            Exit.isSuccess(exit)
+              ? { answer: ask, value: exit.value }
+              : { answer: ask, failed: Cause.squash(exit.cause) }
+          )
+      })
+    } else this.hearing.get(kind)?.(body, link)
+  }
+
+  // ---- shards -------------------------------------------------------------------------------------------------------
+
+  /** Runs while a shard is this machine's. */
+  readonly hold = (shard: number): Effect.Effect<never> =>
+    Effect.acquireUseRelease(
+      this.fetch(shard),
+      () => Effect.never,
+      () => Effect.sync(() => this.give(shard))
+    )
+
+  /** Fetches what the last one to have the shard has left for the next one. */
+  private fetch(shard: number): Effect.Effect<void> {
+    return Effect.flatMap(
+      this.others,
+      (others) =>
+        Effect.forEach(others, (address) =>
+          this.ask(address, "claim", { shard }).pipe(
+            Effect.flatMap((frozen: Record<string, unknown> | undefined) => {
+              if (frozen === undefined) return Effect.void
+              for (const [name, part] of Object.entries(frozen)) this.keepers.get(name)?.thaw(shard, part, address)
+              return Effect.asVoid(this.ask(address, "claimed", { shard }))
+            }),
+            Effect.timeoutOption(PATIENCE),
+            Effect.ignore
+          ), { concurrency: "unbounded", discard: true })
+    ).pipe(
+      Effect.andThen(Effect.sync(() => void this.held.add(shard)))
+    )
+  }
+
+  /** Leaves what is kept in the shard for the next one. If the lock was lost, as this machine has stopped, it is another one's. */
+  private give(shard: number): void {
+    this.held.delete(shard)
+    const leased = this.placement.leased(shard)
+    const frozen: Record<string, unknown> = {}
+    for (const [name, keeper] of this.keepers) {
+      if (!leased) keeper.drop(shard)
+      else {
+        const part = keeper.freeze(shard)
+        if (part !== undefined) frozen[name] = part
+      }
+    }
+    if (Object.keys(frozen).length > 0) this.parked.set(shard, frozen)
+  }
+
+  /** All machines but this one that may answer. */
+  readonly others: Effect.Effect<ReadonlyArray<string>> = Effect.suspend(() =>
+    Effect.map(this.placement.machines, (registered) => {
+      const addresses = new Set([...registered, ...this.links.keys()])
+      for (const { closed, name } of this.accepted) if (!closed && name !== "") addresses.add(name)
+      addresses.delete(this.address)
+      return [...addresses].filter((address) => !this.gone.has(address))
+    })
+  )
+
+  /** Waits until what it has left for others was fetched, for at most as long as that may take. */
+  readonly handedOver: Effect.Effect<void> = Effect.suspend(() => {
+    const wait: Effect.Effect<void> = Effect.suspend(() =>
+      this.parked.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(20), wait)
+    )
+    return Effect.flatMap(this.others, (others) => others.length === 0 ? Effect.void : wait)
+  }).pipe(Effect.timeoutOption(5000), Effect.asVoid)
+
+  /** Watches the others: one that does not answer is reported, so that its shards are given to others at once. */
+  readonly watch: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.flatMap(this.placement.machines, (registered) =>
+      Effect.forEach(
+        registered.filter((address) => address !== this.address),
+        (address) =>
+          Effect.matchEffect(this.linkTo(address), {
+            onSuccess: () => Effect.void,
+            onFailure: () =>
+              Effect.suspend(() => {
+                this.gone.add(address)
+                return this.placement.gone(address)
+              })
+          }),
+        { concurrency: "unbounded", discard: true }
+      ))
+  ).pipe(Effect.andThen(Effect.sleep(250)), Effect.forever)
+
+  /** Does a machine answer? */
+  answers(address: string): Effect.Effect<boolean> {
+    return address === this.address ? Effect.succeed(true) : Effect.isSuccess(this.linkTo(address))
+  }
+
+  end(): void {
+    this.ended = true
+    for (const deferred of this.links.values()) {
+      Effect.runSync(Effect.exit(
+        Deferred.poll(deferred).pipe(
+          Effect.flatMap((found) => found._tag === "Some" ? Effect.map(found.value, (link) => link.end()) : Effect.void)
+        )
+      ))
+    }
+    for (const link of this.accepted) link.end()
+  }
+}
+
+/** What another machine has failed with. */
+export class Failed {
+  readonly error: unknown
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+let node: Node | undefined
+
+/** The machine that this process is. Throws `NoMachine` if it is none. */
+export const here = (): Node => {
+  if (node === undefined) throw new NoMachine()
+  return node
+}
+
+/** Is this process a machine? */
+export const isMachine = (): boolean => node !== undefined
+
+export const setNode = (made: Node | undefined): void => {
+  node = made
+}

@@ -1,0 +1,138 @@
+/**
+ * A channel whose other side is elsewhere: on another thread, on another machine, in a table.
+ *
+ * Upstream has no counterpart. Who sends or receives here waits in its queue as in that of any channel, and can be killed there,
+ * timed out, pickled, or be in a `select`. Nobody meets in it: an author, who carries the values, is told that its queue has changed, takes
+ * what senders bring with `pull`, and gives receivers with `put` what has come. One relay carries one direction.
+ *
+ * A tasklet that waits here waits on the outside, as for an Effect: `run` goes on meanwhile, and it is no deadlock.
+ */
+import * as Exit from "effect/Exit"
+import { Channel } from "./channel.ts"
+import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import { exchangeAsOutsider, serve, TAKES_IN } from "./rendezvous.ts"
+import type { Scheduler } from "./scheduler.ts"
+import { schedulerOf } from "./schedulers.ts"
+import { TaskletState } from "./tasklet-state.ts"
+import type { Direction } from "./wait-queue.ts"
+
+/**
+ * The author of a relay. None of these may switch, or act on the relay.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Carrier {
+  /** Somebody has lined up, or left. */
+  readonly changed: () => void
+  /** May a sender go on at once, as its value is taken? */
+  readonly room: () => boolean
+  /** Takes it. */
+  readonly take: (value: any, raising: boolean) => void
+}
+
+/**
+ * A channel to or from elsewhere.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Relay<in out T = any> extends Channel<T> {
+  private readonly carrier: Carrier
+  /** How many values are left in the queue that `put` has brought. */
+  private kept = 0
+  /** The schedulers of the tasklets that wait. */
+  private readonly schedulers = new Map<Waiter, Scheduler>()
+
+  constructor(carrier: Carrier) {
+    super()
+    this.carrier = carrier
+    this.mode = TAKES_IN
+  }
+
+  /** How many values `put` has brought that nobody has received. */
+  get stored(): number {
+    return this.kept
+  }
+
+  /** Gives a value, or throws an error, to the first who waits to receive, or leaves it to the next one who does. */
+  put(value: T, raising = false): void {
+    const waiter = new OutsideWaiter(value, raising, this.received, undefined)
+    if (exchangeAsOutsider(this, waiter, 1)) return
+    this.kept++
+    this.line(waiter, 1)
+  }
+
+  /** Takes what the first sender brings, who goes on. Nothing, if nobody waits to send. */
+  pull(): { readonly value: T; readonly raising: boolean } | undefined {
+    let pulled: { readonly value: T; readonly raising: boolean } | undefined
+    const waiter = new OutsideWaiter(undefined, false, (effect) => {
+      const exit = effect as Exit.Exit<T>
+      pulled = Exit.isSuccess(exit)
+        ? { value: exit.value, raising: false }
+        : { value: defectOf(exit) as T, raising: true }
+    }, undefined)
+    exchangeAsOutsider(this, waiter, -1)
+    return pulled
+  }
+
+  /** Throws an error in the first who waits to send, whose value is lost to nobody but itself. */
+  fail(error: unknown): void {
+    const { right } = this
+    if (this.kept > 0 || this._balance <= 0 || right === null) return
+    this.take(right)
+    serve(right, error, true)
+  }
+
+  /** Takes out what `put` has left, the first in front. */
+  unput(): Array<T> {
+    const values: Array<T> = []
+    while (this.kept > 0) {
+      const waiter = this.right as OutsideWaiter
+      this.take(waiter)
+      this.kept--
+      values.push(waiter._inbox as T)
+    }
+    return values
+  }
+
+  override get room(): boolean {
+    return !this.closing && this.carrier.room()
+  }
+
+  override store(value: unknown, raising: boolean): void {
+    // a value that `put` brings stays in the queue
+    this.carrier.take(value, raising)
+  }
+
+  override line(waiter: Waiter, direction: Direction, before: Waiter | null = null): void {
+    super.line(waiter, direction, before)
+    const tasklet = waiter instanceof TaskletState ? waiter : waiter.behind
+    if (tasklet !== undefined) {
+      const scheduler = schedulerOf(tasklet.thread)
+      scheduler.outside++
+      this.schedulers.set(waiter, scheduler)
+    }
+    this.carrier.changed()
+  }
+
+  override take(waiter: Waiter): Waiter | null {
+    const behind = super.take(waiter)
+    const scheduler = this.schedulers.get(waiter)
+    if (scheduler !== undefined) {
+      scheduler.outside--
+      this.schedulers.delete(waiter)
+    }
+    this.carrier.changed()
+    return behind
+  }
+
+  private readonly received = (): void => {
+    if (this.kept > 0) this.kept--
+  }
+}
+
+const defectOf = (exit: Exit.Failure<unknown, unknown>): unknown => {
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Die" ? reason.defect : reason
+}

@@ -1,0 +1,38 @@
+/** One machine alone. */
+import { Effect, Layer } from "effect"
+import { channel, Machine, machine, MachineError, registry } from "effect-stackless/cluster"
+import { expect, test } from "vitest"
+
+const alone = machine({ address: "127.0.0.1:0", registry: registry.memory })
+
+test("a channel of the cluster works on one machine", async () => {
+  const market = channel.named<{ readonly price: number }>("market")
+  const got = await Effect.runPromise(
+    Effect.gen(function*() {
+      const { machines, address, locate } = yield* Machine
+      expect(yield* locate("market")).toBe(address)
+      expect(yield* machines).toEqual([address])
+      const [, got] = yield* Effect.all([market.send({ price: 7 }), market.receive()], { concurrency: 2 })
+      return got
+    }).pipe(Effect.provide(alone))
+  )
+  expect(got).toEqual({ price: 7 })
+})
+
+test("what others can reach needs a secret, and a process is one machine", async () => {
+  const open = machine({ address: "0.0.0.0:0", registry: registry.memory })
+  const refused = await Effect.runPromise(Effect.flip(Effect.provide(Machine, open)))
+  expect(refused).toMatchObject({ _tag: "InsecureAddressError" })
+  // layers are remembered, and this is another machine
+  const second = Effect.provide(
+    Effect.flip(Layer.build(machine({ address: "127.0.0.1:0", registry: registry.memory }))),
+    alone
+  )
+  expect(await Effect.runPromise(Effect.scoped(second))).toBeInstanceOf(MachineError)
+  for (const address of ["here", "host:99999", ""]) {
+    expect(
+      await Effect.runPromise(Effect.flip(Effect.provide(Machine, machine({ address, registry: registry.memory }))))
+    )
+      .toBeInstanceOf(MachineError)
+  }
+})

@@ -1,0 +1,246 @@
+/** A channel between several places, whose home and parties speak over anything that keeps the order of messages. */
+import { Effect, Fiber } from "effect"
+import { run, select, StopIteration, tasklet } from "effect-stackless/stackless"
+import * as fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { type FromHome, type FromParty, Home, type Post } from "../../src/cluster/exchange/home.ts"
+import { Party } from "../../src/cluster/exchange/party.ts"
+
+const pack = (n: number): Uint8Array => Uint8Array.of(n >> 8, n & 255)
+const unpack = (bytes: Uint8Array): number => (bytes[0]! << 8) + bytes[1]!
+
+/** A home, and parties whose messages take a turn of the event loop each way. */
+class Place {
+  home: Home
+  readonly parties: Array<Party> = []
+  private readonly posts = new Map<Party, Post>()
+  readonly capacity: number
+  /** What is under way. */
+  private travelling = 0
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+    this.home = new Home(capacity, "")
+  }
+
+  party(): Party {
+    const party: Party = new Party("test", {
+      capacity: this.capacity,
+      kind: "",
+      unpack,
+      refusal: (kind) => new Error(kind),
+      connect: () => this.later(() => this.join(party))
+    })
+    this.parties.push(party)
+    return party
+  }
+
+  private later(f: () => void): void {
+    this.travelling++
+    setImmediate(() => {
+      this.travelling--
+      f()
+    })
+  }
+
+  private join(party: Party): void {
+    const { home } = this
+    const post: Post = {
+      post: (message: FromHome) => this.later(() => this.posts.get(party) === post && party.hear(message))
+    }
+    this.posts.set(party, post)
+    party.join((messages: ReadonlyArray<FromParty>) =>
+      this.later(() => void (this.home === home && home.hear(post, messages)))
+    )
+  }
+
+  /** The home goes elsewhere, with all it has. */
+  move(): void {
+    this.home = new Home(0, "", this.home.freeze())
+  }
+
+  /** Waits until nothing is under way. */
+  async quiet(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve))
+    while (this.travelling > 0)
+  }
+}
+
+const send = (party: Party, n: number) => party.sends.send(pack(n))
+
+describe("a rendezvous", () => {
+  test("a sender waits for a receiver at another place", async () => {
+    const place = new Place(0)
+    const [a, b] = [place.party(), place.party()]
+    const sending = Effect.runFork(send(a!, 7))
+    await place.quiet()
+    expect(sending.pollUnsafe()).toBeUndefined()
+    expect(await Effect.runPromise(b!.receives.receive())).toBe(7)
+    await Effect.runPromise(Fiber.join(sending))
+  })
+
+  test("a receiver waits for a sender", async () => {
+    const place = new Place(0)
+    const receiving = Effect.runFork(place.party().receives.receive())
+    await place.quiet()
+    await Effect.runPromise(send(place.party(), 7))
+    expect(await Effect.runPromise(Fiber.join(receiving))).toBe(7)
+  })
+
+  test("a sender that gives up takes its value along", async () => {
+    const place = new Place(0)
+    const [a, b] = [place.party(), place.party()]
+    const sending = Effect.runFork(send(a!, 1))
+    await place.quiet()
+    await Effect.runPromise(Fiber.interrupt(sending))
+    await Effect.runPromise(Effect.all([send(a!, 2), b!.receives.receive()], { concurrency: 2 })).then(([, got]) =>
+      expect(got).toBe(2)
+    )
+  })
+
+  test("what comes for a receiver that has given up is the next one's", async () => {
+    const place = new Place(0)
+    const [a, b, c] = [place.party(), place.party(), place.party()]
+    const receiving = Effect.runFork(b!.receives.receive())
+    await place.quiet()
+    const sending = Effect.runFork(send(a!, 5))
+    // the grant is there, and the value is not
+    while (sending.pollUnsafe() === undefined) await new Promise((resolve) => setImmediate(resolve))
+    await Effect.runPromise(Fiber.interrupt(receiving))
+    expect(await Effect.runPromise(c!.receives.receive())).toBe(5)
+  })
+
+  test("tasklets wait while run goes on, and select chooses among channels", async () => {
+    const [one, two] = [new Place(0), new Place(0)]
+    const [a, b] = [one.party(), two.party()]
+    const got: Array<unknown> = []
+    tasklet(function*() {
+      got.push(yield* select({ a: a!.receives.receive(), b: b!.receives.receive() }))
+      got.push(yield* select({ a: a!.receives.receive(), b: b!.receives.receive() }))
+    })()
+    const sending = Effect.runPromise(
+      Effect.andThen(send(two.party(), 2), send(one.party(), 1))
+    )
+    await Effect.runPromise(run())
+    await sending
+    expect(got).toEqual([{ key: "b", value: 2 }, { key: "a", value: 1 }])
+  })
+
+  test("a case of select that was not chosen leaves no value and no wish behind", async () => {
+    const [one, two] = [new Place(0), new Place(0)]
+    const [a, b, c] = [one.party(), two.party(), one.party()]
+    const choice = Effect.runFork(select({ a: send(a!, 1), b: b!.receives.receive() }))
+    await one.quiet()
+    await Effect.runPromise(send(two.party(), 2))
+    expect(await Effect.runPromise(Fiber.join(choice))).toEqual({ key: "b", value: 2 })
+    await one.quiet()
+    const [, got] = await Effect.runPromise(Effect.all([send(a!, 3), c!.receives.receive()], { concurrency: 2 }))
+    expect(got).toBe(3)
+  })
+})
+
+describe("a capacity", () => {
+  test("senders go on while there is room, and wait then", async () => {
+    const place = new Place(3)
+    const party = place.party()
+    const sent: Array<number> = []
+    const sending = Effect.runFork(
+      Effect.forEach([1, 2, 3, 4, 5], (n) => Effect.andThen(send(party, n), Effect.sync(() => sent.push(n))))
+    )
+    await place.quiet()
+    expect(sent).toEqual([1, 2, 3])
+    const other = place.party()
+    const got: Array<unknown> = []
+    for (let i = 0; i < 5; i++) got.push(await Effect.runPromise(other.receives.receive()))
+    expect(got).toEqual([1, 2, 3, 4, 5])
+    await Effect.runPromise(Fiber.join(sending))
+  })
+
+  test("closing ends the iteration of all, when what is in it was received", async () => {
+    const place = new Place(10)
+    const [a, b] = [place.party(), place.party()]
+    await Effect.runPromise(Effect.forEach([1, 2, 3], (n) => send(a!, n)))
+    a!.close()
+    const got: Array<unknown> = []
+    for await (const value of b!.iterates) got.push(value)
+    expect(got).toEqual([1, 2, 3])
+    expect(await Effect.runPromiseExit(send(place.party(), 4)).then((exit) => exit._tag)).toBe("Success")
+  })
+
+  test("closing tells a receiver that waits that nobody can come", async () => {
+    const place = new Place(0)
+    const [a, b] = [place.party(), place.party()]
+    const receiving = Effect.runPromiseExit(b!.receives.receive())
+    await place.quiet()
+    a!.close()
+    const exit = await receiving
+    expect(exit._tag === "Failure" && exit.cause.reasons[0]!._tag === "Die" && exit.cause.reasons[0]!.defect)
+      .toBeInstanceOf(StopIteration)
+  })
+})
+
+test("two kinds of channel by one name: who comes second is refused", async () => {
+  const place = new Place(2)
+  await Effect.runPromise(send(place.party(), 1))
+  place.home = new Home(5, "", undefined)
+  place.parties[0]!.leave(false)
+  const exit = await Effect.runPromiseExit(place.party().receives.receive())
+  expect(exit._tag).toBe("Failure")
+})
+
+test("whatever parties do, every value that is sent is received once", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 4 }),
+      fc.array(
+        fc.record({
+          party: fc.integer({ min: 0, max: 3 }),
+          does: fc.constantFrom("send", "receive", "iterate", "give up", "move", "wait")
+        }),
+        { maxLength: 40 }
+      ),
+      async (capacity, steps) => {
+        const place = new Place(capacity)
+        const parties = Array.from({ length: 4 }, () => place.party())
+        const got: Array<number> = []
+        const sent = [0, 0, 0, 0]
+        const sends: Array<Fiber.Fiber<unknown, unknown>> = []
+        const receives: Array<Fiber.Fiber<unknown, unknown>> = []
+        // of each party one sender at a time, so that their order is known
+        const queues = parties.map(() => Promise.resolve())
+        for (const { does, party: p } of steps) {
+          const party = parties[p]!
+          if (does === "send") {
+            const n = p * 1000 + sent[p]!++
+            queues[p] = queues[p]!.then(() => Effect.runPromise(send(party, n)))
+          } else if (does === "receive") {
+            receives.push(Effect.runFork(Effect.map(party.receives.receive(), (n: number) => got.push(n))))
+          } else if (does === "iterate") {
+            receives.push(Effect.runFork(Effect.map(party.iterates.receive(), (n: number) => got.push(n))))
+          } else if (does === "give up") {
+            const fiber = receives.pop()
+            if (fiber !== undefined) await Effect.runPromise(Fiber.interrupt(fiber))
+          } else if (does === "move") place.move()
+          else await place.quiet()
+        }
+        // whoever is left is served
+        const total = sent.reduce((a, b) => a + b, 0)
+        const last = place.party()
+        const rest = Effect.runFork(Effect.forever(Effect.map(last.receives.receive(), (n: number) => got.push(n))))
+        await Promise.all(queues)
+        for (let i = 0; got.length < total; i++) {
+          if (i > 2000) throw new Error(`lost: ${got.length} of ${total} came`)
+          await new Promise((resolve) => setImmediate(resolve))
+          // values that came ahead for an iteration are given back after a while
+          if (i > 100) await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+        await Effect.runPromise(Fiber.interruptAll([...sends, ...receives, rest]))
+        expect(got).toHaveLength(total)
+        expect(new Set(got)).toEqual(
+          new Set(sent.flatMap((count, p) => Array.from({ length: count }, (_, i) => p * 1000 + i)))
+        )
+      }
+    ),
+    { numRuns: 60 }
+  )
+})
