@@ -3,6 +3,9 @@
  *
  * @since 0.2.0
  */
+export { DurableChannel, durableChannel, type DurableChannelOptions } from "./durable/channel.ts"
+export { DurableChannelClosed, DurableValueError, NotDurableError } from "./durable/errors.ts"
+export type { DurableFailure, Item } from "./durable/operation.ts"
 export {
   CodeMismatch,
   InsecureAddressError,
@@ -17,3 +20,8 @@ export { type NamedOptions, RemoteChannel } from "./exchange/remote-channel.ts"
 export { channel } from "./machines/channel.ts"
 export { Machine, machine, type MachineOptions } from "./machines/machine.ts"
 export { type PostgresRegistryOptions, registry } from "./registry.ts"
+export { StorageError } from "./storage/errors.ts"
+export { memory, MemoryTables } from "./storage/memory.ts"
+export { postgres, type PostgresOptions } from "./storage/postgres.ts"
+export { sqlite, type SqliteOptions } from "./storage/sqlite.ts"
+export { Storage, type StorageOptions } from "./storage/storage.ts"

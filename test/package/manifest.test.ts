@@ -41,7 +41,7 @@ test("what compiles, and only that, needs the optional ones; what runs loads eff
       : entry === "./vitest"
       ? ["effect", "vitest"]
       : entry === "./cluster"
-      ? ["effect", "@effect/platform-node", "@effect/sql-pg"]
+      ? ["effect", "@effect/platform-node", "@effect/sql-pg", "libsql"]
       : ["effect"]
     const packages = await needed(entry)
     expect([entry, packages.filter((name) => !allowed.includes(name))]).toEqual([entry, []])

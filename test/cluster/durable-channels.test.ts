@@ -1,0 +1,197 @@
+/** Durable channels, over each storage. */
+import { Array, Effect, Exit, Fiber, Order, Schema, Scope } from "effect"
+import {
+  type DurableChannel,
+  durableChannel,
+  DurableChannelClosed,
+  DurableValueError,
+  NameConflict,
+  StorageError
+} from "effect-stackless/cluster"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type Database, kinds } from "./storages.ts"
+
+let names = 0
+/** A channel that no other test has. */
+const fresh = <T>(options?: Parameters<typeof durableChannel<T>>[1]): DurableChannel<T> =>
+  durableChannel<T>(`channel ${names++}`, options)
+
+const once = <T>(channel: DurableChannel<T>) => Effect.scoped(channel.receive())
+
+describe.each(kinds())("$name", (kind) => {
+  beforeAll(() => kind.start())
+  afterAll(() => kind.stop())
+
+  const run = <A, E>(effect: Effect.Effect<A, E>, database: Database = kind.make()): Promise<A> =>
+    Effect.runPromise(Effect.provide(effect, database()))
+
+  test("what is sent is received, in its order", async () => {
+    const channel = fresh<number>()
+    const got = await run(Effect.gen(function*() {
+      for (let i = 0; i < 5; i++) yield* channel.send(i)
+      const got: globalThis.Array<number> = []
+      for (let i = 0; i < 5; i++) got.push(yield* once(channel))
+      return got
+    }))
+    expect(got).toEqual([0, 1, 2, 3, 4])
+  })
+
+  test("what was sent is there when the storage is opened again", async () => {
+    const channel = fresh<{ readonly at: Date }>()
+    const database = kind.make()
+    await run(channel.send({ at: new Date(7) }), database)
+    expect(await run(once(channel), database)).toEqual({ at: new Date(7) })
+  })
+
+  test("a receive waits for an item, and a send for room", async () => {
+    const channel = fresh<number>({ capacity: 2 })
+    const sent: globalThis.Array<number> = []
+    await run(Effect.gen(function*() {
+      const receiving = yield* Effect.forkChild(once(channel), { startImmediately: true })
+      yield* channel.send(0)
+      expect(yield* Fiber.join(receiving)).toBe(0)
+      const sending = yield* Effect.forkChild(
+        Effect.forEach([1, 2, 3], (n) => Effect.map(channel.send(n), () => sent.push(n))),
+        { startImmediately: true }
+      )
+      while (sent.length < 2) yield* Effect.sleep(1)
+      yield* channel.state
+      expect(sent).toEqual([1, 2])
+      expect(yield* once(channel)).toBe(1)
+      yield* Fiber.join(sending)
+      expect(sent).toEqual([1, 2, 3])
+      expect(yield* channel.state).toEqual({ held: 2, closed: false })
+    }))
+  })
+
+  test("a sender in another process gets the room that a receiver makes", async () => {
+    const channel = fresh<number>({ capacity: 1 })
+    const database = kind.make()
+    const sending = run(Effect.forEach([1, 2, 3], (n) => channel.send(n), { discard: true }), database)
+    const receiving = run(Effect.forEach([1, 2, 3], () => once(channel)), database)
+    await sending
+    expect(await receiving).toEqual([1, 2, 3])
+  })
+
+  test("an item is acknowledged when the scope closes, and delivered again if that fails", async () => {
+    const channel = fresh<string>()
+    await run(Effect.gen(function*() {
+      yield* channel.send("a", { key: "first" })
+      const failing = Effect.scoped(Effect.flatMap(channel.receiveItem(), (item) => Effect.fail(item)))
+      expect(yield* Effect.flip(failing)).toEqual({ value: "a", key: "first", attempts: 1 })
+      expect(yield* Effect.scoped(channel.receiveItem())).toEqual({ value: "a", key: "first", attempts: 2 })
+      expect((yield* channel.state).held).toBe(0)
+    }))
+  })
+
+  test("an item of the same key is stored once", async () => {
+    const channel = fresh<string>()
+    await run(Effect.gen(function*() {
+      yield* Effect.all([channel.send("a", { key: "x" }), channel.send("b", { key: "x" })], { concurrency: 2 })
+      yield* channel.send("c", { key: "x" })
+      expect((yield* channel.state).held).toBe(1)
+      expect(yield* once(channel)).toBe("a")
+    }))
+  })
+
+  test("a receiver that gives up takes nothing", async () => {
+    const channel = fresh<number>()
+    await run(Effect.gen(function*() {
+      yield* Effect.exit(Effect.timeout(once(channel), 5))
+      yield* channel.send(1)
+      expect(yield* once(channel)).toBe(1)
+    }))
+  })
+
+  test("receivers are interrupted at any time, and no item is lost or doubled", async () => {
+    const channel = fresh<number>({ capacity: 4 })
+    const got: globalThis.Array<number> = []
+    let turn = 0
+    await run(Effect.gen(function*() {
+      const sending = yield* Effect.forkChild(
+        Effect.forEach(Array.range(0, 39), (n) => channel.send(n))
+      )
+      while (got.length < 40) {
+        const scope = yield* Scope.make()
+        const exit = yield* Effect.exit(Scope.provide(Effect.timeout(channel.receive(), (turn++ * 7) % 60), scope))
+        if (Exit.isSuccess(exit)) got.push(exit.value)
+        yield* Scope.close(scope, Exit.isSuccess(exit) ? Exit.void : Exit.interrupt())
+      }
+      yield* Fiber.join(sending)
+    }))
+    expect(Array.sort(got, Order.Number)).toEqual(Array.range(0, 39))
+  })
+
+  test("each receives up to the end; who waits to send or to receive hears that the channel is closed", async () => {
+    const channel = fresh<number>({ capacity: 2 })
+    await run(Effect.gen(function*() {
+      yield* channel.send(1)
+      yield* channel.send(2)
+      const sending = yield* Effect.forkChild(Effect.flip(channel.send(3)), { startImmediately: true })
+      yield* Effect.sleep(10)
+      yield* channel.close()
+      expect(yield* Fiber.join(sending)).toBeInstanceOf(DurableChannelClosed)
+      const got: globalThis.Array<number> = []
+      expect(yield* channel.each((n) => Effect.sync(() => got.push(n)))).toBe(2)
+      expect(got).toEqual([1, 2])
+      expect(yield* Effect.flip(once(channel))).toEqual(new DurableChannelClosed({ channel: channel.name }))
+    }))
+  })
+
+  test("an iteration acknowledges what it has gone past", async () => {
+    const channel = fresh<number>()
+    await run(Effect.gen(function*() {
+      for (const n of [1, 2, 3]) yield* channel.send(n)
+      const got = yield* Effect.promise(async () => {
+        const got: globalThis.Array<number> = []
+        for await (const n of channel) {
+          got.push(n)
+          if (n === 2) break
+        }
+        return got
+      })
+      expect(got).toEqual([1, 2])
+      expect(yield* once(channel)).toBe(2)
+      expect(yield* once(channel)).toBe(3)
+    }))
+  })
+
+  test("values are written by a schema, and checked by it", async () => {
+    const schema = Schema.Struct({ at: Schema.Date, n: Schema.Number })
+    const channel = fresh({ schema })
+    await run(Effect.gen(function*() {
+      yield* channel.send({ at: new Date(5), n: 1 })
+      expect(yield* once(channel)).toEqual({ at: new Date(5), n: 1 })
+      const wrong = yield* Effect.flip(channel.send({ at: new Date(5), n: "1" as never }))
+      expect(wrong).toBeInstanceOf(DurableValueError)
+    }))
+  })
+
+  test("a name stands for values of one kind", async () => {
+    const channel = fresh<number>()
+    const database = kind.make()
+    expect(() => durableChannel(channel.name, { schema: Schema.Number })).toThrow(NameConflict)
+    await run(channel.send(1), database)
+  })
+
+  test("a value that cannot be written fails at once, and nothing is sent", async () => {
+    const channel = fresh<unknown>()
+    await run(Effect.gen(function*() {
+      const error = yield* Effect.flip(channel.send(Promise.resolve()))
+      expect(error).toBeInstanceOf(DurableValueError)
+      expect(error.message).toContain("a promise cannot be pickled")
+      expect((yield* channel.state).held).toBe(0)
+    }))
+  })
+})
+
+test("without a storage, an operation says so", async () => {
+  const error = await Effect.runPromise(Effect.flip(fresh<number>().send(1)))
+  expect(error).toBeInstanceOf(StorageError)
+  expect(error.message).toContain("there is no storage: provide one, such as sqlite({ filename })")
+})
+
+test("a channel of a name that is none, or of no capacity, is refused at once", () => {
+  expect(() => durableChannel(7 as never)).toThrow("a durable channel has a name")
+  expect(() => durableChannel("x", { capacity: 0 })).toThrow("an integer from 1 on")
+})
