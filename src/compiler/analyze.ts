@@ -80,6 +80,7 @@ class Analyzer {
     for (const statement of program["body"]) this.visit(statement)
     this.hoistBlockFunctions()
     for (const reference of this.references) this.resolve(reference)
+    this.keepWithPrivateNames()
     for (const reference of this.privates) this.resolvePrivate(reference)
     this.place()
     this.any ||= this.directives.asksFor(this.units.length > 0, this.classes.size > 0)
@@ -466,16 +467,23 @@ class Analyzer {
         if (element["decorators"]?.length > 0) this.visitAll(element["decorators"])
         const { computed, key, value } = element as { computed: boolean; key: Node; value: Node | null } & Node
         if (computed && this.visit(key)) suspends = true
+        const title = computed
+          ? "[computed]"
+          : key === undefined
+          ? ""
+          : `${key.type === "PrivateIdentifier" ? "#" : ""}${keyName(key)}`
+        const prefix = name === undefined ? "" : `${name}.`
         switch (element.type) {
           case "StaticBlock":
             this.visit(element)
             element.unit!.isStatic = true
+            element.unit!.label = `${prefix}static`
             break
           case "MethodDefinition":
             this.visitFunction(value!, element["kind"] === "constructor" ? "constructor" : "member", element["static"])
-            value!.unit!.label = `${name === undefined ? "" : `${name}.`}${
+            value!.unit!.label = `${prefix}${
               element["kind"] === "get" || element["kind"] === "set" ? `${element["kind"]} ` : ""
-            }${computed ? "[computed]" : `${key.type === "PrivateIdentifier" ? "#" : ""}${keyName(key)}`}`
+            }${title}`
             if (element["kind"] === "constructor") value!["derived"] = superClass !== null
             break
           default:
@@ -483,6 +491,7 @@ class Analyzer {
               this.name(value, computed ? { key } : key.type === "PrivateIdentifier" ? `#${key["name"]}` : keyName(key))
               this.inUnit("initializer", element, false, (unit) => {
                 unit.isStatic = element["static"]
+                unit.label = `${prefix}field ${title}`
                 this.visit(value)
                 // Its name is computed: it has it from where it stands.
                 if (computed && isFunction(value) && isAnonymous(value)) value.unit!.inPlace = true
@@ -783,6 +792,15 @@ class Analyzer {
     this.capture(own, unit)
   }
 
+  /** In constructors and initializers, arrow functions that use private names stay in the class that has these. */
+  private keepWithPrivateNames(): void {
+    for (const { scope: { unit } } of this.privates) {
+      const owner = ownOf(unit)
+      if (owner.kind !== "constructor" && owner.kind !== "initializer") continue
+      for (let inner = unit; inner !== owner; inner = inner.parent!) inner.inPlace = true
+    }
+  }
+
   private resolvePrivate({ access, name, node, scope }: Reference & { access: "get" | "set" | "has" }): void {
     for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
       const variable = at.variables.get(`#${name}`)
@@ -809,7 +827,6 @@ class Analyzer {
   // --- afterwards: where things are kept
 
   private place(): void {
-    this.keepConstructorsArrows()
     for (const { unit, variable } of this.captures) {
       if (reachesNatively(variable, unit)) continue
       for (const member of variable.group ?? [variable]) {
@@ -867,16 +884,6 @@ class Analyzer {
       else there.push(scope)
     }
     return scopes
-  }
-
-  /** In a constructor, `this` may be uninitialized, and `super()` cannot be called from elsewhere: arrow functions stay there. */
-  private keepConstructorsArrows(): void {
-    for (const { node, scope } of this.references) {
-      if (node.variable?.kind !== "this") continue
-      const { unit: owner } = node.variable.scope
-      if (owner.kind !== "constructor" && owner.kind !== "initializer") continue
-      for (let { unit } = scope; unit !== owner; unit = unit.parent!) unit.inPlace = true
-    }
   }
 }
 

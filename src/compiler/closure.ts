@@ -149,7 +149,7 @@ const complexParameters = (
     module,
     unit,
     scope,
-    (variable) => variable.kind === "parameter" ? module.runtime("UNINITIALIZED") : variable.name
+    (variable) => variable.kind === "parameter" || variable.late ? module.runtime("UNINITIALIZED") : variable.name
   )
   const { rest, targets } = rewriter.parameterTargets(params)
   const taken: Array<Code> = targets.map((target, i) => [i === 0 ? "" : ", ", `${i}: `, target])
@@ -269,7 +269,7 @@ const framed = (module: Module, unit: Unit): Array<{ readonly scope: Scope; read
   }))
 
 /** What the runtime is told about a function. */
-const describe = (module: Module, node: Node, unit: Unit, factory: string | undefined): void => {
+export const describe = (module: Module, node: Node, unit: Unit, factory: string | undefined): void => {
   const { originalPlace } = module.parsed
   const kind = unit.generator
     ? "generator"

@@ -1,7 +1,7 @@
 /** Source in, code and map out. */
 import { analyze } from "./analyze.ts"
 import type { Node } from "./ast.ts"
-import { functionText } from "./closure.ts"
+import { describe, functionText } from "./closure.ts"
 import { type Code, mapOf, print, type SourceMap } from "./code.ts"
 import { CompileError } from "./errors.ts"
 import { FORMAT } from "./format.ts"
@@ -76,6 +76,10 @@ export const compile = (code: string, options: CompileOptions): Compiled => {
     // Functions of one name are told apart by their order.
     unit.name = count === 0 ? name : `${name}~${count}`
     if (unit.kind !== "initializer") unit.index = index++
+    else if (analysis.scopes.get(unit)!.some(({ boxed }) => boxed)) {
+      unit.index = index++
+      describe(module, node, unit, undefined)
+    }
   }
   for (const [node, name] of analysis.classes) {
     const count = taken.get(name) ?? 0

@@ -101,7 +101,7 @@ export class Rewriter {
         else if (node.variable?.rename !== undefined) this.replace(node, node.variable.rename)
         return
       case "ThisExpression":
-        if (this.moved(node)) this.replace(node, placeCode(module, unit, node.variable!))
+        if (this.moved(node)) this.this(node, node.variable!)
         return
       case "MetaProperty":
         if (node["meta"].name !== "new") return
@@ -322,6 +322,14 @@ export class Rewriter {
       return [node.start, `${place} = ${module.runtime("assigned")}("${name}", `, value, `, ${place})`]
     }
     return [node.start, `${place} = `, value]
+  }
+
+  private this(node: Node, variable: Variable): void {
+    const { module, unit } = this
+    // In the constructor itself it is the language that looks after it.
+    if (variable.late && variable.scope.unit === unit) return
+    const place = placeCode(module, unit, variable)
+    this.replace(node, variable.late ? `${module.runtime("initialized")}(${place})` : place)
   }
 
   private assignment(node: Node): void {
@@ -615,6 +623,14 @@ export class Rewriter {
 
   private call(node: Node): void {
     const { arguments: args, callee } = node as { arguments: ReadonlyArray<Node>; callee: Node } & Node
+    if (callee.type === "Super") {
+      const self = thisOf(this.unit)
+      if (self?.storage === "boxed") {
+        const place = placeCode(this.module, this.unit, self)
+        this.replace(node, [node.start, "(super(", this.list(args), `), ${place} = this)`])
+      } else this.walkAll(args)
+      return
+    }
     if (callee.type === "Identifier" && this.moved(callee)) this.replace(callee, ["(0, ", this.read(callee), ")"])
     else if (callee.type === "MemberExpression" && this.unusual(callee)) {
       const { object } = callee as { object: Node } & Node
@@ -889,10 +905,11 @@ export class Rewriter {
     switch (variable.kind) {
       case "parameter":
       case "self":
-      case "this":
       case "arguments":
       case "new.target":
         return variable.name
+      case "this":
+        return variable.late ? this.module.runtime("UNINITIALIZED") : "this"
       default:
         return variable.checked && variable.lexical ? this.module.runtime("UNINITIALIZED") : "undefined"
     }
@@ -1225,6 +1242,13 @@ const LABELED = new Set(["LabeledStatement", "ForInStatement", "ForOfStatement",
 export const parens = (code: Code): Code => ["(", code, ")"]
 
 export const isEmpty = (code: Code): boolean => code === "" || Array.isArray(code) && code.every(isEmpty)
+
+/** What `this` is in a function, if anything there refers to it. */
+const thisOf = (unit: Unit): Variable | undefined => {
+  let own = unit
+  while (own.lexical) own = own.parent!
+  return own.scope.variables.get("this")
+}
 
 /** What `f.bind(…)` makes does not say what it is made of. */
 const BIND = new Set(["bind"])

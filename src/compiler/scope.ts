@@ -70,6 +70,11 @@ export class Variable {
     return kind === "let" || kind === "const" || kind === "using" || kind === "class" || kind === "class name"
   }
 
+  /** Is it `this` of a derived class's constructor, which is there once `super()` has been called? */
+  get late(): boolean {
+    return this.kind === "this" && this.scope.node["derived"] === true
+  }
+
   /** Is an assignment to it an error? */
   get constant(): boolean {
     const { kind } = this

@@ -28,6 +28,7 @@ export {
   dispose,
   end,
   guarded,
+  initialized,
   integer,
   key,
   leave,

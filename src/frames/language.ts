@@ -11,6 +11,16 @@ const uninitialized = (name: string): never => {
 /** The value of a variable that may be uninitialized. */
 export const checked = <A>(value: A, name: string): A => value === UNINITIALIZED ? uninitialized(name) : value
 
+/** `this` of a derived class's constructor. */
+export const initialized = <A>(self: A): A => {
+  if (self === UNINITIALIZED) {
+    throw new ReferenceError(
+      "Must call super constructor in derived class before accessing 'this' or returning from derived constructor"
+    )
+  }
+  return self
+}
+
 /** What is assigned to a variable that may be uninitialized. */
 export const assigned = <A>(name: string, value: A, old: unknown): A =>
   old === UNINITIALIZED ? uninitialized(name) : value

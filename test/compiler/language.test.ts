@@ -34,6 +34,21 @@ const programs: Record<string, string> = {
     function* f(n) { let i = 0; do { if (i === 2) { i++; continue } yield i; if (i === 5) break } while (i++ < n); while (i-- > 0) { if (i % 2) continue; yield i } while (yield "t") yield "b"; for (;;) { if ((yield "inf") === "stop") break } for (let q = yield "init"; q < (yield "test"); q += yield "update") yield ["body", q]; l: do { for (;;) { yield 1; continue l } } while (yield "x"); return i }
     function* g() { for (let i = 0; i < 4; i++) { try { const x = yield i; if (x === "c") continue; if (x === "b") break } catch (e) { yield ["caught", e] } finally { yield ["f", i] } } }
     [steps(f(6)), steps(f(3), 0, 0, 0, 0, 0, 0, 0, true, 0, 0, 0, 0, "stop", 0, 2, 0, 1, 5), steps(g(), 0, { throw: 1 }, 0, 0, "c", 0, "b"), steps(g(), 0, { return: 2 })]`,
+  "arrow functions of constructors and of fields": `
+    function* f(n) {
+      const A = class { a = 1; up = () => this.a += n; deep = () => () => [this.a, n]; ["k" + (yield "key")] = () => this.a; static s = () => this; static { this.t = () => [this === A2(), n] } constructor(p) { this.q = () => (n++, [this.a, p, n, new.target === A, arguments.length]); this.d = (x = () => this.a) => x() } }
+      const A2 = () => A
+      class B extends A { z = () => [super.w, this.a]; get w() { return "own" } constructor(...r) { const before = () => this; try { before() } catch (e) { n += e.constructor.name.length } const go = () => super(...r); if (r[0] === "none") return { none: () => r }; go(); this.r = () => [before() === this, r.length, super.up]; try { go() } catch (e) { this.twice = e.message } } }
+      class C extends B { constructor(f = () => this.a, g = () => super(3)) { g(); this.h = [f(), (() => this)() === this] } }
+      class D extends A { #p = 5; read = () => this.#p; constructor(x) { super(x); this.has = (o) => #p in o; this.set = (v) => this.#p = v + this.a } }
+      const a = new A(2), b = new B(3, 4), c = new C(), d = new D(6)
+      const calls = [a.up(), a.deep()(), a.kx(), A.s() === A, A.t(), a.q(), a.d(), b.z(), b.r().slice(0, 2), b.twice, b.q(), new B("none").none(), c.h, d.read(), d.has(d), d.has({}), d.set(1), d.read(), d.up()]
+      yield calls
+      try { new (class extends A { constructor() { const g = () => this.a; g() } }) } catch (e) { yield String(e) }
+      class E extends A { constructor() { const later = () => this.a; super(); later.ok = later(); this.later = later; return { later } } }
+      return [new E().later(), a.up.name, a.deep.name, a.kx.name, A.s.name]
+    }
+    steps(f(10), 0, "x")`,
   "generator functions among the parameters of one another": `
     function* f(b = function*(c = function*(d = () => [typeof d, typeof e]) { yield d(); yield* e() }) { yield* c() }, e = function*() { yield typeof b }) { yield* b(); yield typeof e }
     class A { *m(a = function*() { yield* a2() }, a2 = function*() { yield typeof this }) { yield* a() } static *s(q = super.toString, w = () => this === A, f = function*() { yield w() }) { yield typeof q; yield* f() } }

@@ -306,6 +306,38 @@ const sumOf = (n: number): number => {
   for (let i = 0; i < n; i++) sum = sum + i * 14 | 0
   return sum
 }
+/** Handlers are fields, or are made by the constructor: the commonest closures that there are. */
+class Button {
+  clicks = 0
+  readonly click = (): number => (this.clicks += this.step)
+  readonly twice = () => () => [this.click(), this.click()]
+  static made = 0
+  static readonly count = () => Button.made
+  readonly reset: () => void
+  readonly step: number
+  constructor(step: number) {
+    this.step = step
+    this.reset = () => {
+      this.clicks = 10 * step
+    }
+    Button.made++
+  }
+  /** What a getter gives is made anew, too. */
+  get walk() {
+    return function*(this: void, to: number) {
+      for (let i = 0; i < to; i++) yield i
+    }
+  }
+}
+
+class Lamp extends Button {
+  readonly toggle: () => string
+  constructor(name: string) {
+    super(2)
+    this.toggle = () => `${name} ${this.click()}`
+  }
+}
+
 class Lock {
   [Symbol.dispose](): void {
     say("unlocked")
@@ -707,6 +739,32 @@ export const samples: Samples = {
       assert.deepEqual([hero.hello.name, hero.hello.length, twice.name], ["bound greet", 1, "bound bound greet"])
       fly(1, 0).next()
       assert.deepEqual(ship.place, [1, 0])
+    }
+  },
+  "arrow functions of constructors and fields, and what a getter has made": {
+    make: () => {
+      const button = new Button(3)
+      const lamp = new Lamp("desk")
+      button.click()
+      const walk = button.walk(5)
+      walk.next()
+      return {
+        click: button.click,
+        twice: button.twice(),
+        reset: button.reset,
+        button,
+        lamp,
+        count: Button.count,
+        walk
+      }
+    },
+    check: ({ button, click, count, lamp, reset, twice, walk }) => {
+      assert.equal(button.click, click)
+      assert.deepEqual([click(), twice(), button.clicks], [6, [9, 12], 12])
+      reset()
+      assert.deepEqual([button.clicks, lamp.toggle(), lamp.toggle(), lamp.clicks], [30, "desk 2", "desk 4", 4])
+      assert.equal(count, Button.count)
+      assert.deepEqual([...walk], [1, 2, 3, 4])
     }
   },
   "methods of classes on top of a module, and what they are closed with": {
