@@ -42,6 +42,7 @@ export {
   type PartState,
   requireParents
 } from "./parts.ts"
+export { Places } from "./places.ts"
 export { makeThread, withThread } from "./threads.ts"
 export { gettrace, settrace, type TraceFunction } from "./trace.ts"
 export { UnswitchableGreenlet } from "./unswitchable.ts"

@@ -50,7 +50,7 @@ export const getScheduleCallback = (): ScheduleCallback | undefined => callbacks
  */
 export const setErrorHandler = (handler?: ErrorHandler | null): ErrorHandler | undefined => replace("error", handler)
 
-const replace = <Kind extends keyof typeof callbacks>(
+const replace = <Kind extends "channel" | "schedule" | "error">(
   kind: Kind,
   callback: (typeof callbacks)[Kind] | null
 ): (typeof callbacks)[Kind] => {

@@ -42,6 +42,7 @@ export { isolated } from "./isolated.ts"
 export { LeftBehind, type Leftover } from "./leftover.ts"
 export { metrics } from "./metrics.ts"
 export { stackless } from "./module.ts"
+export { blockedOn, hasFailed, isInRun, isSelection, observe, type Observer } from "./observer.ts"
 export {
   assembleChannel,
   assembleTasklet,

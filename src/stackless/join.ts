@@ -10,9 +10,9 @@ import { expected, failureOf, GreenletExit, type Microthread, Operation, type Th
 import { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
-import type { Waiter } from "./outside-waiter.ts"
+import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
-import { serve } from "./rendezvous.ts"
+import { serve, witness } from "./rendezvous.ts"
 
 const ends = new WeakMap<Tasklet, Channel>()
 
@@ -68,6 +68,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
   while (end.balance < 0) {
     const waiter = end.right as Waiter
     end.take(waiter)
+    witness(end, tasklet, waiter instanceof OutsideWaiter ? waiter.tasklet : waiter as Tasklet, 1)
     serve(waiter, result, failed)
   }
   return true

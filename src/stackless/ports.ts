@@ -11,3 +11,6 @@ export interface Channel {}
 
 /** The scheduler of a thread: scheduler.ts. */
 export interface Scheduler {}
+
+/** Who looks on: observer.ts. */
+export interface Observer {}

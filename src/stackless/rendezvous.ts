@@ -201,6 +201,7 @@ const exchangeCommon = (
         channel.shift(target, direction)
         source._inbox = target._inbox
         target._inbox = value
+        if (watched) witness(channel, source, target, direction)
         // a sender prefers its receiver with -1, which is nothing set
         if (channel.mode === (direction > 0 ? 0 : PREFERS_SENDER)) {
           scheduler.insertNext(target)
@@ -277,6 +278,7 @@ const meet = (channel: Channel, source: Tasklet, target: Tasklet, direction: Dir
   const scheduler = schedulerOf(source.thread)
   const behind = channel.take(target)
   exchange(source, target)
+  witness(channel, source, target, direction)
   let next = source
   if (channel.scheduleAll) {
     scheduler.insert(target)
@@ -316,6 +318,7 @@ const meetOutside = (
   const { _inbox: inbox, raising } = source
   carry(source, target._inbox, target.raising)
   scheduler.head = source
+  witness(channel, source, partyOf(target), direction)
   serve(target, inbox, raising)
   if (!yields) return scheduler.to(source)
   if (channel.scheduleAll) return scheduler.switch(source, source._right as Tasklet)
@@ -336,6 +339,7 @@ const putIn = (channel: Channel, source: Tasklet): Microthread => {
   const next = channel.scheduleAll ? source._right as Tasklet : source
   if (next !== source) scheduler.requireSwitch(next)
   channel.store(source._inbox, source.raising)
+  witness(channel, source, undefined, 1)
   source.give(undefined)
   return scheduler.switch(source, next)
 }
@@ -379,6 +383,7 @@ export const exchangeAsOutsider = (channel: Channel, waiter: OutsideWaiter, dire
   if (meetsOn(channel, direction)) {
     const target = channel.right as Waiter
     channel.take(target)
+    witness(channel, undefined, partyOf(target), direction)
     const { _inbox: inbox, raising } = target
     serve(target, waiter._inbox, waiter.raising)
     waiter.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
@@ -386,6 +391,7 @@ export const exchangeAsOutsider = (channel: Channel, waiter: OutsideWaiter, dire
   }
   if (direction < 0 || !channel.room) return false
   channel.store(waiter._inbox, waiter.raising)
+  witness(channel, undefined, undefined, 1)
   waiter.resume(Exit.void)
   return true
 }
@@ -435,6 +441,23 @@ const exchange = (a: Tasklet, b: Tasklet): void => {
   const { _inbox: inbox, raising } = a
   carry(a, b._inbox, b.raising)
   carry(b, inbox, raising)
+}
+
+/** The tasklet that waits, itself or in a selection; none, if it is a fiber or a value. */
+const partyOf = (waiter: Waiter): Tasklet | undefined =>
+  waiter instanceof TaskletState ? waiter as Tasklet : (waiter as OutsideWaiter).tasklet
+
+/** Who looks on is told that somebody has met `target` on a channel. */
+export const witness = (
+  channel: Channel,
+  source: Tasklet | undefined,
+  target: Tasklet | undefined,
+  direction: Direction
+): void => {
+  const { observer } = callbacks
+  if (observer === undefined) return
+  if (direction > 0) observer.passed(channel, source, target)
+  else observer.passed(channel, target, source)
 }
 
 /** Tells the callback. */

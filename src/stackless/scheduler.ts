@@ -24,7 +24,7 @@ import { Idle } from "./idle.ts"
 import { Waits } from "./leftover.ts"
 import type { Meter } from "./meter.ts"
 import { named } from "./names.ts"
-import type { Channel, Tasklet } from "./ports.ts"
+import type { Channel, Observer, Tasklet } from "./ports.ts"
 import { Ring } from "./ring.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
@@ -63,6 +63,8 @@ export class Scheduler extends Ring {
   private blocked: Waits | undefined = undefined
   private lock = false
   private chooser: Choose | undefined = undefined
+  /** Was who looks on told that it idles? */
+  private idled = false
   /**
    * Has a switch to be looked at: is one forbidden, or somebody told of it, or of what happens on channels? Asked at every
    * switch, so it is kept: asking after each takes a tenth of `schedule`.
@@ -152,7 +154,7 @@ export class Scheduler extends Ring {
     this.watched = this.trap !== 0 || this.kept !== undefined || this.thrown !== undefined ||
       this.timer !== undefined || this.counter !== undefined || this.blocked !== undefined ||
       this.chooser !== undefined || this.lock ||
-      callbacks.schedule !== undefined || callbacks.channel !== undefined
+      callbacks.schedule !== undefined || callbacks.channel !== undefined || callbacks.observer !== undefined
   }
 
   /** Keeps what the current tasklet would have run up to its next switch. Gives back what was kept before. */
@@ -298,7 +300,15 @@ export class Scheduler extends Ring {
       this.blockings?.left(prev)
       if (callbacks.schedule !== undefined) this.notify(prev, next)
     }
+    if (callbacks.observer !== undefined) this.show(prev, next)
     return next
+  }
+
+  /** Who looks on is told. While the thread idles, nobody runs. */
+  private show(prev: Tasklet, next: Tasklet | undefined): void {
+    const from = this.idled ? undefined : prev
+    this.idled = next === undefined
+    if (from !== next) callbacks.observer!.switched(from, next)
   }
 
   /** `next` belongs to another thread: it is made runnable there, and `prev` goes on. */
@@ -326,6 +336,7 @@ export class Scheduler extends Ring {
    * them is told.
    */
   deadlocked(prev: Tasklet): Microthread {
+    callbacks.observer?.deadlocked(this.waiting(prev))
     if (prev.thread === this.thread && prev.active) {
       // upstream takes the value of the one to be woken here, and so loses what main was blocked sending
       prev.raise(new DeadlockError("Deadlock: the last runnable tasklet cannot be blocked.", this.waiting(prev)))
@@ -443,11 +454,13 @@ export class Scheduler extends Ring {
     t._unblock()
     if (this.watch === undefined) this.insert(t)
     else this.watch.ready(t)
+    callbacks.observer?.inserted(t)
   }
 
   /** @param doubting is it a deadlock, unless somebody outside comes within a turn of the event loop, or another thread runs? */
   private idles(prev: Tasklet, doubting = false): Microthread {
     this.blockings?.left(prev)
+    if (callbacks.observer !== undefined) this.show(prev, undefined)
     this.idle.prev = prev
     this.idle.doubting = doubting
     // it may be waiting still, if main was interrupted meanwhile
@@ -627,4 +640,5 @@ export const callbacks: {
   schedule: ScheduleCallback | undefined
   channel: ChannelCallback | undefined
   error: ErrorHandler | undefined
-} = { schedule: undefined, channel: undefined, error: undefined }
+  observer: Observer | undefined
+} = { schedule: undefined, channel: undefined, error: undefined, observer: undefined }

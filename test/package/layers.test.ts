@@ -93,6 +93,18 @@ test("explore imports effect, the indexes of greenlet and stackless, and its own
   expect(refused("src/explore/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("timeline imports effect, the indexes of greenlet and stackless, and its own files", () => {
+  const allowed = [...everyone, "../greenlet/index.ts", "../stackless/index.ts"]
+  const others = [
+    "../stackless/tasklet.ts",
+    "../greenlet/kernel/loop.ts",
+    "../pickle/index.ts",
+    "../index.ts",
+    "node:fs"
+  ]
+  expect(refused("src/timeline/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("vitest imports Vitest, effect, the index of stackless and its own files", () => {
   const allowed = [...everyone, "vitest", "../stackless/index.ts"]
   const others = ["../stackless/tasklet.ts", "../greenlet/index.ts", "../index.ts", "node:fs"]
