@@ -64,7 +64,7 @@ export class CodeMismatch extends Data.TaggedError("CodeMismatch")<{
  */
 export class NotMovable extends Data.TaggedError("NotMovable")<{ readonly what: string; readonly reason: string }> {
   override get message(): string {
-    return `${this.what} cannot leave this machine: ${this.reason}`
+    return `${this.what} cannot be moved: ${this.reason}`
   }
 }
 
@@ -110,3 +110,27 @@ export class NoMachine extends Data.TaggedError("NoMachine")<{}> {
     return "this process is no machine of a cluster: provide the layer machine({ address, storage })"
   }
 }
+
+/**
+ * The place where something was is gone: a worker that has died, a machine that does not answer any more. What was there, and what it
+ * did since it was last heard of, is lost.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class PlaceLost extends Data.TaggedError("PlaceLost")<{ readonly place: string; readonly cause?: unknown }> {
+  override get message(): string {
+    const why = this.cause === undefined
+      ? ""
+      : `: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `${this.place} is gone${why}`
+  }
+}
+
+/**
+ * A pool cannot be made: of no size, a module that its workers cannot load, or a second one.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class PoolError extends Data.TaggedError("PoolError")<{ readonly message: string; readonly cause?: unknown }> {}

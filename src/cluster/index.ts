@@ -3,6 +3,29 @@
  *
  * @since 0.2.0
  */
+export {
+  type Component,
+  component,
+  type Inlet,
+  type Inlets,
+  type Outlet,
+  type Outlets,
+  type Port,
+  port,
+  type Ports
+} from "./components/component.ts"
+export {
+  type Carrying,
+  type End,
+  type Network,
+  network,
+  NetworkError,
+  type Placement,
+  type Running,
+  type Wire,
+  wire,
+  type WireOptions
+} from "./components/network.ts"
 export { DurableChannel, durableChannel, type DurableChannelOptions } from "./durable/channel.ts"
 export { DurableChannelClosed, DurableValueError, NotDurableError } from "./durable/errors.ts"
 export type { DurableFailure, Item } from "./durable/operation.ts"
@@ -14,7 +37,9 @@ export {
   MachineUnreachable,
   NameConflict,
   NoMachine,
-  NotMovable
+  NotMovable,
+  PlaceLost,
+  PoolError
 } from "./errors.ts"
 export { type NamedOptions, RemoteChannel } from "./exchange/remote-channel.ts"
 export { channel } from "./machines/channel.ts"
@@ -25,3 +50,4 @@ export { memory, MemoryTables } from "./storage/memory.ts"
 export { postgres, type PostgresOptions } from "./storage/postgres.ts"
 export { sqlite, type SqliteOptions } from "./storage/sqlite.ts"
 export { Storage, type StorageOptions } from "./storage/storage.ts"
+export { moveTo, type Place, type Pool, pool, type PoolOptions } from "./workers/pool.ts"

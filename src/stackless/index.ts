@@ -27,6 +27,7 @@ export {
 export type { ChannelDescription } from "./channel.ts"
 export { Channel } from "./channels.ts"
 export { chooseBy } from "./choice.ts"
+export { depart, isJoined, whenEnded } from "./departure.ts"
 export {
   DeadlockError,
   type ErrorValue,

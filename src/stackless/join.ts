@@ -58,6 +58,17 @@ export const endOf = (tasklet: Tasklet, given = new Channel()): Channel => {
   return end
 }
 
+/**
+ * Takes the channel of its end from a tasklet, for a while in which nobody shall find it. Gives back what puts it in place again.
+ */
+export const hideEnd = (tasklet: Tasklet): () => void => {
+  const end = joinedEndOf(tasklet)
+  ends.delete(tasklet)
+  return () => {
+    if (end !== undefined) endOf(tasklet, end)
+  }
+}
+
 /** The tasklet has ended: all who joined it get its result. Was there anybody? */
 export const tellJoined = (tasklet: Tasklet): boolean => {
   const end = ends.get(tasklet)

