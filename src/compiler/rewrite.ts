@@ -1082,11 +1082,18 @@ export class Rewriter {
       if (kind === "var") return ""
       return [this.declaring(id), " = undefined"]
     }
+    if (kind.endsWith("using")) {
+      // The language disposes of it.
+      const used = this.module.fresh("$u")
+      return [`${kind} ${used} = `, this.text(init), "; ", this.declaring(id), ` = ${used}`]
+    }
     const code: Code = [this.declaring(id), " = ", this.text(init)]
     return id.type === "ObjectPattern" ? ["(", code, ")"] : code
   }
 
   private for(node: Node): void {
+    const start = this.labels === -1 ? node.start : this.labels
+    this.labels = -1
     const { body, init, test, update } = node as {
       body: Node
       init: Node | null
@@ -1108,6 +1115,17 @@ export class Rewriter {
       if (test !== null) this.walk(test)
       if (update !== null) this.walk(update)
       this.body(body)
+      return
+    }
+    if (init!["kind"].endsWith("using")) {
+      // These are constants: all iterations have the same.
+      const head = this.piece(init!.start, init!.end, () => this.declaration(init!))
+      this.insert(start, ["{", this.entry(scope), " ", head, " "])
+      this.replace(init!, "")
+      if (test !== null) this.walk(test)
+      if (update !== null) this.walk(update)
+      this.body(body)
+      this.insert(node.end, "}")
       return
     }
     // Each iteration has variables of its own, which begin as copies of the last one's.
@@ -1171,7 +1189,8 @@ export class Rewriter {
       if (closures) this.insert(start, ["{", this.entry(scope)])
       const id: Node = declared["id"]
       const bind = this.declaring(id)
-      this.replace(left, `const ${item}`)
+      // The language disposes of what is declared with `using`.
+      this.replace(left, `${left["kind"].endsWith("using") ? left["kind"] : "const"} ${item}`)
       this.walk(right)
       this.insert(body.start, ["{", this.entry(scope), id.type === "ObjectPattern" ? " (" : " ", bind, ` = ${item}`])
       this.insert(body.start, id.type === "ObjectPattern" ? "); " : "; ")
@@ -1237,7 +1256,7 @@ const isLink = ({ callee, type }: Node): boolean =>
 const isWithin = (inner: Node, outer: Node): boolean => inner.start >= outer.start && inner.end <= outer.end
 
 /** Statements that look at the labels before them. */
-const LABELED = new Set(["LabeledStatement", "ForInStatement", "ForOfStatement", "SwitchStatement"])
+const LABELED = new Set(["LabeledStatement", "ForStatement", "ForInStatement", "ForOfStatement", "SwitchStatement"])
 
 export const parens = (code: Code): Code => ["(", code, ")"]
 

@@ -323,7 +323,7 @@ interface Resource {
 /** Notes what a block has to dispose of. */
 export const use = <A>(resources: Array<Resource>, value: A): A => {
   if (value === null || value === undefined) return value
-  const method: unknown = (value as { [key: symbol]: unknown })[disposeSymbol]
+  const method: unknown = (value as { [key: symbol]: unknown })[disposeSymbol()]
   if (typeof value !== "object" && typeof value !== "function" || typeof method !== "function") {
     throw new TypeError("Property [Symbol.dispose] is not a function.")
   }
@@ -331,7 +331,9 @@ export const use = <A>(resources: Array<Resource>, value: A): A => {
   return value
 }
 
-const disposeSymbol = (Symbol as unknown as { readonly dispose: symbol }).dispose
+/** An engine that has none may be given one after this has been loaded; what lowers `using` takes the other. */
+const disposeSymbol = (): symbol =>
+  (Symbol as unknown as { readonly dispose?: symbol }).dispose ?? Symbol.for("Symbol.dispose")
 
 /** Disposes of what there is, the last first; an error of it does not keep the others from it. */
 const disposing = (resources: Array<Resource>, failed: boolean, first: unknown): readonly [boolean, unknown] => {
