@@ -1,10 +1,13 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import stackless from "./src/plugin/vite.ts"
 
 const src = fileURLToPath(new URL("src", import.meta.url))
 
 export default defineConfig({
+  // Durable tasklets are compiled.
+  plugins: [stackless({ include: /\/test\/cluster\/programs\/[^?]*\.ts/ })],
   resolve: {
     // The package's own name means its sources, as in tsconfig.json.
     alias: [

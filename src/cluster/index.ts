@@ -28,7 +28,10 @@ export {
 } from "./components/network.ts"
 export { DurableChannel, durableChannel, type DurableChannelOptions } from "./durable/channel.ts"
 export { DurableChannelClosed, DurableValueError, NotDurableError } from "./durable/errors.ts"
+export { DurableHost, durableHost, type DurableHostOptions } from "./durable/host.ts"
 export type { DurableFailure, Item } from "./durable/operation.ts"
+export { Durable, durable, type DurableStatus } from "./durable/tasklet.ts"
+export { activity, checkpoint, choose, type Chosen, type DurableCases, sleep } from "./durable/verbs.ts"
 export {
   CodeMismatch,
   InsecureAddressError,

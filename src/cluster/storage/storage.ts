@@ -164,8 +164,8 @@ export class StorageState {
       })
   }
 
-  /** Looks from now on whether something of that name changes: gives back what waits for that. */
-  watch(name: string): Effect.Effect<void> {
+  /** Looks from now on whether something of that name changes: `changed` waits for it, until `stop`. */
+  watch(name: string): { readonly changed: Effect.Effect<void>; readonly stop: () => void } {
     let seen = false
     let notify: (() => void) | undefined
     const entry: Entry = {
@@ -178,11 +178,11 @@ export class StorageState {
       }
     }
     this.wait(entry)
-    return Effect.callback<void>((resume) => {
+    const changed = Effect.callback<void>((resume) => {
       notify = () => resume(Exit.void)
       if (seen) notify()
-      return Effect.sync(() => this.unwait(entry))
     })
+    return { changed, stop: () => this.unwait(entry) }
   }
 
   private enqueue(entry: Acting): void {
@@ -369,6 +369,7 @@ export class StorageState {
         this.owner = newOwner()
         this.ownerIsNew = true
         for (const f of this.lostListeners) f()
+        this.tell([EVERYTHING])
         return this.beat
       }
     )
