@@ -114,7 +114,8 @@ class Run implements Runner, Keeper {
     return Effect.suspend(() => {
       // who is not durable finds out before anything is done
       frameOf(key, standing)
-      return Effect.flatMap(Effect.exit(activity.plainly), (exit) => {
+      // its services are those of the host
+      return Effect.flatMap(Effect.exit(activity.plainly as Effect.Effect<unknown, unknown>), (exit) => {
         if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return Effect.interrupt
         const value = dumps(endingOf(exit))
         return this.store(ofActivity, [{ _tag: "Now", value }], frameOf(key, standing), this.step + 1)

@@ -55,7 +55,10 @@ export class DurableTasklet extends Tasklet {
   }
 }
 
-const isTyped = (error: unknown): boolean => failureOf(error).cause.reasons[0]?._tag === "Fail"
+const isTyped = (error: unknown): boolean => {
+  const exit = failureOf(error)
+  return Exit.isFailure(exit) && exit.cause.reasons.some((reason) => reason._tag === "Fail")
+}
 
 // what a tasklet may have caught, and its causes
 for (

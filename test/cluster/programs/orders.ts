@@ -2,7 +2,8 @@
 /** Bodies of durable tasklets, compiled. */
 import { Effect } from "effect"
 import { activity, checkpoint, choose, durableChannel, sleep } from "effect-stackless/cluster"
-import type { Body } from "effect-stackless/stackless"
+
+type Body<A> = Generator<any, A, any>
 
 /** What has been done to the outside, and each step that a body has made. */
 export const log: Array<string> = []
