@@ -31,7 +31,7 @@ export { DurableChannelClosed, DurableValueError, NotDurableError } from "./dura
 export { DurableHost, durableHost, type DurableHostOptions } from "./durable/host.ts"
 export type { DurableFailure, Item } from "./durable/operation.ts"
 export { Durable, durable, type DurableStatus } from "./durable/tasklet.ts"
-export { activity, checkpoint, choose, type Chosen, type DurableCases, sleep } from "./durable/verbs.ts"
+export { activity, checkpoint, choose, type Chosen, type DurableCases, durableSleep } from "./durable/verbs.ts"
 export {
   CodeMismatch,
   InsecureAddressError,

@@ -148,14 +148,14 @@ test("a host with other code refuses what it cannot load, and says why; one that
   const cluster = { receive: () => edited.receive() }
   await Effect.runPromise(
     Effect.gen(function*() {
-      const it = yield* durable("edited", load(cluster, source) as () => Generator<never, number>)(...[5] as never)
+      const it = yield* durable("edited", load(cluster, source))(5)
       while ((yield* it.status).steps === 0) yield* Effect.sleep(1)
     }).pipe(Effect.provide(host(tables)))
   )
   const changed = load(cluster, source.replace("return n", "return 100 + n"))
   await Effect.runPromise(
     Effect.gen(function*() {
-      const it = yield* durable("edited", changed as () => Generator<never, number>)()
+      const it = yield* durable("edited", changed)()
       while ((yield* it.status).refusal === undefined) yield* Effect.sleep(1)
       expect((yield* it.status).state).toBe("waiting for a host")
       expect((yield* it.status).refusal).toMatch(/#adding has changed since the pickle was made.*migrate/)
@@ -165,7 +165,7 @@ test("a host with other code refuses what it cannot load, and says why; one that
   )
   const [, name] = /the function (\S+) has changed/.exec(
     (await Effect.runPromise(
-      Effect.flatMap(durable("edited", changed as () => Generator<never, number>)(), (it) => it.status).pipe(
+      Effect.flatMap(durable("edited", changed)(), (it) => it.status).pipe(
         Effect.provide(memory({ tables }))
       )
     )).refusal!
@@ -173,7 +173,7 @@ test("a host with other code refuses what it cannot load, and says why; one that
   const migrating = host(tables, { migrate: { [name!]: ({ locals, points }) => ({ pc: points[0]!.pc, locals }) } })
   const result = await Effect.runPromise(
     Effect.gen(function*() {
-      const it = yield* durable("edited", changed as () => Generator<never, number>)()
+      const it = yield* durable("edited", changed)()
       yield* edited.send(2)
       return yield* it.join
     }).pipe(Effect.provide(migrating))

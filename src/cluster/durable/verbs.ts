@@ -44,10 +44,10 @@ export const checkpoint = (): Operation<void, DurableFailure> =>
  * @category operations
  * @since 0.2.0
  */
-export const sleep = (duration: Duration.Input): Operation<void, DurableFailure> => {
+export const durableSleep = (duration: Duration.Input): Operation<void, DurableFailure> => {
   const millis = Option.match(Duration.fromInput(duration), { onNone: () => Number.NaN, onSome: Duration.toMillis })
   if (!(millis >= 0 && millis < Infinity)) {
-    throw new TypeError(`sleep takes a duration, such as "1 day"; got ${String(duration)}`)
+    throw new TypeError(`durableSleep takes a duration, such as "1 day"; got ${String(duration)}`)
   }
   return new Sleep(millis)
 }
@@ -86,7 +86,7 @@ export type Chosen<C extends DurableCases> = {
 }[keyof C]
 
 /**
- * Does the first of several operations that can be done: `send` and `receive` of durable channels, and `sleep` for a time limit. It is
+ * Does the first of several operations that can be done: `send` and `receive` of durable channels, and `durableSleep` for a time limit. It is
  * `select` over what is in the storage. Of several that can be done at once it is the one that stands first.
  *
  * Throws `TypeError` for other operations: those of local channels are for `select`.
@@ -102,7 +102,7 @@ export const choose = <const C extends DurableCases>(
     const operation: unknown = cases[key]
     if (!(operation instanceof Choice) || operation.specs.length !== 1 || operation.keys !== undefined) {
       throw new TypeError(
-        `choose takes send and receive of durable channels, and sleep; the case ${
+        `choose takes send and receive of durable channels, and durableSleep; the case ${
           JSON.stringify(key)
         } is something else`
       )

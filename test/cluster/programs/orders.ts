@@ -1,7 +1,7 @@
 "use stackless"
 /** Bodies of durable tasklets, compiled. */
 import { Effect } from "effect"
-import { activity, checkpoint, choose, durableChannel, sleep } from "effect-stackless/cluster"
+import { activity, checkpoint, choose, durableChannel, durableSleep } from "effect-stackless/cluster"
 
 type Body<A> = Generator<any, A, any>
 
@@ -49,13 +49,13 @@ export function* acting(): Body<unknown> {
 }
 
 export function* sleeping(millis: number): Body<string> {
-  yield* sleep(millis)
+  yield* durableSleep(millis)
   return "awake"
 }
 
 export function* choosing(): Body<unknown> {
   const got: Array<unknown> = []
-  for (let i = 0; i < 2; i++) got.push(yield* choose({ number: numbers.receive(), late: sleep(150) }))
+  for (let i = 0; i < 2; i++) got.push(yield* choose({ number: numbers.receive(), late: durableSleep(150) }))
   return got
 }
 
