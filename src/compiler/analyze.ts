@@ -450,7 +450,7 @@ class Analyzer {
 
   private visitClass(node: Node): boolean {
     const { body, id, superClass } = node as { body: Node; id: Node | null; superClass: Node | null } & Node
-    if (node["decorators"]?.length > 0) this.visitAll(node["decorators"])
+    this.visitDecorators(node)
     const naming: unknown = id?.["name"] ?? node.naming
     const name = typeof naming === "string" && naming !== "" ? naming : undefined
     if (name !== undefined && this.program.region && this.scope === this.program.scope) this.classes.set(node, name)
@@ -464,7 +464,7 @@ class Analyzer {
       }
       let suspends = this.maybe(superClass)
       for (const element of body["body"] as ReadonlyArray<Node>) {
-        if (element["decorators"]?.length > 0) this.visitAll(element["decorators"])
+        this.visitDecorators(element)
         const { computed, key, value } = element as { computed: boolean; key: Node; value: Node | null } & Node
         if (computed && this.visit(key)) suspends = true
         const title = computed
@@ -501,6 +501,11 @@ class Analyzer {
       }
       return suspends
     })
+  }
+
+  private visitDecorators(node: Node): void {
+    const decorators: ReadonlyArray<Node> = node["decorators"] ?? []
+    for (const decorator of decorators) if (this.visit(decorator)) this.directives.decorator(decorator)
   }
 
   private visitObject(node: Node): boolean {

@@ -68,6 +68,13 @@ export class Directives {
     })
   }
 
+  decorator(node: Node): never {
+    return this.fail(
+      "`yield` in a decorator cannot be compiled: write const decorate = yield …, and @decorate",
+      node
+    )
+  }
+
   with(node: Node, unit: Unit): void {
     this.dynamic.push({ node, unit, reason: "`with` cannot be compiled: what its names refer to is not known" })
   }

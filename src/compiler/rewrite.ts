@@ -839,7 +839,7 @@ export class Rewriter {
 
   /**
    * A class's generator methods get what marks such functions. Where names are computed, nobody knows which method is found
-   * under which name; there they go without.
+   * under which name; there they go without. So do those with decorators, which may have put another function there.
    */
   private generatorMembers(elements: ReadonlyArray<Node>): string {
     const { parsed } = this.module
@@ -855,8 +855,10 @@ export class Rewriter {
       last.set(`${holder}[${name}]`, method)
     }
     let code = ""
-    for (const [place, { kind, value }] of last as Map<string, { kind: string; value: Node } & Node>) {
-      if (kind !== "method" || !value.unit!.generator) continue
+    for (
+      const [place, { decorators, kind, value }] of last as Map<string, { kind: string; value: Node } & Node>
+    ) {
+      if (kind !== "method" || !value.unit!.generator || decorators?.length > 0) continue
       code += ` ${this.module.runtime("generator")}(${place}, ${this.module.metaOf(value.unit!)});`
     }
     return code === "" ? "" : ` static {${code} }`
@@ -866,7 +868,9 @@ export class Rewriter {
   private classMark(node: Node): string {
     const { module } = this
     const index = module.classes.get(node)
-    return index === undefined ? "" : ` static { ${module.runtime("closure")}(this, ${module.metaOf({ index })}); }`
+    if (index === undefined) return ""
+    const mark = module.runtime(node["decorators"]?.length > 0 ? "decorated" : "closure")
+    return ` static { ${mark}(this, ${module.metaOf({ index })}); }`
   }
 
   /** What a class notes of itself before anything of it is evaluated. */

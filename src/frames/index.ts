@@ -59,6 +59,7 @@ export {
   boundInfo,
   closure,
   constructed,
+  decorated,
   FORMAT,
   frame,
   type FrameInfo,

@@ -189,6 +189,11 @@ export const closure = <F extends AnyFunction>(value: F, meta: FunctionMeta, sco
   return value
 }
 
+/** Marks a class with decorators: they may have put another one in its place, which is marked as what it is. */
+export const decorated = (value: AnyFunction, meta: FunctionMeta): void => {
+  if (Closure.metaOf(value) === undefined) closure(value, meta)
+}
+
 /** Marks a function that makes frames: it looks like a generator function. */
 export const generator = <F extends AnyFunction>(value: F, meta: FunctionMeta, scope?: object): F => {
   if (Object.hasOwn(value, "prototype")) (value as { prototype?: unknown }).prototype = meta.frame!.prototype

@@ -39,6 +39,7 @@ describe("an error of the compiler", () => {
     ["direct eval on top of a module", `"use stackless"; eval("1"); function* f() {}`, 1, 18],
     ["direct eval in a plain function", `"use stackless"; function f() { eval("1") } function* g() {}`, 1, 33],
     ["direct eval in what stands around", `function f() { eval("1"); function* g() { "use stackless" } }`, 1, 16],
+    ["a suspension in a decorator", `"use stackless"; function* f() { class A { @(yield) m() {} } }`, 1, 44],
     ["a syntax error", `"use stackless"; function* f() { yield* }`, 1, 41],
     ["a name that is declared twice", `"use stackless"; function* f() { let a; let a }`, 1, 38]
   ])("%s", (_, source, line, column) => {
