@@ -63,12 +63,12 @@ const watchFrom = (threads: any, node: Node, slow: number, period: number): () =
   const globals = globalThis as { [key]?: unknown }
   globals[key] = () => String(runningThread()?.current ?? "")
   const worker = new threads.Worker(onlooker, { eval: true, workerData: { beats, slow, period } })
-  worker.unref()
   worker.on("message", (held: Held) => tell(held, (place) => original(node, place)))
   let alone: (() => void) | undefined
   worker.on("error", () => {
     alone ??= watchAlone(slow, period)
   })
+  worker.unref()
   const stop = every(period, () => void Atomics.add(beats, 0, 1))
   return () => {
     stop()
@@ -137,8 +137,8 @@ session.on("Debugger.paused", ({ params: { callFrames } }) => {
     name: functionName, url: urls.get(location.scriptId) ?? "", line: location.lineNumber + 1, column: (location.columnNumber ?? 0) + 1
   }))
   const expression = "globalThis[Symbol.for('effect-stackless/current')]?.()"
-  const { callFrameId } = callFrames[0]
-  session.post("Debugger.evaluateOnCallFrame", { callFrameId, expression, returnByValue: true }, (_, answer) => {
+  // not in the frame that it stopped in: the V8 of Node 20 ends the process where that is a constructor before its super()
+  session.post("Runtime.evaluate", { expression, returnByValue: true }, (_, answer) => {
     found = { frames, who: answer?.result?.value }
     session.post("Debugger.resume")
   })
