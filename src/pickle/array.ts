@@ -61,6 +61,7 @@ export const arrayKind: Kind<Array<unknown>> = {
     }
     if ((type.extra & FIXED_LENGTH) !== 0) Object.defineProperty(array, "length", { writable: false })
   },
+  tell: ([length = "0", ...elements]) => ({ about: { length }, elements }),
   locate(array, inner) {
     const i = array.indexOf(inner)
     return i === -1 ? undefined : `[${i}]`

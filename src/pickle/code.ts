@@ -60,7 +60,15 @@ export const scopeKind: Kind = {
   fill(loader, scope, type) {
     loader.properties(scope, type)
   },
+  tell: (_seen, { extra }, names) => ({ about: placeOf(names[extra]) }),
   locate: (scope, inner) => variableOf(scope, Object.keys(scope), inner)
+}
+
+/** What an id says for who only looks: function, file and hash. */
+const placeOf = (name: { readonly name: string; readonly hash?: string } | undefined): Record<string, string> => {
+  if (name === undefined) return {}
+  const [file = ""] = name.name.split("#")
+  return { function: name.name, file, ...(name.hash === undefined ? {} : { hash: name.hash }) }
 }
 
 export const isScope = (o: object): boolean => scopeInfo(o) !== undefined
@@ -150,6 +158,21 @@ export const frameKind: Kind<DataFrame> = {
       delegate(frame, iterator as Iterator<unknown>)
     }
   },
+  tell(seen, { extra, keys = [] }, names) {
+    const pc = extra % PLACES - 2
+    const properties: Record<string, string> = Object.create(null)
+    keys.forEach((key, i) => properties[variableName(key)] = seen[i]!)
+    const delegate = seen[keys.length]!
+    return {
+      about: {
+        ...placeOf(names[Math.floor(extra / PLACES)]),
+        at: pc === 0 ? "its beginning" : pc === -1 ? "its end" : pc,
+        ...(delegate === "undefined" ? {} : { delegates: delegate })
+      },
+      properties,
+      elements: []
+    }
+  },
   describe(frame) {
     const info = frameInfo(frame)!
     const place = info.line === 0 ? info.file : `${info.file}:${info.line}`
@@ -231,6 +254,10 @@ export const closureKind: Kind<Function> = {
     loader.value()
     loader.properties(f, type)
   },
+  tell: ([scope = "undefined"], { extra }, names) => ({
+    about: { ...placeOf(names[extra]), ...(scope === "undefined" ? {} : { scope }) },
+    elements: []
+  }),
   describe: (f) => `function ${String(Reflect.getOwnPropertyDescriptor(f, "name")?.value)}`
 }
 

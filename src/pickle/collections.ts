@@ -34,6 +34,7 @@ export const mapKind: Kind<Map<unknown, unknown>> = {
     for (let n = loader.integer(); n > 0; n--) set.call(map, loader.value(), loader.value())
     loader.properties(map, type)
   },
+  tell: ([size = "0", ...elements]) => ({ about: { size }, elements }),
   locate(map, inner) {
     let place: string | undefined
     eachEntry.call(map, (value, key) => {
@@ -68,6 +69,7 @@ export const setKind: Kind<Set<unknown>> = {
     for (let n = loader.integer(); n > 0; n--) add.call(collection, loader.value())
     loader.properties(collection, type)
   },
+  tell: ([size = "0", ...elements]) => ({ about: { size }, elements }),
   locate: () => "a member"
 }
 

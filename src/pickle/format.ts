@@ -128,8 +128,17 @@ export const seal = (parts: ReadonlyArray<Uint8Array>, key: Uint8Array | undefin
   return sealed
 }
 
-/** Takes a body out of its envelope. */
-export const open = (bytes: Uint8Array, key: Uint8Array | undefined): Uint8Array => {
+/** What a pickle's head says, and where its body begins. */
+interface Head {
+  readonly major: number
+  readonly minor: number
+  readonly signed: boolean
+  readonly length: number
+  readonly at: number
+}
+
+/** Reads the head. Of another major version, what stands behind that may mean anything. */
+export const readHead = (bytes: Uint8Array): Head => {
   for (let i = 0; i < MAGIC.length; i++) {
     if (bytes[i] !== MAGIC[i]) throw new UnpicklingError("these bytes are no pickle")
   }
@@ -152,7 +161,12 @@ export const open = (bytes: Uint8Array, key: Uint8Array | undefined): Uint8Array
   const flags = integer()
   const length = integer()
   if ((flags & ~SIGNED) !== 0) throw new UnpicklingError("the pickle has a flag that this program does not know")
-  const signed = (flags & SIGNED) !== 0
+  return { major, minor, signed: (flags & SIGNED) !== 0, length, at }
+}
+
+/** Takes a body out of its envelope. */
+export const open = (bytes: Uint8Array, key: Uint8Array | undefined): Uint8Array => {
+  const { at, length, signed } = readHead(bytes)
   const end = at + length
   if (bytes.length !== end + 4 + (signed ? SIGNATURE_LENGTH : 0)) {
     throw new UnpicklingError("the pickle is cut off, or has something behind its end")

@@ -146,6 +146,19 @@ export interface Type {
   readonly assignable: boolean
 }
 
+/** The same of who looks at a pickle without loading it: names are no more than names. */
+export interface SeenType extends Omit<Type, "attributes" | "assignable" | "keys"> {
+  readonly named: string | undefined
+  readonly keys: ReadonlyArray<string> | undefined
+}
+
+/** What a kind says of a record that somebody only looks at. */
+export interface Telling {
+  readonly about?: Readonly<Record<string, string | number | ReadonlyArray<string>>>
+  readonly properties?: Readonly<Record<string, string>>
+  readonly elements?: ReadonlyArray<string>
+}
+
 /** What is known of the records with one prototype, before they are looked at. */
 export interface Family {
   readonly kind: Kind
@@ -226,6 +239,17 @@ export interface Kind<O extends object = any> {
   is?(object: object): boolean
   /** Checks a type when it is read. */
   check?(type: Type, names: Names): void
+  /**
+   * Says what a record is that somebody only looks at.
+   *
+   * @param seen what `scan` has met in it, but for its properties, as text
+   * @param names of the pickle, as they stand in it
+   */
+  tell?(
+    seen: ReadonlyArray<string>,
+    type: SeenType,
+    names: ReadonlyArray<{ readonly name: string; readonly hash?: string }>
+  ): Telling
   /** For errors: what the object is called, and where in it another one stands. */
   describe?(object: O): string
   locate?(object: O, inner: unknown): string | undefined

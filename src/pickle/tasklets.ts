@@ -94,6 +94,24 @@ const readParts = (loader: Making, extra: number): Parts => {
   return { state, inbox, code, below }
 }
 
+/** For who only looks: the state, what is to run, and the frames, the innermost first. Takes from `seen` what it has told. */
+const tellParts = (
+  seen: Iterator<string, undefined>,
+  extra: number
+): Record<string, string | ReadonlyArray<string>> => {
+  const state = STATES[extra & 7] ?? "a state that there is not"
+  const told: Record<string, string | ReadonlyArray<string>> = { state }
+  if ((extra & HAS_INBOX) !== 0) {
+    told[state === "unstarted" ? "arguments" : state === "dead" ? "result" : "resumes with"] = seen.next().value!
+  }
+  if (state === "dead") return told
+  const code = seen.next().value!
+  if (state !== "suspended" && state !== "raising") return { ...told, body: code }
+  const frames = [code]
+  for (let n = Number(seen.next().value); n > 0; n--) frames.push(seen.next().value!)
+  return { ...told, frames }
+}
+
 const made = new WeakMap<Making, Array<Microthread>>()
 
 /** Those that are made: their thread hears of them when nothing can go wrong any more, or it would end what was never there. */
@@ -239,6 +257,23 @@ export const taskletKind: Kind<Tasklet> = {
     if (comesWithQueue(loader, channel)) blockedOf(loader).push(tasklet)
     else loader.atEnd(() => lineUp(channel, tasklet, sending))
   },
+  tell(seen, { extra }) {
+    const values = seen.values()
+    const parts = tellParts(values, extra)
+    const blocked = (extra & HAS_CHANNEL) !== 0 ? values.next().value! : undefined
+    const end = (extra & HAS_END) !== 0 ? values.next().value! : undefined
+    const name = (extra & HAS_NAME) !== 0 ? values.next().value! : undefined
+    return {
+      about: {
+        ...(name === undefined ? {} : { name }),
+        ...parts,
+        ...(blocked === undefined ? {} : { [(extra & SENDING) !== 0 ? "sends on" : "receives from"]: blocked }),
+        ...((extra & SELECTING) !== 0 ? { waits: "in a select" } : {}),
+        ...(end === undefined ? {} : { "its end": end })
+      },
+      elements: []
+    }
+  },
   describe: (tasklet) => named("tasklet", taskletName.get!.call(tasklet)),
   locate: (tasklet, inner) => placeIn(taskletParts(tasklet), inner)
 }
@@ -373,6 +408,35 @@ export const channelKind: Kind<Channel> = {
       })
     })
   },
+  tell(seen, { extra }) {
+    const values = seen.values()
+    const about: Record<string, string | number | ReadonlyArray<string>> = {}
+    const stored: Array<string> = []
+    if ((extra & HAS_CAPACITY) !== 0) {
+      about["capacity"] = values.next().value!
+      for (let n = Number(values.next().value); n > 0; n--) {
+        const raising = values.next().value === "true"
+        stored.push(`${raising ? "error " : ""}${values.next().value}`)
+      }
+    }
+    const queue: Array<string> = []
+    for (let n = Number(values.next().value); n > 0; n--) queue.push(values.next().value!)
+    const keys: Array<string> = []
+    if ((extra & HAS_OFFERS) !== 0) { for (let n = queue.length; n > 0; n--) keys.push(values.next().value!) }
+    if ((extra & WAS_CHOSEN) !== 0) values.next()
+    const name = (extra & IS_NAMED) !== 0 ? values.next().value! : undefined
+    return {
+      about: {
+        ...(name === undefined ? {} : { name }),
+        ...about,
+        balance: (extra & SENDERS) !== 0 ? queue.length : 0 - queue.length,
+        preference: PREFERENCES[extra & 3] ?? "one that there is not",
+        ...((extra & CLOSING) !== 0 ? { closing: "true" } : {}),
+        ...(queue.length === 0 ? {} : { [(extra & SENDERS) !== 0 ? "send" : "receive"]: queue })
+      },
+      elements: stored
+    }
+  },
   describe: (channel) => named("channel", channelName.get!.call(channel)),
   locate: (_channel, inner) => inner instanceof Tasklet && inner.blocked ? "its queue" : undefined
 }
@@ -439,6 +503,12 @@ export const greenletKind: Kind<Greenlet> = {
     loader.whenFilled(() => assembleGreenlet(greenlet, all))
     greenletsOf(loader).push(greenlet)
   },
+  tell(seen, { extra }) {
+    const values = seen.values()
+    const parts = tellParts(values, extra)
+    const parent = (extra & HAS_PARENT) !== 0 ? values.next().value! : undefined
+    return { about: { ...parts, ...(parent === undefined ? {} : { parent }) }, elements: [] }
+  },
   describe: () => "greenlet",
   locate: (greenlet, inner) => placeIn(greenletParts(greenlet), inner)
 }
@@ -487,6 +557,7 @@ const ownFrameKind = ({ class: Class, fields, name, places }: OwnFrameParts, i: 
     frame.pc = extra + ENDED
     for (const field of fields) (frame as unknown as Record<string, unknown>)[field] = loader.value()
   },
+  tell: (_seen, { extra }) => ({ about: { function: `stackless:${name}`, at: extra + ENDED } }),
   describe: () => `frame of ${name}`
 })
 
