@@ -18,7 +18,7 @@ const run = (program, ...args) => {
 }
 
 // What starts other programs, a browser or a database runs once, on the version at hand.
-const left = ["--exclude", "test/cluster/**", "--exclude", "test/pages/**"]
+const left = ["--exclude", "test/cluster/**", "--exclude", "test/command/**", "--exclude", "test/pages/**"]
 
 // The packages that hold the binaries. The package `node` would choose among them in an install script, and those may
 // be blocked.
@@ -35,5 +35,6 @@ for (const version of versions) {
   console.log(`\nNode ${execFileSync(node, ["--version"], { encoding: "utf8" }).trim()}`)
   run(node, "--input-type=module", "--eval", entries.map((entry) => `import ${JSON.stringify(entry)}\n`).join(""))
   run(node, "--expose-gc", ".build/examples/talk.js")
+  run(node, "dist/command/main.js", "run", "examples/exploring.ts")
   if (version.split(".")[0] !== atHand) run(node, "node_modules/vitest/vitest.mjs", "run", ...left)
 }

@@ -50,7 +50,9 @@ test("what compiles, and only that, needs the optional ones; what runs loads eff
 })
 
 test("only what hooks into Node has effects when it is imported", () => {
-  expect(manifest.sideEffects).toEqual([manifest.exports["./register"]])
+  const command = Object.values<string>(manifest.bin)
+  const started = ["./dist/command/development.js"]
+  expect(manifest.sideEffects).toEqual([...command, ...started, manifest.exports["./register"]])
 })
 
 test("the lock file names no registry, so that any can be installed from", () => {

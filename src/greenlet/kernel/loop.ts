@@ -61,8 +61,6 @@ import { explained } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
-const fresh = FRESH
-const suspended = SUSPENDED
 // the state is taken out of its field on the spot: the getter is one call too many for what V8 inlines here
 const states = STATES
 const data = DATA
@@ -282,8 +280,7 @@ export abstract class Loop {
 
   /** @internal may `next` run on top of the fiber that has named it? */
   mayRunOnTop(next: Microthread): boolean {
-    const state = next._bits & states
-    return !this.nested && (state === suspended || state === soft || state === fresh) &&
+    return !this.nested && (next._state === SUSPENDED || next._state === SOFT || next._state === FRESH) &&
       this.performingFiber !== nowhere
   }
 

@@ -1,0 +1,60 @@
+/** `effect-stackless run`: a program, compiled as it is loaded. */
+import { Argument, Command, Flag } from "effect/cli"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { ends } from "./ending.ts"
+import { CommandFailure } from "./failure.ts"
+import { beside, moduleFor, requireCompiler, requireFile, runNode } from "./program.ts"
+
+export const run = Command.make(
+  "run",
+  {
+    development: Flag.Boolean("development").pipe(
+      Flag.withDescription("Throw an error where an operation was made and not performed: a yield* is missing"),
+      Flag.withDefault(false)
+    ),
+    watchdog: Flag.String("watchdog").pipe(
+      Flag.withDescription("Tell who holds the thread for longer than this, and at which line: \"50 millis\""),
+      Flag.optional
+    ),
+    program: Argument.String("program").pipe(Argument.withDescription("A file of TypeScript or JavaScript")),
+    args: Argument.String("arguments").pipe(
+      Argument.withDescription("What the program finds in process.argv: all that follows its name"),
+      Argument.variadic()
+    )
+  },
+  Effect.fnUntraced(function*({ args, development, program, watchdog }) {
+    yield* requireCompiler
+    const path = yield* requireFile(program)
+    const slow = Option.getOrUndefined(watchdog)
+    if (slow !== undefined) yield* requireDuration(slow)
+    const preloads: Array<string> = []
+    if (development || slow !== undefined) {
+      const query = new URLSearchParams({ stackless: moduleFor(path, "stackless") })
+      if (development) query.set("raise", "")
+      if (slow !== undefined) query.set("slow", slow)
+      preloads.push(`${beside("./development.js")}?${query}`)
+    }
+    yield* ends(yield* runNode(preloads, path, args))
+  })
+).pipe(
+  Command.withDescription(
+    "Run a program. Files that say \"use stackless\" are compiled as they are loaded, files of TypeScript lose their types, and stack traces lead to the source."
+  ),
+  Command.withShortDescription("Run a program, compiled"),
+  Command.withExamples([
+    { command: "effect-stackless run talk.ts", description: "Run a program" },
+    { command: "effect-stackless run --development server.ts --port 8080", description: "Find a forgotten yield*" },
+    { command: "effect-stackless run --watchdog \"50 millis\" server.ts", description: "Find who holds the thread" }
+  ])
+)
+
+const requireDuration = (text: string): Effect.Effect<void, CommandFailure> => {
+  const duration = Option.getOrUndefined(Duration.fromInput(text as Duration.Input))
+  return duration !== undefined && Duration.isFinite(duration) && Duration.toMillis(duration) > 0 ?
+    Effect.void :
+    Effect.fail(
+      new CommandFailure({ message: `--watchdog takes a duration such as "50 millis"; got ${JSON.stringify(text)}` })
+    )
+}
