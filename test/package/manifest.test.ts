@@ -8,7 +8,6 @@ import { buildPackage } from "../project.ts"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"))
 const jsr = JSON.parse(readFileSync("jsr.json", "utf8"))
-const lock = JSON.parse(readFileSync("package-lock.json", "utf8"))
 
 beforeAll(buildPackage, 120_000)
 
@@ -55,11 +54,14 @@ test("only what hooks into Node has effects when it is imported", () => {
   expect(manifest.sideEffects).toEqual([...command, ...started, manifest.exports["./register"]])
 })
 
-test("the lock file names no registry, so that any can be installed from", () => {
-  const packages: Array<{ resolved?: string }> = Object.values(lock.packages)
-  expect(packages.length).toBeGreaterThan(1)
-  expect(packages.filter((entry) => entry.resolved !== undefined)).toEqual([])
-})
+test.each(["package-lock.json", "site/package-lock.json"])(
+  "%s names no registry, so that any can be installed from",
+  (file) => {
+    const packages: Array<{ resolved?: string }> = Object.values(JSON.parse(readFileSync(file, "utf8")).packages)
+    expect(packages.length).toBeGreaterThan(1)
+    expect(packages.filter((entry) => entry.resolved !== undefined)).toEqual([])
+  }
+)
 
 test("JSR is told of the same version, and of the entries that run in a program", () => {
   expect([jsr.version, jsr.license]).toEqual([manifest.version, manifest.license])
