@@ -17,6 +17,11 @@ export function* receiving(from: Channel<number>, n: number): Generator<any, num
   return sum
 }
 
+/** Does the same again and again. */
+export function* repeating(n: number, what: () => any): Generator<any, void> {
+  for (let i = 0; i < n; i++) yield* what()
+}
+
 export function* waiting(on: Channel<number>): Generator<any, number> {
   return yield* on.receive()
 }

@@ -3,6 +3,7 @@ import type { Measurement } from "../measurement.ts"
 import { attachments } from "./attached.ts"
 import { compiled } from "./compiled.ts"
 import { depths } from "./depth.ts"
+import { durables } from "./durable.ts"
 import { exploring } from "./explore.ts"
 import { greenlets } from "./greenlet.ts"
 import { million } from "./million.ts"
@@ -19,5 +20,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...compiled,
   ...pickling,
   ...exploring,
+  ...durables,
   ...attachments
 }

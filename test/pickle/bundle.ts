@@ -20,7 +20,7 @@ export const bundle = async (program: string, file: string): Promise<void> => {
   const build = await rolldown({
     input: fileURLToPath(new URL(program, import.meta.url)),
     platform: "node",
-    external: [/^effect($|\/)/],
+    external: [/^effect($|\/)/, /^@effect\//, "libsql"],
     plugins: [{
       name: "sources",
       resolveId: (id) =>

@@ -130,6 +130,8 @@ export interface DurableStatus {
   readonly steps: number
   /** How often it was taken up by a host. */
   readonly epoch: number
+  /** Who runs it: the id of a process, and something that no other storage has. */
+  readonly owner: string | undefined
   /** Why the last host could not take it up: its code is another one than that of the frames, for example. */
   readonly refusal: string | undefined
 }
@@ -164,16 +166,14 @@ export class Durable<out A, out E> {
   })
 
   readonly status: Effect.Effect<DurableStatus, StorageError> = Effect.suspend(() =>
-    Effect.map(
-      this.storage.tasklet(this.key),
-      (row): DurableStatus =>
-        row === undefined ? { state: "unknown", steps: 0, epoch: 0, refusal: undefined } : {
-          state: row.status === "running" ? row.owner === undefined ? "waiting for a host" : "running" : row.status,
-          steps: row.step,
-          epoch: row.epoch,
-          refusal: row.refusal
-        }
-    )
+    Effect.map(this.storage.tasklet(this.key), (row): DurableStatus => {
+      if (row === undefined) {
+        return { state: "unknown", steps: 0, epoch: 0, owner: undefined, refusal: undefined }
+      }
+      const { epoch, owner, refusal, status, step } = row
+      const state = status === "running" && owner === undefined ? "waiting for a host" : status
+      return { state, steps: step, epoch, owner, refusal }
+    })
   )
 
   /** Removes it from the storage. If it runs, it is run no further than to its next durable operation. Then its key is free. */

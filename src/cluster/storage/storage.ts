@@ -13,6 +13,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { NameConflict } from "../errors.ts"
@@ -102,7 +103,7 @@ export class StorageState {
 
   /** A tasklet as it is stored. */
   readonly tasklet = (key: string): Effect.Effect<WholeTasklet | undefined, StorageError> =>
-    this.patiently(this.tables.tasklet(key))
+    Effect.suspend(() => this.patiently(this.tables.tasklet(key)))
 
   // ---- steps --------------------------------------------------------------------------------------------------------
 
@@ -206,17 +207,15 @@ export class StorageState {
 
   private transact(entries: ReadonlyArray<Acting>): Effect.Effect<void> {
     const steps = entries.map(({ step }) => step)
-    let outcomes: ReadonlyArray<Outcome> = []
-    let told: ReadonlyArray<string> = []
     const once = Effect.suspend(() => {
       const { owner } = this
+      let decision!: ReturnType<typeof decide>
       this.toldMeanwhile = new Set()
-      return this.tables.transact(wantedBy(steps, owner), (rows) => {
-        const decision = decide(rows, steps, owner)
-        outcomes = decision.outcomes
-        told = decision.changes.told
+      const transacting = this.tables.transact(wantedBy(steps, owner), (rows) => {
+        decision = decide(rows, steps, owner)
         return decision.changes
       })
+      return Effect.map(transacting, () => decision)
     })
     const retried = this.patiently(once, () => {
       for (const step of steps) step.again = true
@@ -229,9 +228,9 @@ export class StorageState {
         if (Exit.isFailure(exit)) {
           this.unwait(entry)
           entry.settle(Exit.failCause(exit.cause))
-        } else this.came(entry, outcomes[i]!, meanwhile)
+        } else this.came(entry, exit.value.outcomes[i]!, meanwhile)
       }
-      this.tell(told)
+      if (Exit.isSuccess(exit)) this.tell(exit.value.changes.told)
     })
   }
 
@@ -252,20 +251,19 @@ export class StorageState {
     }
   }
 
-  /** Tries for as long as the database may come back. */
+  /** Tries for as long as the database may come back. An attempt that does not end by itself is given up then. */
   private patiently<A>(
     effect: Effect.Effect<A, StorageError>,
     beforeAgain?: () => void
   ): Effect.Effect<A, StorageError> {
-    const attempt = (since: number | undefined, pause: number): Effect.Effect<A, StorageError> =>
-      Effect.catch(effect, (error) => {
-        const now = Date.now()
-        const begun = since ?? now
-        if (!error.temporary || this.closed || now - begun >= this.patience) return Effect.fail(error)
+    const end = Date.now() + this.patience
+    const attempt = (pause: number): Effect.Effect<A, StorageError> =>
+      Effect.catch(limited(effect, end - Date.now()), (error) => {
+        if (!error.temporary || this.closed || Date.now() >= end) return Effect.fail(error)
         beforeAgain?.()
-        return Effect.andThen(Effect.sleep(pause), attempt(begun, Math.min(pause * 2, 500)))
+        return Effect.andThen(Effect.sleep(pause), Effect.suspend(() => attempt(Math.min(pause * 2, 500))))
       })
-    return attempt(undefined, 20)
+    return attempt(20)
   }
 
   // ---- waiting ------------------------------------------------------------------------------------------------------
@@ -441,6 +439,16 @@ export const layerOf = <E>(
       return state
     })
   )
+
+/** An Effect that has so many milliseconds, even if it cannot be interrupted at once. */
+const limited = <A>(effect: Effect.Effect<A, StorageError>, millis: number): Effect.Effect<A, StorageError> =>
+  Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
+    const late = Effect.fail(new StorageError({ message: "the storage does not answer", temporary: true }))
+    return Effect.ensuring(
+      Effect.raceFirst(Fiber.join(fiber), Effect.andThen(Effect.sleep(Math.max(millis, 0)), late)),
+      Effect.sync(() => fiber.interruptUnsafe())
+    )
+  })
 
 /** Has the time come that it waits for, while it was looked at? */
 const isDue = (step: Step): boolean =>
