@@ -4,10 +4,13 @@ import { durable, durableChannel, postgres, sqlite, type Storage, type StorageEr
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { bundle, makeDirectory } from "../pickle/bundle.ts"
 import { type Server, startPostgres } from "./postgres.ts"
 import { doubles, doubling, numbers } from "./programs/orders.ts"
+
+// processes are started that do nothing at first but load their modules: on a busy machine that takes long
+vi.setConfig({ testTimeout: 150_000 })
 
 const directory = makeDirectory()
 const program = join(directory.path, "process.mjs")
