@@ -192,7 +192,11 @@ export class Recorder implements Observer {
   }
 
   deadlocked(waiting: ReadonlyArray<Waiting>): void {
-    for (const { tasklet } of waiting) this.events.push(DEADLOCK, this.of(tasklet).id + 1, 0, 0, 0, true)
+    const stuck = new Set(waiting.map(({ tasklet }) => this.of(tasklet)))
+    const threads = new Set([...stuck].map(({ thread }) => thread))
+    // nobody on that thread is left who could serve one of the others
+    for (const track of this.known.values()) if (track.state === BLOCKED && threads.has(track.thread)) stuck.add(track)
+    for (const { id } of stuck) this.events.push(DEADLOCK, id + 1, 0, 0, 0, true)
   }
 
   // ---- greenlets --------------------------------------------------------------------------------------------------

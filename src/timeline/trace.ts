@@ -1,5 +1,6 @@
 /** Recordings for who uses them: made, saved, and made of an Effect. */
 import * as Effect from "effect/Effect"
+import { pageOf } from "./page/page.ts"
 import { Recorder, type RecordOptions } from "./recorder.ts"
 import { type Recording, recordingOf } from "./recording.ts"
 import { traceEvents } from "./trace-events.ts"
@@ -44,14 +45,21 @@ export class Timeline {
     return traceEvents(this.data)
   }
 
+  /** It as a page that shows it in any browser and needs no network, in pieces. */
+  page(): Iterable<string> {
+    return pageOf(this.data)
+  }
+
   /**
-   * Writes it to a file: in the Trace Event format if the name ends with `.json`. Throws `TypeError` for a name that ends otherwise,
+   * Writes it to a file: as a page if the name ends with `.html`, in the Trace Event format if it ends with `.json`. Throws `TypeError` for a name that ends otherwise,
    * `Error` where there is no file system or the file cannot be written.
    */
   save(file: string): void {
     const pieces = this.piecesOf(file)
     const fs = (globalThis as { process?: Node }).process?.getBuiltinModule?.("node:fs")
-    if (fs === undefined) throw new Error("there are no files here: traceEvents() gives what would be written")
+    if (fs === undefined) {
+      throw new Error("there are no files here: page() and traceEvents() give what would be written")
+    }
     const handle = fs.openSync(file, "w")
     try {
       for (const piece of pieces) fs.writeSync(handle, piece)
@@ -62,13 +70,13 @@ export class Timeline {
 
   private piecesOf(file: string): Iterable<string> {
     requireName(file)
-    return this.traceEvents()
+    return file.endsWith(".html") ? this.page() : this.traceEvents()
   }
 }
 
 const requireName = (file: unknown): void => {
-  if (typeof file !== "string" || !file.endsWith(".json")) {
-    throw new TypeError(`a timeline is saved as a .json file for Perfetto; got ${JSON.stringify(file)}`)
+  if (typeof file !== "string" || !/\.(?:html|json)$/.test(file)) {
+    throw new TypeError(`a timeline is saved as a .html page, or as a .json file for Perfetto; got ${String(file)}`)
   }
 }
 
@@ -90,7 +98,7 @@ export const record = (options?: RecordOptions): Timeline => new Timeline(new Re
  * @since 0.1.0
  */
 export interface TraceOptions extends RecordOptions {
-  /** Where it is saved: names that end with `.json`. */
+  /** Where it is saved: names that end with `.html` or `.json`. */
   readonly files: ReadonlyArray<string>
 }
 

@@ -275,6 +275,8 @@ test("trace saves a file when the program has ended, also if it fails or is inte
 })
 
 test("what is no file for a timeline, or no limit, is refused at once", () => {
-  expect(() => trace(Effect.void, { files: ["trace.txt"] })).toThrow("a timeline is saved as a .json file")
+  expect(() => trace(Effect.void, { files: ["trace.txt"] })).toThrow(
+    "a timeline is saved as a .html page, or as a .json file"
+  )
   expect(() => record({ limit: 0 })).toThrow("a whole number of events, from 1 on; got 0")
 })

@@ -1,0 +1,158 @@
+/** Draws the lanes that are in sight. */
+import type { Lane, lastUpTo, Model } from "./model.ts"
+
+/** What is in sight. */
+export interface Sight {
+  /** In device pixels: the chart's size, and where the lanes begin. */
+  readonly width: number
+  readonly height: number
+  readonly left: number
+  readonly top: number
+  readonly row: number
+  /** How many pixels it is scrolled down. */
+  readonly scroll: number
+  /** The times at the left and the right end. */
+  readonly from: number
+  readonly to: number
+  /** The instant that is looked at; none, if it is undefined. */
+  readonly instant: number | undefined
+  readonly selected: number | undefined
+  readonly dark: boolean
+  readonly scale: number
+}
+
+/** `context` is a canvas's. */
+export const draw = (
+  context: any,
+  found: { readonly lastUpTo: typeof lastUpTo },
+  { end, messages }: Model,
+  lanes: ReadonlyArray<Lane>,
+  sight: Sight
+): void => {
+  const { dark, from, height, instant, left, row, scale, scroll, selected, to, top, width } = sight
+  const { lastUpTo } = found
+  const inner = width - left
+  const x = (time: number): number => left + (time - from) / (to - from) * inner
+  const colours = ["#e2b93b", "#8fa3b8", "#4f9a94", "#b9bfc7", "", "", "#c9cfd6", "#2f9e44"]
+  if (dark) {
+    colours[1] = "#5d7186"
+    colours[3] = "#4a515a"
+    colours[6] = "#3c434b"
+  }
+  const text = dark ? "#e3e6ea" : "#1b1f24"
+  const soft = dark ? "#98a2ae" : "#667"
+  context.clearRect(0, 0, width, height)
+  context.font = `${11 * scale}px system-ui, sans-serif`
+  context.textBaseline = "middle"
+
+  // ---- the lanes ----
+  const firstRow = Math.max(0, Math.floor(scroll / row))
+  const lastRow = Math.min(lanes.length, Math.ceil((scroll + height - top) / row) + 1)
+  const rows = new Map<number, number>()
+  context.save()
+  context.beginPath()
+  context.rect(0, top, width, height - top)
+  context.clip()
+  for (let r = firstRow; r < lastRow; r++) {
+    const { id, name, starts, states } = lanes[r]!
+    const y = top + r * row - scroll
+    rows.set(id, y + row / 2)
+    if (id === selected) {
+      context.fillStyle = dark ? "#2a3340" : "#e6eefb"
+      context.fillRect(0, y, width, row)
+    }
+    context.fillStyle = text
+    context.fillText(name, 8 * scale, y + row / 2, left - 12 * scale)
+    const count = starts.length
+    let i = Math.max(0, lastUpTo(starts, from))
+    while (i < count && starts[i]! < to) {
+      const state = states[i]!
+      const begins = Math.max(left, x(starts[i]!))
+      const next = i + 1 < count ? starts[i + 1]! : end
+      let ends = Math.min(width, x(next))
+      const kind = state & 7
+      let colour = (state & 16) === 0 ? colours[kind]! : "#d6293e"
+      i++
+      if (ends - begins < 1) {
+        // all that are in one pixel are drawn as one: as running, if one of them is
+        const until = from + (begins + 1 - left) / inner * (to - from)
+        let running = kind === 7
+        // the last one may go on beyond it
+        const skipped = Math.max(i, lastUpTo(starts, until))
+        for (let j = i; j < Math.min(skipped, i + 16) && !running; j++) running = (states[j]! & 7) === 7
+        if (running) colour = colours[7]!
+        i = skipped
+        ends = begins + 1
+      }
+      if (colour === "") continue
+      const thin = kind === 3 || kind === 6 || kind === 1 || kind === 2
+      const inset = (thin && (state & 16) === 0 ? 0.32 : 0.15) * row
+      context.fillStyle = colour
+      context.fillRect(begins, y + inset, ends - begins, row - 2 * inset)
+    }
+    if ((states[count - 1]! & 7) === 5) {
+      context.fillStyle = "#d6293e"
+      context.fillText("✕", x(starts[count - 1]!) - 4 * scale, y + row / 2)
+    }
+  }
+
+  // ---- messages: those between two lanes in sight, as long as they can be told apart ----
+  const firstFrom = (time: number): number => {
+    let low = 0
+    let high = messages.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (messages[middle]!.time < time) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  const firstMessage = firstFrom(from)
+  const lastMessage = firstFrom(to)
+  context.strokeStyle = dark ? "#c9a7ff" : "#7048c8"
+  context.fillStyle = context.strokeStyle
+  context.lineWidth = scale
+  context.beginPath()
+  for (let m = firstMessage; m < lastMessage && lastMessage - firstMessage < 1_000; m++) {
+    const message = messages[m]!
+    const start = rows.get(message.from)
+    const goal = rows.get(message.to)
+    if (start === undefined || goal === undefined) continue
+    const at = x(message.time)
+    const head = (goal > start ? -1 : 1) * 4 * scale
+    context.moveTo(at, start)
+    context.lineTo(at, goal)
+    context.moveTo(at - 3 * scale, goal + head)
+    context.lineTo(at, goal)
+    context.lineTo(at + 3 * scale, goal + head)
+  }
+  context.stroke()
+  context.restore()
+
+  // ---- the scale of time ----
+  const step = (() => {
+    const rough = (to - from) / Math.max(1, inner / (110 * scale))
+    const power = 10 ** Math.floor(Math.log10(rough))
+    return [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough) ?? rough
+  })()
+  context.fillStyle = soft
+  context.strokeStyle = dark ? "#333a43" : "#d8dce2"
+  context.lineWidth = 1
+  context.beginPath()
+  for (let t = Math.ceil(from / step) * step; t <= to; t += step) {
+    const at = Math.round(x(t)) + 0.5
+    context.moveTo(at, top - 4 * scale)
+    context.lineTo(at, height)
+    const shown = step >= 1_000
+      ? `${+(t / 1_000).toFixed(3)} s`
+      : step >= 0.1
+      ? `${+t.toFixed(3)} ms`
+      : `${+(t * 1e3).toFixed(3)} µs`
+    context.fillText(shown, at + 3, top - 10 * scale)
+  }
+  context.stroke()
+  if (instant !== undefined && instant >= from && instant <= to) {
+    context.fillStyle = "#2f6fd0"
+    context.fillRect(x(instant) - scale / 2, 0, scale, height)
+  }
+}

@@ -1,0 +1,23 @@
+/** Who waits on what: in words, and as circles of those who wait for each other. */
+import type { PageData } from "./page.ts"
+
+/** The name of a channel. */
+export const channelName = (data: PageData, id: number): string => {
+  const name = data.channels[id]?.name
+  return name === undefined || name === "" ? `channel #${id}` : name
+}
+
+/** What a state is, in words. */
+export const stateName = (
+  data: PageData,
+  name: typeof channelName,
+  state: number,
+  wait: number
+): string => {
+  const words = ["runnable", "", "waits for an Effect", "paused", "ended", "failed", "in run", "running"]
+  const stuck = (state & 16) !== 0 ? "deadlock: " : ""
+  const kind = state & 7
+  if (kind !== 1) return stuck + words[kind]!
+  const each = data.channels[wait >> 1]?.waits ?? [wait]
+  return stuck + each.map((one) => `${one % 2 === 1 ? "send" : "receive"} on ${name(data, one >> 1)}`).join(", ")
+}
