@@ -96,6 +96,7 @@ export class Recorder implements Observer {
   private lastChannel: Channel | undefined = undefined
   private lastChannelId = 0
   private readonly threads = new Map<Thread, number>()
+  /** Who runs; nobody, while a thread idles: then what happens next comes after a time. */
   private last: Known | undefined = undefined
   private readonly stops: Array<() => void> = []
   private stopped = 0
@@ -139,14 +140,14 @@ export class Recorder implements Observer {
     const maker = this.last
     const track = this.of(tasklet, body)
     track.state = RUNNABLE
-    this.events.push(MADE, track.id + 1, maker?.state === RUNNING ? maker.id + 1 : 0, 0, 0, false)
+    this.events.push(MADE, track.id + 1, maker?.state === RUNNING ? maker.id + 1 : 0, 0, 0, this.last === undefined)
   }
 
   inserted(tasklet: Tasklet): void {
     const track = this.of(tasklet)
     if (track.state === RUNNABLE || track.state === RUNNING) return
     track.state = RUNNABLE
-    this.events.push(READY, track.id + 1, 0, 0, 0, false)
+    this.events.push(READY, track.id + 1, 0, 0, 0, this.last === undefined)
   }
 
   switched(prev: Tasklet | undefined, next: Tasklet | undefined): void {
@@ -187,7 +188,7 @@ export class Recorder implements Observer {
       b === undefined ? 0 : b.id + 1,
       this.channelId(channel),
       0,
-      false
+      this.last === undefined
     )
   }
 
