@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Greenlet } from "../greenlet/index.ts"
 import type { Tasklet } from "../stackless/index.ts"
-import { packed, pageOf } from "./page/page.ts"
+import { packed, pageOf } from "./page.ts"
 import { Recorder, type RecordOptions } from "./recorder.ts"
 import { recordingOf } from "./recording.ts"
 

@@ -1,6 +1,6 @@
 /** Recordings for who uses them: made, saved, and made of an Effect. */
 import * as Effect from "effect/Effect"
-import { pageOf } from "./page/page.ts"
+import { pageOf } from "./page.ts"
 import { Recorder, type RecordOptions } from "./recorder.ts"
 import { type Recording, recordingOf } from "./recording.ts"
 import { traceEvents } from "./trace-events.ts"

@@ -1,6 +1,6 @@
 /** References, loggers, tracers, spans and `AsyncLocalStorage` in a body are what they are in a fiber. */
 import { Context, Effect, Logger, References, Tracer } from "effect"
-import { channel, run, schedule, sleep, tasklet,call } from "effect-stackless/stackless"
+import { call, channel, run, schedule, sleep, tasklet } from "effect-stackless/stackless"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { expect, test } from "vitest"
 import { inBothGears, main, onThread, type Steps } from "./program.ts"

@@ -1,6 +1,17 @@
 /** The page at work: what its parts are, and what they do when somebody acts. */
-import type { Lane, Model } from "./model.ts"
-import type { PageData, Parts } from "./page.ts"
+import type { draw } from "./draw.ts"
+import type { Lane, lastUpTo, Model, model } from "./model.ts"
+import type { PageData } from "./page-data.ts"
+import type { channelName, stateName } from "./waiting.ts"
+
+/** What the page is made of besides. */
+export interface Parts {
+  readonly channelName: typeof channelName
+  readonly draw: typeof draw
+  readonly lastUpTo: typeof lastUpTo
+  readonly model: typeof model
+  readonly stateName: typeof stateName
+}
 
 export const view = (parts: Parts, source: { readonly token: string } | null): void => {
   const { channelName, draw, lastUpTo, model, stateName } = parts

@@ -1,31 +1,13 @@
 /**
- * The page: one file that needs no network. It holds the recording, packed, and the functions of this folder as they are written, so
+ * The page: one file that needs no network. It holds the recording, packed, and the functions that make it up as they are written, so
  * none of those may refer to anything outside of itself.
  */
-import type { Recording } from "../recording.ts"
 import { draw } from "./draw.ts"
 import { lastUpTo, model } from "./model.ts"
+import type { Recording } from "./recording.ts"
 import { style } from "./style.ts"
-import { view } from "./view.ts"
+import { type Parts, view } from "./view.ts"
 import { channelName, stateName } from "./waiting.ts"
-
-/** A recording as the page has it. */
-export interface PageData extends Omit<Recording, "events"> {
-  /** How many events there are, and the number of the first. */
-  readonly length: number
-  readonly first: number
-  readonly times: Float64Array
-  readonly words: Uint32Array
-}
-
-/** What the functions of the page have of each other. */
-export interface Parts {
-  readonly channelName: typeof channelName
-  readonly draw: typeof draw
-  readonly lastUpTo: typeof lastUpTo
-  readonly model: typeof model
-  readonly stateName: typeof stateName
-}
 
 const parts: Parts = { channelName, draw, lastUpTo, model, stateName }
 

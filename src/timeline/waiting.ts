@@ -1,5 +1,5 @@
-/** Who waits on what: in words, and as circles of those who wait for each other. */
-import type { PageData } from "./page.ts"
+/** Who waits on what, in words. */
+import type { PageData } from "./page-data.ts"
 
 /** The name of a channel. */
 export const channelName = (data: PageData, id: number): string => {

@@ -1,10 +1,10 @@
 /**
  * What the page makes of a recording: for each track its slices, in the order of time.
  *
- * The functions of this folder run in a browser. They are written into the page as they are, so none of them may refer to
- * anything outside of itself: what it needs it is given.
+ * This function, and those of draw.ts, view.ts and waiting.ts, run in a browser. They are written into the page as they are, so none of
+ * them may refer to anything outside of itself: what it needs it is given.
  */
-import type { PageData } from "./page.ts"
+import type { PageData } from "./page-data.ts"
 
 /** The slices of a track: where each begins, and its state, wait and place. It ends where the next one begins. */
 export interface Lane {
@@ -14,7 +14,7 @@ export interface Lane {
   readonly thread: number
   readonly parent: number | undefined
   readonly starts: Array<number>
-  /** The state, and 16 if it is part of a deadlock; eight times more than that the wait. */
+  /** The state, and 16 more if it is part of a deadlock. */
   readonly states: Array<number>
   readonly waits: Array<number>
   readonly places: Array<number>
@@ -31,7 +31,6 @@ export interface Model {
   readonly lanes: Array<Lane>
   readonly byId: Map<number, Lane>
   readonly messages: Array<Message>
-  /** How many messages went from whom to whom on a channel. */
   readonly end: number
   readonly length: number
 }

@@ -113,7 +113,8 @@ export const draw = (
   context.fillStyle = context.strokeStyle
   context.lineWidth = scale
   context.beginPath()
-  for (let m = firstMessage; m < lastMessage && lastMessage - firstMessage < 1_000; m++) {
+  const few = lastMessage - firstMessage < 1_000
+  for (let m = few ? firstMessage : lastMessage; m < lastMessage; m++) {
     const message = messages[m]!
     const start = rows.get(message.from)
     const goal = rows.get(message.to)

@@ -1,0 +1,10 @@
+/** A recording as the page has it. */
+import type { Recording } from "./recording.ts"
+
+export interface PageData extends Omit<Recording, "events"> {
+  /** How many events there are, and the number of the first. */
+  readonly length: number
+  readonly first: number
+  readonly times: Float64Array
+  readonly words: Uint32Array
+}
