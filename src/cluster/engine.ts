@@ -44,10 +44,10 @@ export const registryInMemory: Registry = RunnerStorage.layerMemory
 export const registryInSql = SqlRunnerStorage.layer
 
 /** How many shards there are. All machines of a cluster must say the same. */
-export const SHARDS = 300
+export const SHARDS = 64
 
 /** How long a lock on a shard holds that is not renewed, in milliseconds. */
-export const LOCK = 3000
+export const LOCK = 5000
 
 /**
  * Our defaults. With Effect's own (35 s for a lock, a minute for health, 3 s between looks at who is there) it takes 35 s until the shards
@@ -56,7 +56,7 @@ export const LOCK = 3000
 const settings = {
   shardsPerGroup: SHARDS,
   shardLockExpiration: LOCK,
-  shardLockRefreshInterval: 1000,
+  shardLockRefreshInterval: 1600,
   runnerHealthCheckInterval: 1000,
   refreshAssignmentsInterval: 250,
   entityMessagePollInterval: 500,

@@ -134,3 +134,52 @@ export class PlaceLost extends Data.TaggedError("PlaceLost")<{ readonly place: s
  * @since 0.2.0
  */
 export class PoolError extends Data.TaggedError("PoolError")<{ readonly message: string; readonly cause?: unknown }> {}
+
+/**
+ * No tasklet has that key.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class NoSuchKey extends Data.TaggedError("NoSuchKey")<{ readonly key: string }> {
+  override get message(): string {
+    return `no tasklet has the key ${JSON.stringify(this.key)}`
+  }
+}
+
+/**
+ * A tasklet has that key already.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class KeyTaken extends Data.TaggedError("KeyTaken")<{ readonly key: string }> {
+  override get message(): string {
+    return `another tasklet has the key ${JSON.stringify(this.key)}: find it, or take another key`
+  }
+}
+
+/**
+ * A tasklet has ended otherwise than with a value.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class Ended extends Data.TaggedError("Ended")<{
+  readonly key: string
+  /** It has thrown or failed; it was killed; its machine is lost; it could not be pickled when its shard moved. */
+  readonly how: "failed" | "killed" | "lost" | "unmovable"
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `the tasklet ${JSON.stringify(this.key)} ${
+      this.how === "failed"
+        ? "has failed"
+        : this.how === "killed"
+        ? "was killed"
+        : this.how === "lost"
+        ? "is lost"
+        : "could not move"
+    }: ${this.reason}`
+  }
+}

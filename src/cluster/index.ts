@@ -34,12 +34,15 @@ export { Durable, durable, type DurableStatus } from "./durable/tasklet.ts"
 export { activity, checkpoint, choose, type Chosen, type DurableCases, durableSleep } from "./durable/verbs.ts"
 export {
   CodeMismatch,
+  Ended,
   InsecureAddressError,
   InvalidValue,
+  KeyTaken,
   MachineError,
   MachineUnreachable,
   NameConflict,
   NoMachine,
+  NoSuchKey,
   NotMovable,
   PlaceLost,
   PoolError
@@ -47,6 +50,7 @@ export {
 export { type NamedOptions, RemoteChannel } from "./exchange/remote-channel.ts"
 export { channel } from "./machines/channel.ts"
 export { Machine, machine, type MachineOptions } from "./machines/machine.ts"
+export { type Down, find, Keyed, link, monitor, sleep, spawn } from "./machines/tasklets.ts"
 export { type PostgresRegistryOptions, registry } from "./registry.ts"
 export { StorageError } from "./storage/errors.ts"
 export { memory, MemoryTables } from "./storage/memory.ts"

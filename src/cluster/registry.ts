@@ -20,7 +20,7 @@ export interface PostgresRegistryOptions extends Omit<PgClient.PgPoolConfig, "ur
 
 /**
  * Registries: `memory` for one machine alone, `postgres` for several. The locks of a machine that is killed are free as soon as its
- * connections are closed, and those of one that has stopped after 3 s.
+ * connections are closed, and those of one that has stopped after 5 s.
  *
  * @category layers
  * @since 0.2.0

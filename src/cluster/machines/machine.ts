@@ -8,6 +8,7 @@ import { type InsecureAddressError, MachineError } from "../errors.ts"
 import { Homes } from "./channel.ts"
 import { isMachine, Node, setNode } from "./node.ts"
 import { addressOf, dial, FOR_ENGINE, FOR_LINK, listen, placeOf, requireSecure, type Security } from "./sockets.ts"
+import { Tasklets } from "./tasklets.ts"
 
 /**
  * A machine of a cluster.
@@ -73,6 +74,7 @@ export const machine = <E = never>(
       () => Effect.sync(() => setNode(undefined))
     )
     const homes = new Homes(made)
+    yield* Tasklets.start(made)
     yield* Effect.addFinalizer(() =>
       Effect.andThen(
         made.handedOver,

@@ -27,6 +27,9 @@ const PROTOCOL = 1
 /** How long a machine may take to say hello, in milliseconds. */
 const PATIENCE = 1000
 
+/** How long a shard that moves waits for tasklets that are in the middle of an Effect, in milliseconds. */
+const SETTLING = 500
+
 /** Something that is kept by keys, with the shards of these. */
 export interface Keeper {
   /** Takes what it has in a shard apart, to be moved; nothing, if there is nothing. It has it no more then. */
@@ -45,6 +48,8 @@ export class Node {
   readonly incarnation = Math.random().toString(36).slice(2)
   readonly security: Security
   placement!: Placement["Service"]
+  /** The tasklets by key that it runs. */
+  tasklets: { readonly busy: (shard: number) => boolean } | undefined
   /** What is kept with shards, by a name that all machines know. */
   readonly keepers = new Map<string, Keeper>()
   private readonly answering = new Map<string, Answering>()
@@ -229,8 +234,20 @@ export class Node {
     Effect.acquireUseRelease(
       this.fetch(shard),
       () => Effect.never,
-      () => Effect.sync(() => this.give(shard))
+      () => Effect.andThen(this.settled(shard), Effect.sync(() => this.give(shard)))
     )
+
+  /** Waits a while for tasklets that can only be taken apart later. */
+  private settled(shard: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.held.delete(shard)
+      const until = Date.now() + SETTLING
+      const wait: Effect.Effect<void> = Effect.suspend(() =>
+        this.tasklets?.busy(shard) === true && Date.now() < until ? Effect.andThen(Effect.sleep(5), wait) : Effect.void
+      )
+      return wait
+    })
+  }
 
   /** Fetches what the last one to have the shard has left for the next one. */
   private fetch(shard: number): Effect.Effect<void> {

@@ -1,0 +1,192 @@
+/** Machines that are processes, with a PostgreSQL where they are written down. */
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { bundle, makeDirectory } from "./machines/bundle.ts"
+import { Process } from "./machines/process.ts"
+import { type Server, startPostgres } from "./postgres.ts"
+
+let postgres: Server
+const directory = makeDirectory()
+const program = `${directory.path}/program.mjs`
+let options: object
+const started: Array<Process> = []
+let a: Process
+let b: Process
+let c: Process
+
+const start = (): Process => {
+  const made = new Process(program, options)
+  started.push(made)
+  return made
+}
+
+beforeAll(async () => {
+  postgres = startPostgres()
+  options = { host: postgres.host, database: postgres.newDatabase(), secret: "a secret that all of them know" }
+  await bundle("program.ts", program)
+  ;[a, b, c] = [start(), start(), start()]
+  await Promise.all([a.ready(), b.ready(), c.ready()])
+  await spread(a, b, c)
+}, 120_000)
+afterAll(async () => {
+  await Promise.all(started.map((machine) => machine.kill()))
+  postgres.remove()
+  directory.remove()
+})
+
+const until = async <A>(what: () => Promise<A> | A, is: (a: A) => boolean): Promise<A> => {
+  for (;;) {
+    const a = await what()
+    if (is(a)) return a
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Waits until these machines, and no others, have the shards, and all of them say so. */
+const spread = async (...machines: ReadonlyArray<Process>): Promise<void> => {
+  const addresses = machines.map(({ address }) => address).sort().join()
+  await until(
+    () =>
+      Promise.all(machines.map(async (machine) => {
+        const found = new Set<string>()
+        for (let i = 0; i < 40; i++) found.add(await machine.do("locate", `key ${i}`))
+        return [...found].sort().join()
+      })),
+    (all) => all.every((found) => found === addresses)
+  )
+}
+
+/** A key that a machine has. */
+const keyOf = async (machine: Process, name: string): Promise<string> => {
+  for (let i = 0;; i++) {
+    const key = `${name} ${i}`
+    if (await machine.do("locate", key) === machine.address) return key
+  }
+}
+
+/** What has come of a counter: the numbers, the processes, and the longest pause. */
+const countedBy = (got: ReadonlyArray<[{ name: string; n: number; at: number }, number]>, key: string) => {
+  const entries = got.filter(([{ name }]) => name === key)
+  let pause = 0
+  for (let i = 1; i < entries.length; i++) pause = Math.max(pause, entries[i]![1] - entries[i - 1]![1])
+  return {
+    numbers: entries.map(([{ n }]) => n),
+    processes: [...new Set(entries.map(([{ at }]) => at))],
+    pause
+  }
+}
+
+test("a channel is one on all machines: rendezvous, capacity, closing", async () => {
+  const key = await keyOf(c, "market")
+  const receiving = b.do("receive", key, 3)
+  await a.do("send", key, [1, { two: 2 }, "three"])
+  expect(await receiving).toEqual([1, { two: 2 }, "three"])
+  await a.do("send", "box", [1, 2, 3], 10)
+  await b.do("close", "box", 10)
+  expect(await c.do("drain", "box", 10)).toEqual([1, 2, 3])
+})
+
+test("values are checked by the schema, and a name is one channel's", async () => {
+  await expect(a.do("checked", "numbers", "no number")).rejects.toMatchObject({ tag: "InvalidValue" })
+  await a.do("send", "one name", ["first"], 7)
+  await expect(b.do("receive", "one name", 1, 5)).rejects.toMatchObject({ tag: "NameConflict" })
+})
+
+test("a tasklet runs where its key is, and is found, joined and killed from everywhere", async () => {
+  const key = await keyOf(b, "player")
+  await a.do("spawn", key, 0)
+  expect(await c.do("where", key)).toBe(b.address)
+  expect(await c.do("find", key)).toBe(key)
+  await expect(c.do("spawn", key, 0)).rejects.toMatchObject({ tag: "KeyTaken" })
+  const joining = c.do("join", key)
+  await a.do("send", `orders of ${key}`, ["go", "stop"])
+  expect(await joining).toBe(2)
+  await expect(a.do("find", key)).rejects.toMatchObject({ tag: "NoSuchKey" })
+
+  await a.do("spawn", key, 0)
+  const killed = c.do("join", key).catch((error) => error.message)
+  await c.do("kill", key)
+  expect(await killed).toMatch("was killed")
+})
+
+test("who watches is told how a tasklet ends, and who is linked ends with it", async () => {
+  const [one, other] = [await keyOf(a, "linked"), await keyOf(b, "linked")]
+  await c.do("spawn", one, 0)
+  await c.do("spawn", other, 0)
+  await c.do("link", one, other)
+  await a.do("monitor", other)
+  await c.do("send", `orders of ${one}`, ["fail"])
+  expect(await b.do("receive", "downs", 1, 1000)).toMatchObject([{ key: other, how: "killed" }])
+})
+
+test("a tasklet goes on in the middle of what it does when its machine is told to end, and nothing is lost or doubled", async () => {
+  const key = await keyOf(c, "moving")
+  await b.do("spawn", key, 20)
+  await a.do("gather", "log", 100_000)
+  await a.do("monitor", key)
+  await until(async () => countedBy(await a.do("got"), key).numbers.length, (n) => n > 10)
+  const { pid } = c.child
+  c.signal("SIGTERM")
+  const moved = await until(async () => countedBy(await a.do("got"), key), ({ processes }) => processes.length === 2)
+  await until(async () => countedBy(await a.do("got"), key).numbers.length, (n) => n > moved.numbers.length + 10)
+  const { numbers, pause, processes } = countedBy(await a.do("got"), key)
+  expect(numbers).toEqual(numbers.map((_, i) => i + 1))
+  expect(processes[0]).toBe(pid)
+  console.log(`SIGTERM: a tasklet went on after ${pause} ms`)
+  expect(await c.exited).toBe(0)
+  await spread(a, b)
+})
+
+test("kill -9 of the machine that has a channel and a tasklet: who watches is told, and others go on", async () => {
+  c = await start().ready()
+  await spread(a, b, c)
+  const [there, key] = [await keyOf(c, "there"), await keyOf(c, "lost")]
+  await a.do("spawn", key, 0)
+  await a.do("monitor", key)
+  await a.do("pump", there, 100, 0)
+  await b.do("gather", there, 100)
+  await until(async () => (await b.do("got")).length as number, (n) => n > 100)
+  const killed = Date.now()
+  await c.kill()
+  const before = (await b.do("got")).length as number
+  expect(await a.do("receive", "downs", 1, 1000)).toMatchObject([{ key, how: "lost" }])
+  const told = Date.now() - killed
+  await until(async () => (await b.do("got")).length as number, (n) => n > before + 100)
+  const { sent } = await a.do("stop")
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const { got } = await b.do("stop") as { got: ReadonlyArray<[number, number]> }
+  const numbers = got.map(([n]) => n)
+  const lost = (sent as Array<number>).filter((n) => !numbers.includes(n)).length
+  expect(new Set(numbers).size).toBe(numbers.length)
+  // at most what was in the channel and on its way
+  expect(lost).toBeLessThanOrEqual(100 + 64 + 64)
+  console.log(
+    `kill -9: ${sent.length} sent, ${numbers.length} delivered, ${lost} lost, 0 doubled; told after ${told} ms`
+  )
+})
+
+test("a machine that stops and comes back is not heard, and its tasklets end", async () => {
+  await spread(a, b)
+  const key = await keyOf(b, "frozen")
+  await a.do("spawn", key, 20)
+  await a.do("gather", "log", 100_000)
+  await until(async () => countedBy(await a.do("got"), key).numbers.length, (n) => n > 5)
+  b.signal("SIGSTOP")
+  const stopped = Date.now()
+  await a.do("monitor", key)
+  // the shard is this machine's now, and nobody has the key
+  await until(() => a.do("where", key), (address) => address === a.address)
+  console.log(`SIGSTOP: the shard has another machine after ${Date.now() - stopped} ms`)
+  await a.do("spawn", key, 20)
+  const pids = async () => countedBy(await a.do("got"), key).processes
+  await until(pids, (processes) => processes.includes(a.child.pid!))
+  const before = (await a.do("got")).length as number
+  b.signal("SIGCONT")
+  await spread(a, b)
+  const { got } = await a.do("stop")
+  // nothing of what the old one has said since is heard
+  const late = got.slice(before).filter(([{ at, name }]: [{ at: number; name: string }]) =>
+    name === key && at === b.child.pid
+  )
+  const successor = await a.do("where", key)
+  expect(successor === b.address || late.length === 0).toBe(true)
+})

@@ -1,0 +1,36 @@
+/** Programs of the tests, compiled and bundled with the sources of the package, to be run in processes of their own. */
+import { compile } from "effect-stackless/compiler"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
+
+const src = fileURLToPath(new URL("../../../src", import.meta.url))
+
+/** A place under the project, so that `effect` is found from there. */
+export const makeDirectory = (): { readonly path: string; readonly remove: () => void } => {
+  const parent = fileURLToPath(new URL("../../../.build/cluster", import.meta.url))
+  mkdirSync(parent, { recursive: true })
+  const path = mkdtempSync(join(parent, "test-"))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Bundles a program of this folder. */
+export const bundle = async (program: string, file: string): Promise<void> => {
+  const build = await rolldown({
+    input: fileURLToPath(new URL(program, import.meta.url)),
+    platform: "node",
+    external: [/^effect($|\/)/, /^@effect\//],
+    plugins: [{
+      name: "sources",
+      resolveId: (id) =>
+        id.startsWith("effect-stackless/") ? `${src}/${id.slice("effect-stackless/".length)}/index.ts` : undefined,
+      transform: (code, id) =>
+        !id.startsWith(src) && code.includes("use stackless")
+          ? { code: compile(code, { filename: id }).code, moduleType: "js" }
+          : undefined
+    }]
+  })
+  await build.write({ file, format: "esm" })
+  await build.close()
+}

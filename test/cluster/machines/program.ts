@@ -1,0 +1,129 @@
+/** What the machines of the tests run: they do what they are told over standard input, a line of JSON each. */
+"use stackless"
+
+import { Effect, Fiber, ManagedRuntime, Schema } from "effect"
+import {
+  channel,
+  type Down,
+  find,
+  Keyed,
+  link,
+  Machine,
+  machine,
+  monitor,
+  registry,
+  sleep,
+  spawn
+} from "effect-stackless/cluster"
+import { createInterface } from "node:readline"
+
+const [, , options] = process.argv
+const { database, host, ...rest } = JSON.parse(options!)
+
+const runtime = ManagedRuntime.make(machine({
+  address: "127.0.0.1:0",
+  registry: registry.postgres({ host, database, username: "postgres", maxConnections: 3 }),
+  ...rest
+}))
+
+const log = channel.named<unknown>("log", undefined, { capacity: 100_000 })
+const downs = channel.named<Down>("downs", undefined, { capacity: 1000 })
+
+/** Counts, and says so, until it is told to stop. */
+function* counter(name: string, every: number) {
+  const orders = channel.named<string>(`orders of ${name}`)
+  let n = 0
+  for (;;) {
+    n++
+    if (every === 0) {
+      const order: string = yield* orders.receive()
+      if (order === "stop") return n
+      if (order === "fail") throw new Error("as told")
+      yield* log.send({ name, n, at: process.pid })
+    } else {
+      yield* log.send({ name, n, at: process.pid })
+      yield* sleep(every)
+    }
+  }
+}
+
+const unmovable = {
+  *body() {
+    const secret = Promise.resolve(1)
+    yield* channel.named("never").receive()
+    return secret
+  }
+}
+
+const background: Array<Fiber.Fiber<unknown, unknown>> = []
+
+const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, unknown, Machine>> = {
+  address: () => Effect.map(Machine, ({ address }) => address),
+  machines: () => Effect.flatMap(Machine, ({ machines }) => machines),
+  locate: (key: string) => Effect.flatMap(Machine, ({ locate }) => locate(key)),
+  send: (name: string, values: Array<unknown>, capacity?: number) =>
+    Effect.forEach(
+      values,
+      (value) => channel.named(name, undefined, capacity === undefined ? {} : { capacity }).send(value),
+      {
+        discard: true
+      }
+    ),
+  receive: (name: string, n: number, capacity?: number) =>
+    Effect.forEach(
+      Array.from({ length: n }),
+      () => channel.named(name, undefined, capacity === undefined ? {} : { capacity }).receive()
+    ),
+  drain: (name: string, capacity: number) =>
+    Effect.promise(async () => {
+      const values: Array<unknown> = []
+      for await (const value of channel.named(name, undefined, { capacity })) values.push(value)
+      return values
+    }),
+  close: (name: string, capacity: number) => Effect.sync(() => channel.named(name, undefined, { capacity }).close()),
+  checked: (name: string, value: any) => Effect.suspend(() => channel.named(name, Schema.Finite).send(value)),
+  spawn: (key: string, every: number) => Effect.map(spawn(key, counter)(key, every), ({ key }) => key),
+  spawnUnmovable: (key: string) => Effect.map(spawn(key, unmovable.body)(), ({ key }) => key),
+  find: (key: string) => Effect.map(find(key), ({ key }) => key),
+  where: (key: string) => new Keyed(key).where(),
+  kill: (key: string) => new Keyed(key).kill(),
+  join: (key: string) => new Keyed(key).join(),
+  monitor: (key: string) => monitor(key, downs),
+  link: (a: string, b: string) => link(a, b),
+  /** Sends numbers in the background, and counts those that were sent. */
+  pump: (name: string, capacity: number, from: number) =>
+    Effect.sync(() => {
+      const market = channel.named<number>(name, undefined, { capacity })
+      background.push(Effect.runFork(Effect.forever(Effect.flatMap(
+        Effect.sync(() => from++),
+        (n) => Effect.andThen(Effect.andThen(market.send(n), Effect.sync(() => sent.push(n))), Effect.sleep(1))
+      ))))
+    }),
+  gather: (name: string, capacity: number) =>
+    Effect.sync(() => {
+      const market = channel.named<number>(name, undefined, { capacity })
+      background.push(Effect.runFork(Effect.forever(Effect.map(market.receive(), (n) => got.push([n, Date.now()])))))
+    }),
+  got: () => Effect.sync(() => got),
+  stop: () => Effect.andThen(Fiber.interruptAll(background), Effect.sync(() => ({ sent, got })))
+}
+const sent: Array<number> = []
+const got: Array<[number, number]> = []
+
+const say = (what: unknown): void => void process.stdout.write(`${JSON.stringify(what)}\n`)
+
+process.on("SIGTERM", () => {
+  void runtime.dispose().then(() => process.exit(0))
+})
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { args, does, id } = JSON.parse(line)
+  runtime.runCallback(Effect.suspend(() => commands[does]!(...args)), {
+    onExit: (exit) => {
+      if (exit._tag === "Success") return say({ id, value: exit.value })
+      const [reason] = exit.cause.reasons
+      const error: any = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"
+      say({ id, failed: { tag: error?._tag ?? error?.name, message: error?.message ?? String(error) } })
+    }
+  })
+})
