@@ -43,15 +43,14 @@ const until = async <A>(what: () => Promise<A> | A, is: (a: A) => boolean): Prom
 
 /** Waits until these machines, and no others, have the shards, and all of them say so. */
 const spread = async (...machines: ReadonlyArray<Process>): Promise<void> => {
-  const addresses = machines.map(({ address }) => address).sort().join()
   await until(
     () =>
       Promise.all(machines.map(async (machine) => {
         const found = new Set<string>()
         for (let i = 0; i < 40; i++) found.add(await machine.do("locate", `key ${i}`))
-        return [...found].sort().join()
+        return found
       })),
-    (all) => all.every((found) => found === addresses)
+    (all) => all.every((found) => found.size === machines.length && machines.every(({ address }) => found.has(address)))
   )
 }
 
@@ -116,6 +115,16 @@ test("who watches is told how a tasklet ends, and who is linked ends with it", a
   await a.do("monitor", other)
   await c.do("send", `orders of ${one}`, ["fail"])
   expect(await b.do("receive", "downs", 1, 1000)).toMatchObject([{ key: other, how: "killed" }])
+})
+
+test("a tasklet moves to another machine and back; what cannot be pickled, or would go nowhere, stays and says why", async () => {
+  const [here, there] = [a.child.pid, b.child.pid]
+  expect(await a.do("travel", b.address, a.address, false)).toEqual([here, there, here])
+  const [pid, why] = await a.do("travel", b.address, a.address, true)
+  expect([pid, why]).toEqual([here, expect.stringContaining("a promise cannot be pickled")])
+  expect((await a.do("travel", "127.0.0.1:1", a.address, true))[1]).toMatch(/cannot be pickled|is gone/)
+  await expect(a.do("travel", "127.0.0.1:1", a.address, false)).rejects.toMatchObject({ tag: "PlaceLost" })
+  await expect(a.do("spawnUnmovable", "unmovable")).rejects.toMatchObject({ tag: "NotMovable" })
 })
 
 test("a tasklet goes on in the middle of what it does when its machine is told to end, and nothing is lost or doubled", async () => {

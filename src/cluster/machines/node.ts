@@ -50,12 +50,15 @@ export class Node {
   placement!: Placement["Service"]
   /** The tasklets by key that it runs. */
   tasklets: { readonly busy: (shard: number) => boolean } | undefined
+  /** What moves tasklets from and to it by its address. */
+  migration: object | undefined
   /** What is kept with shards, by a name that all machines know. */
   readonly keepers = new Map<string, Keeper>()
   private readonly answering = new Map<string, Answering>()
   private readonly hearing = new Map<string, (body: any, link: SocketLink) => void>()
   /** The links that this machine has made, and those that others have made. */
   private readonly links = new Map<string, Deferred.Deferred<SocketLink, MachineUnreachable>>()
+  private readonly open = new Map<string, SocketLink>()
   private readonly accepted = new Set<SocketLink>()
   private readonly lost = new Set<(address: string) => void>()
   /** The machines that do not answer. */
@@ -93,13 +96,20 @@ export class Node {
         }
         const link = exit.value
         this.gone.delete(address)
+        this.open.set(address, link)
         link.onClose(() => {
+          if (this.open.get(address) === link) this.open.delete(address)
           if (this.links.get(address) === made) this.links.delete(address)
           for (const f of this.lost) f(address)
         })
         return Effect.andThen(Deferred.done(made, exit), exit)
       }).pipe(Effect.uninterruptible)
     })
+  }
+
+  /** The link to a machine, if there is one now. */
+  openLink(address: string): SocketLink | undefined {
+    return this.open.get(address)
   }
 
   private connect(address: string): Effect.Effect<SocketLink, MachineUnreachable> {
@@ -327,13 +337,7 @@ export class Node {
 
   end(): void {
     this.ended = true
-    for (const deferred of this.links.values()) {
-      Effect.runSync(Effect.exit(
-        Deferred.poll(deferred).pipe(
-          Effect.flatMap((found) => found._tag === "Some" ? Effect.map(found.value, (link) => link.end()) : Effect.void)
-        )
-      ))
-    }
+    for (const link of this.open.values()) link.end()
     for (const link of this.accepted) link.end()
   }
 }

@@ -23,6 +23,7 @@ import {
 } from "../../stackless/index.ts"
 import { CodeMismatch, Ended, KeyTaken, MachineUnreachable, NoSuchKey, NotMovable } from "../errors.ts"
 import type { RemoteChannel } from "../exchange/remote-channel.ts"
+import { startMoves } from "./move.ts"
 import { Failed, here, type Node } from "./node.ts"
 
 /** What a tasklet by key can run. */
@@ -151,6 +152,7 @@ export class Tasklets {
     Effect.flatMap(makeThread, (thread) => {
       const made = new Tasklets(node, thread)
       node.tasklets = made
+      startMoves(node, thread)
       // one that waits for ever keeps `run` going while there is nobody else
       const running = Effect.andThen(
         Effect.sync(() => void makeTasklet(() => Effect.never)()),

@@ -15,6 +15,7 @@ import { persistent, reduce, restore, UnpicklingError } from "../../pickle/index
 import { schedule, Tasklet } from "../../stackless/index.ts"
 import { type NotMovable, PlaceLost, PoolError } from "../errors.ts"
 import type { RemoteChannel } from "../exchange/remote-channel.ts"
+import { machineMigration } from "../machines/move.ts"
 import { Move } from "../migration.ts"
 import { MAIN, Places, places, setPlaces, workerName } from "./places.ts"
 
@@ -148,8 +149,8 @@ const requirePlaces = (): Places => {
 }
 
 /**
- * Moves a tasklet to another place, where it goes on: by default the one that performs this, which comes back from it there. Who has
- * joined it waits on.
+ * Moves a tasklet to another place, or to the machine of that address, where it goes on: by default the one that performs this, which
+ * comes back from it there. Who has joined it waits on. Throws `NoMachine` for an address if this process is no machine.
  *
  * Its frames have to be data: it is compiled, of modules that the other place has loaded, and in the middle of no Effect. What it refers
  * to is copied, but for channels of the pool, and places. One that waits on a channel of the pool goes on waiting. Fails
@@ -158,9 +159,13 @@ const requirePlaces = (): Places => {
  * @category operations
  * @since 0.2.0
  */
-export const moveTo = (place: Place, moving?: Tasklet): Operation<void, NotMovable | PlaceLost> => {
+export const moveTo = (place: Place | string, moving?: Tasklet): Operation<void, NotMovable | PlaceLost> => {
+  if (typeof place === "string") {
+    const { address, migration } = machineMigration()
+    return place === address ? schedule<any>(undefined) : new Move(moving, (tasklet) => migration.send(tasklet, place))
+  }
   if (!(place instanceof Place)) {
-    throw new TypeError(`moveTo takes a place, as pool.workers has them; got ${typeof place}`)
+    throw new TypeError(`moveTo takes a place, as pool.workers has them, or a machine's address; got ${typeof place}`)
   }
   // at its own place it lets others run, as it would have
   if (place.here) return schedule<any>(undefined)

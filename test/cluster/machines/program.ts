@@ -11,10 +11,12 @@ import {
   Machine,
   machine,
   monitor,
+  moveTo,
   registry,
   sleep,
   spawn
 } from "effect-stackless/cluster"
+import { run, tasklet } from "effect-stackless/stackless"
 import { createInterface } from "node:readline"
 
 const [, , options] = process.argv
@@ -47,12 +49,26 @@ function* counter(name: string, every: number) {
   }
 }
 
-const unmovable = {
-  *body() {
-    const secret = Promise.resolve(1)
-    yield* channel.named("never").receive()
-    return secret
+/** Goes to another machine in the middle of two calls, and comes back. */
+function* away(to: string) {
+  yield* moveTo(to)
+  return process.pid
+}
+function* traveller(to: string, home: string) {
+  const visited = [process.pid]
+  visited.push(yield* away(to))
+  yield* moveTo(home)
+  visited.push(process.pid)
+  return visited
+}
+function* stubborn(to: string) {
+  const secret = Promise.resolve(1)
+  try {
+    yield* moveTo(to)
+  } catch (error) {
+    return [process.pid, (error as Error).message]
   }
+  return secret
 }
 
 const background: Array<Fiber.Fiber<unknown, unknown>> = []
@@ -83,7 +99,12 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
   close: (name: string, capacity: number) => Effect.sync(() => channel.named(name, undefined, { capacity }).close()),
   checked: (name: string, value: any) => Effect.suspend(() => channel.named(name, Schema.Finite).send(value)),
   spawn: (key: string, every: number) => Effect.map(spawn(key, counter)(key, every), ({ key }) => key),
-  spawnUnmovable: (key: string) => Effect.map(spawn(key, unmovable.body)(), ({ key }) => key),
+  spawnUnmovable: (key: string) => Effect.map(spawn(key, counter)(key, Promise.resolve(1) as never), ({ key }) => key),
+  travel: (to: string, home: string, stays: boolean) =>
+    Effect.suspend(() => {
+      const t = stays ? tasklet(stubborn)(to) : tasklet(traveller)(to, home)
+      return Effect.andThen(run(), t.join() as Effect.Effect<unknown, unknown>)
+    }),
   find: (key: string) => Effect.map(find(key), ({ key }) => key),
   where: (key: string) => new Keyed(key).where(),
   kill: (key: string) => new Keyed(key).kill(),
