@@ -54,4 +54,5 @@ test("each file of dist can be loaded alone and first", () => {
   writeFileSync(join(project, "program.mjs"), program.join("\n"))
   const { stderr, stdout } = spawnSync(process.execPath, [join(project, "program.mjs")], { encoding: "utf8" })
   expect(stdout + stderr).toBe("")
-})
+  // each copy of a file of the cluster loads all of that
+}, 300_000)
