@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import { readFileSync } from "node:fs"
 import { check } from "./check.ts"
 import { Ending } from "./ending.ts"
+import { explore } from "./explore.ts"
 import { CommandFailure, FAILED } from "./failure.ts"
 import { platform } from "./platform.ts"
 import { run } from "./run.ts"
@@ -16,7 +17,7 @@ const stackless = Command.make("effect-stackless").pipe(
   Command.withDescription(
     "Tasklets, channels and greenlets for TypeScript: run programs, check them, and look into them"
   ),
-  Command.withSubcommands([run, check, unpickle])
+  Command.withSubcommands([run, check, explore, unpickle])
 )
 
 /** What effect's own flags are of use here: nothing is logged, and no prompt is shown. */
@@ -55,4 +56,4 @@ const separated = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
   return [...args.slice(0, program + 1), "--", ...args.slice(program + 1)]
 }
 
-const WITH_VALUE = new Set(["--watchdog"])
+const WITH_VALUE = new Set(["--trace", "--watchdog"])

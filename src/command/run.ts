@@ -3,6 +3,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { resolve } from "node:path"
 import { ends } from "./ending.ts"
 import { CommandFailure } from "./failure.ts"
 import { beside, moduleFor, requireCompiler, requireFile, runNode } from "./program.ts"
@@ -18,13 +19,17 @@ export const run = Command.make(
       Flag.withDescription("Tell who holds the thread for longer than this, and at which line: \"50 millis\""),
       Flag.optional
     ),
+    trace: Flag.String("trace").pipe(
+      Flag.withDescription("Record what tasklets and channels do, and save it to this .json file for Perfetto"),
+      Flag.optional
+    ),
     program: Argument.String("program").pipe(Argument.withDescription("A file of TypeScript or JavaScript")),
     args: Argument.String("arguments").pipe(
       Argument.withDescription("What the program finds in process.argv: all that follows its name"),
       Argument.variadic()
     )
   },
-  Effect.fnUntraced(function*({ args, development, program, watchdog }) {
+  Effect.fnUntraced(function*({ args, development, program, trace, watchdog }) {
     yield* requireCompiler
     const path = yield* requireFile(program)
     const slow = Option.getOrUndefined(watchdog)
@@ -36,6 +41,14 @@ export const run = Command.make(
       if (slow !== undefined) query.set("slow", slow)
       preloads.push(`${beside("./development.js")}?${query}`)
     }
+    const recording = Option.getOrUndefined(trace)
+    if (recording !== undefined) {
+      if (!recording.endsWith(".json")) {
+        return yield* new CommandFailure({ message: `--trace takes the name of a .json file; got ${recording}` })
+      }
+      const query = new URLSearchParams({ timeline: moduleFor(path, "timeline"), file: resolve(recording) })
+      preloads.push(`${beside("./recording.js")}?${query}`)
+    }
     yield* ends(yield* runNode(preloads, path, args))
   })
 ).pipe(
@@ -46,7 +59,8 @@ export const run = Command.make(
   Command.withExamples([
     { command: "effect-stackless run talk.ts", description: "Run a program" },
     { command: "effect-stackless run --development server.ts --port 8080", description: "Find a forgotten yield*" },
-    { command: "effect-stackless run --watchdog \"50 millis\" server.ts", description: "Find who holds the thread" }
+    { command: "effect-stackless run --watchdog \"50 millis\" server.ts", description: "Find who holds the thread" },
+    { command: "effect-stackless run --trace talk.json talk.ts", description: "Record it for ui.perfetto.dev" }
   ])
 )
 

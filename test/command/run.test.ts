@@ -1,4 +1,5 @@
 /** `effect-stackless run`: a program runs as Node would run it, and compiled. */
+import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { buildPackage, Project } from "../project.ts"
 import { command } from "./command.ts"
@@ -83,6 +84,25 @@ test("--watchdog tells who holds the thread, and at which line", { retry: 3 }, a
   expect(status).toBe(0)
   expect(stdout + stderr).toMatch(/"hog".* held the thread for \d+ ms/)
   expect(stdout + stderr).toMatch(/hog\.ts:5:/)
+})
+
+test("--trace saves what was recorded, however the program ends", async () => {
+  expect((await run("--trace", "saved.json", "program.ts", "x")).status).toBe(7)
+  const { traceEvents } = JSON.parse(readFileSync(project.path("saved.json"), "utf8"))
+  expect(traceEvents).toContainEqual(expect.objectContaining({ name: "thread_name", ph: "M" }))
+  expect((await run("--trace", "thrown.json", "throws.ts")).status).toBe(1)
+  expect(JSON.parse(readFileSync(project.path("thrown.json"), "utf8"))).toHaveProperty("traceEvents")
+  const { signal } = await command(
+    project.folder,
+    ["run", "--trace", "killed.json", "waits.ts"],
+    (_, kill) => kill("SIGTERM")
+  )
+  expect(signal).toBe(null)
+  expect(JSON.parse(readFileSync(project.path("killed.json"), "utf8"))).toHaveProperty("traceEvents")
+  expect(await run("--trace", "saved.txt", "program.ts")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--trace takes the name of a .json file; got saved.txt")
+  })
 })
 
 test("a signal goes to the program, and the command ends by it as well", async () => {

@@ -41,7 +41,7 @@ test("each file of dist can be loaded alone and first", () => {
   expect(files.length).toBeGreaterThan(50)
   // A file that was loaded once is not loaded again. So each is the first one of a copy of its own.
   // These are programs: they do what their arguments say.
-  const programs = ["command/main.js", "command/development.js", "command/exploring.js"]
+  const programs = ["command/main.js", "command/development.js", "command/exploring.js", "command/recording.js"]
   const program = files.filter((file) => !programs.includes(file)).map((file, n) => {
     const copy = join(project, "copies", String(n))
     for (const other of files) {

@@ -50,7 +50,7 @@ test("what compiles, and only that, needs the optional ones; what runs loads eff
 
 test("only what hooks into Node has effects when it is imported", () => {
   const command = Object.values<string>(manifest.bin)
-  const started = ["./dist/command/development.js"]
+  const started = ["development", "exploring", "recording"].map((name) => `./dist/command/${name}.js`)
   expect(manifest.sideEffects).toEqual([...command, ...started, manifest.exports["./register"]])
 })
 
