@@ -16,8 +16,9 @@ import {
   tasklet,
   TaskletExit
 } from "../../stackless/index.ts"
+import type { RemoteChannel } from "../exchange/remote-channel.ts"
 import type { Place, Pool } from "../workers/pool.ts"
-import type { Component, Inlet, Outlet, Port, Ports } from "./component.ts"
+import type { Component, Port, Ports } from "./component.ts"
 import { type Arrow, mermaid, svg } from "./picture.ts"
 
 /**
@@ -48,8 +49,15 @@ type EndsOf<C> = C extends Component<infer I, infer O> ? {
   }
   : never
 
-/** A channel that someone else has made: one by name in the cluster, or a durable one. */
-export type Carrying<T> = Inlet<T> & Outlet<T> & { close(): unknown }
+/**
+ * A channel that somebody else has made: one by name in the cluster, or a durable one. Components find its verbs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Carrying<in T> {
+  send(value: T): Effect.Effect<void, any, any>
+}
 
 /**
  * How two ends are wired.
@@ -60,7 +68,7 @@ export type Carrying<T> = Inlet<T> & Outlet<T> & { close(): unknown }
 export interface WireOptions<T> {
   /** How many values the channel takes in while nobody receives; 0, a rendezvous, by default. */
   readonly capacity?: number
-  /** The channel itself: one by name across machines, or a durable one. The network makes none then. */
+  /** The channel itself: one by name across machines, or a durable one. The network makes none then, and does not close it. */
   readonly channel?: Carrying<T>
 }
 
@@ -140,18 +148,19 @@ export class Network<C extends Components> {
   /**
    * Starts it: a tasklet for each component, runnable on this thread, or, with a placement, at the places of a pool.
    *
-   * A component that fails ends alone; its error comes out of `run`, unless somebody joins its tasklet. A network can be started
+   * A component that fails ends alone; its error comes out of `run`. A network can be started
    * again, and has channels of its own each time.
    */
   start(placement?: Placement<C>): Running<C> {
     const groups = this.groups()
     const channels = new Map<string, Carrying<any>>()
-    const writing = new Map<Carrying<any>, Set<string>>()
+    const writing = new Map<Closing, Set<string>>()
     for (const { capacity = 0, channel: given, ends, writers } of groups) {
       const made = given ??
         (placement === undefined ? channel<any>({ capacity }) : placement.pool.channel<any>({ capacity }))
-      for (const end of ends) channels.set(end, made as Carrying<any>)
-      writing.set(made as Carrying<any>, new Set(writers))
+      for (const end of ends) channels.set(end, made)
+      // what somebody else has made is not ours to close
+      if (made !== given) writing.set(made as Closing, new Set(writers))
     }
     const tasklets: Record<string, Tasklet> = {}
     for (const [name, { body, in: inputs, out: outputs }] of Object.entries(this.components)) {
@@ -163,7 +172,7 @@ export class Network<C extends Components> {
       const started = (start as (...args: ReadonlyArray<unknown>) => Tasklet)(pick("in", inputs), outlets)
       started.name = name
       tasklets[name] = started
-      tasklet(closing)(started, name, new Set(Object.values(outlets)), writing)
+      tasklet(closing)(started, name, new Set(Object.values(outlets) as Array<Closing>), writing)
     }
     return {
       tasklets: tasklets as { readonly [K in keyof C]: Tasklet },
@@ -268,12 +277,15 @@ const requireSameSchema = (from: End<"out", any>, to: End<"in", any>): void => {
   })
 }
 
+/** A channel that the network has made. */
+type Closing = RemoteChannel | Channel
+
 /** Waits for a component, and closes what nobody sends to any more. */
 const closing = function*(
   component: Tasklet,
   name: string,
-  outlets: ReadonlySet<Carrying<any>>,
-  writing: ReadonlyMap<Carrying<any>, Set<string>>
+  outlets: ReadonlySet<Closing>,
+  writing: ReadonlyMap<Closing, Set<string>>
 ): Generator<Effect.Effect<any, any>, void, never> {
   try {
     yield* component.join()
@@ -282,9 +294,9 @@ const closing = function*(
     if (!(error instanceof RuntimeError && error.cause instanceof TaskletExit)) throw error
   } finally {
     for (const outlet of outlets) {
-      const writers = writing.get(outlet)!
-      writers.delete(name)
-      if (writers.size > 0) continue
+      const writers = writing.get(outlet)
+      writers?.delete(name)
+      if (writers?.size !== 0) continue
       outlet.close()
       // a channel of this thread leaves those alone who wait already
       if (!(outlet instanceof Channel)) continue

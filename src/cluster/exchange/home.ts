@@ -177,6 +177,12 @@ export class Home {
         else this.wanting.delete(member)
         return
       case "back":
+        // all have been told that it is empty: it is theirs who still have something to say
+        if (this.drained) {
+          member.came += message.v.length
+          member.post.post({ k: "values", v: message.v })
+          return
+        }
         this.values = [...message.v, ...this.values.slice(this.first)]
         this.first = 0
         member.came += message.v.length

@@ -22,6 +22,8 @@ export interface Terms {
   readonly unpack: (packed: Packed) => unknown
   /** Finds the home, and calls `join` with the way to it. */
   readonly connect: () => void
+  /** Called when the first one begins to wait here, and when nobody does any more. */
+  readonly waits?: (waiting: boolean) => void
   /** What is thrown where the home says that the channel is another one. */
   readonly refusal: (kind: string) => Error
 }
@@ -53,6 +55,10 @@ export class Party {
   closed = false
   private home: ((messages: ReadonlyArray<FromParty>) => void) | undefined
   private connecting = false
+  /** Has the home said that nothing comes any more? */
+  private over = false
+  /** Does somebody wait here? */
+  private waiting = false
   private out: Array<FromParty> = []
   private scheduled = false
   private pulling = false
@@ -107,6 +113,7 @@ export class Party {
     this.connecting = false
     this.out = []
     this.grants = this.offered = this.wanted = 0
+    this.over = false
     if (!moved) this.underWay = []
     this.schedule()
   }
@@ -138,16 +145,16 @@ export class Party {
         break
       case "taken":
         this.underWay.splice(0, message.n)
+        if (this.over && this.underWay.length === 0) this.end()
         return
       case "closed":
         this.closed = true
         this.sends.close()
         break
       case "drained":
-        for (const end of [this.receives, this.iterates]) {
-          while (end.balance < 0) end.put(new StopIteration(), true)
-          end.close()
-        }
+        this.over = true
+        // what was given back comes again
+        if (this.underWay.length === 0) this.end()
         break
       case "refused":
         this.refuse(this.terms.refusal(message.kind))
@@ -156,6 +163,14 @@ export class Party {
         return this.leave(true)
     }
     this.synchronise()
+  }
+
+  /** Nothing comes any more: who waits has waited in vain. */
+  private end(): void {
+    for (const end of [this.receives, this.iterates]) {
+      while (end.balance < 0) end.put(new StopIteration(), true)
+      end.close()
+    }
   }
 
   /** Nobody can use it any more: those who wait, and all who come, get the error. */
@@ -210,6 +225,11 @@ export class Party {
   /** Tells the home what has changed. */
   private synchronise(): void {
     const { iterates, receives, sends } = this
+    const someWait = sends.balance > 0 || receives.balance < 0 || iterates.balance < 0
+    if (someWait !== this.waiting) {
+      this.waiting = someWait
+      this.terms.waits?.(someWait)
+    }
     if (this.refused !== undefined) return this.refuse(this.refused)
     const iterators = Math.max(0, -iterates.balance)
     if (iterators > 0) this.iterate()
@@ -230,7 +250,7 @@ export class Party {
       this.offered += offer
       this.out.push({ k: "offer", n: offer })
     }
-    if (!this.iterating && iterates.stored > 0) this.giveBack()
+    if (!this.iterating && !this.over && iterates.stored > 0) this.giveBack()
     const waiting = receivers + iterators
     const want = waiting + (this.iterating ? Math.max(0, AHEAD - iterates.stored) : 0) - this.wanted
     // few at a time would be as many messages

@@ -51,6 +51,7 @@ export class RemoteChannel<in out T = any> {
       kind,
       unpack: (packed) => unpack(name, packed, decode),
       connect: () => connect(this),
+      waits: (waiting) => connectorOf(name)?.waits(waiting),
       refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
     })
   }
@@ -209,12 +210,23 @@ const kindOf = (schema: Codec<any> | undefined): string =>
 
 const channels = new Map<string, RemoteChannel>()
 
-/** What finds homes, by how the names of its channels begin. */
-const connectors = new Map<string, (channel: RemoteChannel) => void>()
+/** Who finds the homes of channels. */
+interface Connector {
+  readonly connect: (channel: RemoteChannel) => void
+  /** Told when somebody begins to wait on one of them here, and when nobody does any more. */
+  readonly waits: (waiting: boolean) => void
+}
+
+/** By how the names of their channels begin. */
+const connectors = new Map<string, Connector>()
 
 /** Says how the homes of channels are found whose names begin so, and has them look for theirs. */
-export const setConnector = (connect: (channel: RemoteChannel) => void, prefix = ""): void => {
-  connectors.set(prefix, connect)
+export const setConnector = (
+  connect: (channel: RemoteChannel) => void,
+  prefix = "",
+  waits: (waiting: boolean) => void = () => {}
+): void => {
+  connectors.set(prefix, { connect, waits })
   for (const channel of channels.values()) if (prefixOf(channel.name) === prefix) channel.party.leave(true)
 }
 
@@ -225,7 +237,7 @@ const prefixOf = (name: string): string =>
     ""
   )
 
-const connector = (channel: RemoteChannel): void => connectors.get(prefixOf(channel.name))?.(channel)
+const connectorOf = (name: string): Connector | undefined => connectors.get(prefixOf(name))
 
 /** All that this process knows. */
 export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels
@@ -255,7 +267,7 @@ export const named = <T = unknown>(
     }
     return known as RemoteChannel<T>
   }
-  const made = new RemoteChannel<T>(name, capacity, schema, (channel) => connector(channel))
+  const made = new RemoteChannel<T>(name, capacity, schema, (channel) => connectorOf(channel.name)?.connect(channel))
   channels.set(name, made)
   return made
 }

@@ -36,20 +36,24 @@ export class Places {
   private readonly lost = new Map<string, PlaceLost>()
   private readonly homes = new Map<string, { readonly home: Home; readonly posts: Map<string, Post> }>()
   private readonly arrived: () => void
+  private readonly busy: (busy: boolean) => void
+  /** How many channels somebody waits on here, and one more while tasklets are away. */
+  private reasons = 0
   private channels = 0
   private turn = 0
   /** What this place says to itself. */
   private own: Array<Message> = []
 
   /**
-   * @param busy called when the first tasklet goes away from here, and when the last of them has ended
+   * @param busy called when it begins to wait for others, for the end of a tasklet or on a channel, and when it does not any more
    * @param arrived called when something has come
    */
   constructor(name: string, names: ReadonlyArray<string>, busy: (busy: boolean) => void, arrived: () => void) {
     this.name = name
     this.names = names
     this.arrived = arrived
-    this.migration = new Migration(name, this.post, (place) => this.lost.get(place), busy)
+    this.busy = busy
+    this.migration = new Migration(name, this.post, (place) => this.lost.get(place), this.hold)
   }
 
   /** Connects to another place. */
@@ -79,6 +83,12 @@ export class Places {
     }
     for (const { name, party } of knownChannels().values()) if (placeOfHome(name) === place) party.refuse(lost)
     this.arrived()
+  }
+
+  /** There is one more reason to wait for others, or one less. */
+  readonly hold = (holds: boolean): void => {
+    this.reasons += holds ? 1 : -1
+    if (this.reasons === (holds ? 1 : 0)) this.busy(holds)
   }
 
   /** The other places that are there, and this one. */
@@ -170,10 +180,14 @@ export const places = (): Places | undefined => current
 /** This thread is one of them from now on, or of none any more. */
 export const setPlaces = (these: Places | undefined): void => {
   current = these
-  setConnector((channel) => {
-    if (current === undefined) channel.party.refuse(new PlaceLost({ place: "the pool" }))
-    else current.join(channel)
-  }, SCHEME)
+  setConnector(
+    (channel) => {
+      if (current === undefined) channel.party.refuse(new PlaceLost({ place: "the pool" }))
+      else current.join(channel)
+    },
+    SCHEME,
+    (waiting) => current?.hold(waiting)
+  )
 }
 
 export { MAIN, SCHEME }

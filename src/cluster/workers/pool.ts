@@ -192,7 +192,7 @@ export interface WorkerReady {
 
 /**
  * Makes a pool of workers, each a thread of the processor, which ends with the scope: its workers are ended then, with whatever they are
- * in the middle of. A process has one pool at a time. While none of its tasklets is on a worker, a pool keeps no process alive.
+ * in the middle of. A process has one pool at a time. While nobody here waits for one of its tasklets, or on one of its channels, a pool keeps no process alive.
  *
  * Fails with `PoolError` if the size is no number of workers, if a worker cannot load a module, and if there is a pool already: so it
  * does in a worker, where the program is loaded as a module, if that does not look at `isMainThread`.
@@ -255,6 +255,8 @@ const startWorkers = (size: number, modules: ReadonlyArray<string>): Effect.Effe
     setPlaces(here)
     const stop = Effect.promise(async () => {
       for (const name of names) if (name !== MAIN) here.lose(name, new Error("the pool has ended"))
+      // who waits for their end waits for something
+      for (const worker of workers) worker.ref()
       await Promise.all(workers.map((worker) => worker.terminate()))
       setPlaces(undefined)
     })
@@ -286,7 +288,7 @@ const startWorkers = (size: number, modules: ReadonlyArray<string>): Effect.Effe
         here.connect(name, worker)
         missing--
         if (missing > 0) return
-        if (here.migration.size === 0) { for (const each of workers) each.unref() }
+        for (const each of workers) each.unref()
         resume(Effect.succeed({ made: new Pool(), stop }))
       })
     })

@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import { isMainThread, parentPort, workerData } from "node:worker_threads"
 import { getruncount, run } from "../../stackless/index.ts"
 import { MAIN, Places, setPlaces } from "./places.ts"
+// tasklets that come may refer to the pool and its places, also where no module of the program does
+import "./pool.ts"
 import type { WorkerReady, WorkerStart } from "./pool.ts"
 
 /** Runs whatever is runnable, until nothing is, and nothing waits for the outside. */
