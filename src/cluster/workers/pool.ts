@@ -255,9 +255,10 @@ const startWorkers = (size: number, modules: ReadonlyArray<string>): Effect.Effe
     setPlaces(here)
     const stop = Effect.promise(async () => {
       for (const name of names) if (name !== MAIN) here.lose(name, new Error("the pool has ended"))
-      // who waits for their end waits for something
-      for (const worker of workers) worker.ref()
+      // nothing else keeps the process there until they have ended
+      const waiting = setInterval(() => {}, 60_000)
       await Promise.all(workers.map((worker) => worker.terminate()))
+      clearInterval(waiting)
       setPlaces(undefined)
     })
     let missing = size
