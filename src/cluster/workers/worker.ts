@@ -1,11 +1,10 @@
 /** What runs on a worker of a pool: it loads its modules, and runs the tasklets that come. */
 import * as Effect from "effect/Effect"
 import { isMainThread, parentPort, workerData } from "node:worker_threads"
+import { persistent } from "../../pickle/index.ts"
 import { getruncount, run } from "../../stackless/index.ts"
 import { MAIN, Places, setPlaces } from "./places.ts"
-// tasklets that come may refer to the pool and its places, also where no module of the program does
-import "./pool.ts"
-import type { WorkerReady, WorkerStart } from "./pool.ts"
+import { Place, Pool, type WorkerReady, type WorkerStart } from "./pool.ts"
 
 /** Runs whatever is runnable, until nothing is, and nothing waits for the outside. */
 let running = false
@@ -39,6 +38,10 @@ const serve = async ({ modules, name, names, ports }: WorkerStart): Promise<void
   }
   port.postMessage({} satisfies WorkerReady)
 }
+
+// tasklets that come may refer to them, also where no module of the program does
+persistent("effect-stackless/cluster/Pool", Pool)
+persistent("effect-stackless/cluster/Place", Place)
 
 const start = workerData as WorkerStart | null
 if (!isMainThread && start?.pool === "effect-stackless") await serve(start)
