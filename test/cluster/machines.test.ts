@@ -173,7 +173,7 @@ test("kill -9 of the machine that has a channel and a tasklet: who watches is to
   )
 })
 
-test("a machine that stops and comes back is not heard, and its tasklets end", async () => {
+test("a machine that stops loses its shards, and its tasklets have ended once it is back", async () => {
   await spread(a, b)
   const key = await keyOf(b, "frozen")
   await a.do("spawn", key, 20)
@@ -192,7 +192,7 @@ test("a machine that stops and comes back is not heard, and its tasklets end", a
   b.signal("SIGCONT")
   await spread(a, b)
   const { got } = await a.do("stop")
-  // nothing of what the old one has said since is heard
+  // a tasklet there is one that has moved there since, with its shard
   const late = got.slice(before).filter(([{ at, name }]: [{ at: number; name: string }]) =>
     name === key && at === b.child.pid
   )
