@@ -260,7 +260,12 @@ export const frameInfo = (frame: unknown): FrameInfo | undefined => {
       if (known !== undefined) take(known.fields, at)
     }
   }
-  if (pc !== -1) take(point?.live ?? meta.fields!, frame)
+  if (pc !== -1) {
+    const { fields = [] } = meta
+    take(point?.live ?? fields, frame)
+    // the scope object that it was made with is in use everywhere
+    if (point !== undefined) take(fields.slice(0, 1).filter((field) => /^s\d+$/.test(field)), frame)
+  }
   return {
     function: meta,
     pc,

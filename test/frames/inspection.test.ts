@@ -1,4 +1,5 @@
 /** What a suspended greenlet or tasklet says of its compiled frames: file, line and variables, as a debugger of Python does. */
+import { frameInfo } from "effect-stackless/frames"
 import { call, getcurrent, greenlet, withThread as withGreenlets } from "effect-stackless/greenlet"
 import { call as callTasklets, channel, schedule, tasklet, withThread } from "effect-stackless/stackless"
 import * as Effect from "effect/Effect"
@@ -83,3 +84,24 @@ test("so does a greenlet, and a generator between them has no line", () =>
     expect(g.grFrame!.back).toMatchObject({ line: undefined, file: undefined, locals: undefined })
     expect(yield* g.switch("done")).toBe("done")
   }))))
+
+test("a frame tells of the variables that a closure has captured, too, and of those around its function", () => {
+  const { outer } = load(
+    `"use stackless"
+exports.outer = function(prefix) {
+  return function* inner(name) {
+    const later = () => prefix + name + own
+    let own = 1
+    yield later
+    { let block = 2; yield () => block }
+  }
+}
+`,
+    "captured.cjs"
+  )
+  const frame = outer("p")("n")
+  frame.next()
+  expect(frameInfo(frame)!.locals).toMatchObject({ name: "n", own: 1, prefix: "p", later: expect.any(Function) })
+  frame.next()
+  expect(frameInfo(frame)!.locals).toMatchObject({ block: 2, name: "n", own: 1, prefix: "p" })
+})
