@@ -9,15 +9,16 @@ import { check } from "./check.ts"
 import { Ending } from "./ending.ts"
 import { explore } from "./explore.ts"
 import { CommandFailure, FAILED } from "./failure.ts"
+import { create } from "./new.ts"
 import { platform } from "./platform.ts"
 import { run } from "./run.ts"
 import { unpickle } from "./unpickle.ts"
 
 const stackless = Command.make("effect-stackless").pipe(
   Command.withDescription(
-    "Tasklets, channels and greenlets for TypeScript: run programs, check them, and look into them"
+    "Tasklets, channels and greenlets for TypeScript: make projects, run programs, check them, and look into them"
   ),
-  Command.withSubcommands([run, check, explore, unpickle])
+  Command.withSubcommands([create, run, check, explore, unpickle])
 )
 
 /** What effect's own flags are of use here: nothing is logged, and no prompt is shown. */
