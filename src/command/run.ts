@@ -20,7 +20,9 @@ export const run = Command.make(
       Flag.optional
     ),
     trace: Flag.String("trace").pipe(
-      Flag.withDescription("Record what tasklets and channels do, and save it to this .json file for Perfetto"),
+      Flag.withDescription(
+        "Record what tasklets and channels do, and save it to this file: a .html page, or .json for Perfetto"
+      ),
       Flag.optional
     ),
     program: Argument.String("program").pipe(Argument.withDescription("A file of TypeScript or JavaScript")),
@@ -43,8 +45,10 @@ export const run = Command.make(
     }
     const recording = Option.getOrUndefined(trace)
     if (recording !== undefined) {
-      if (!recording.endsWith(".json")) {
-        return yield* new CommandFailure({ message: `--trace takes the name of a .json file; got ${recording}` })
+      if (!/\.(?:html|json)$/.test(recording)) {
+        return yield* new CommandFailure({
+          message: `--trace takes the name of a .html or .json file; got ${recording}`
+        })
       }
       const query = new URLSearchParams({ timeline: moduleFor(path, "timeline"), file: resolve(recording) })
       preloads.push(`${beside("./recording.js")}?${query}`)
@@ -60,7 +64,7 @@ export const run = Command.make(
     { command: "effect-stackless run talk.ts", description: "Run a program" },
     { command: "effect-stackless run --development server.ts --port 8080", description: "Find a forgotten yield*" },
     { command: "effect-stackless run --watchdog \"50 millis\" server.ts", description: "Find who holds the thread" },
-    { command: "effect-stackless run --trace talk.json talk.ts", description: "Record it for ui.perfetto.dev" }
+    { command: "effect-stackless run --trace talk.html talk.ts", description: "Record it as a page" }
   ])
 )
 

@@ -90,6 +90,8 @@ test("--trace saves what was recorded, however the program ends", async () => {
   expect((await run("--trace", "saved.json", "program.ts", "x")).status).toBe(7)
   const { traceEvents } = JSON.parse(readFileSync(project.path("saved.json"), "utf8"))
   expect(traceEvents).toContainEqual(expect.objectContaining({ name: "thread_name", ph: "M" }))
+  expect((await run("--trace", "saved.html", "program.ts", "x")).status).toBe(7)
+  expect(readFileSync(project.path("saved.html"), "utf8")).toMatch(/^<!doctype html>[^]*<\/html>\s*$/i)
   expect((await run("--trace", "thrown.json", "throws.ts")).status).toBe(1)
   expect(JSON.parse(readFileSync(project.path("thrown.json"), "utf8"))).toHaveProperty("traceEvents")
   const { signal } = await command(
@@ -101,7 +103,7 @@ test("--trace saves what was recorded, however the program ends", async () => {
   expect(JSON.parse(readFileSync(project.path("killed.json"), "utf8"))).toHaveProperty("traceEvents")
   expect(await run("--trace", "saved.txt", "program.ts")).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining("--trace takes the name of a .json file; got saved.txt")
+    stderr: expect.stringContaining("--trace takes the name of a .html or .json file; got saved.txt")
   })
 })
 
