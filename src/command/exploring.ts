@@ -23,11 +23,28 @@ const chosen = program === undefined && programs.length === 1
   ? programs[0]
   : programs.find(([name]) => name === (program ?? "default"))
 
+/** How long progress stands there before it is told anew, in milliseconds. */
+const PAUSE = 100
+
+/** The program; it also tells how often it has run. */
+const counting = (name: string, f: Program): Program => {
+  let schedules = 0
+  let told = -Infinity
+  return () => {
+    schedules++
+    const now = performance.now()
+    if (now - told >= PAUSE) {
+      progress(`running ${name}: schedule ${schedules}`)
+      told = now
+    }
+    return f()
+  }
+}
+
 const search = async (name: string, f: Program): Promise<void> => {
   const { explore: run }: typeof exploring = await import(explore)
-  progress(`running ${name} under many schedules`)
   const found: exploring.Explored | exploring.ScheduleError = await Effect.runPromise(
-    Effect.catch(run(f, options), (error: exploring.ScheduleError) => Effect.succeed(error))
+    Effect.catch(run(counting(name, f), options), (error: exploring.ScheduleError) => Effect.succeed(error))
   )
   progressEnds()
   if (!("schedule" in found)) {

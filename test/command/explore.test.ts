@@ -1,4 +1,5 @@
 /** `effect-stackless explore`: finds the schedule under which a program of a file fails. */
+import { resolve } from "node:path"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { buildPackage, Project } from "../project.ts"
 import { command } from "./command.ts"
@@ -11,6 +12,7 @@ beforeAll(() => {
   buildPackage()
   project = new Project({
     "account.ts": `"use stackless"
+import { Effect } from "effect"
 import { channel, run, schedule, tasklet } from "effect-stackless/stackless"
 export function* overdraft() {
   let balance: number = 100
@@ -23,6 +25,9 @@ export function* overdraft() {
   tasklet(take)()
   yield* run()
   if (balance < 0) throw new Error("the balance is " + balance)
+}
+export function* sleeping() {
+  yield* Effect.sleep("150 millis")
 }
 export function* right() {
   yield* channel<number>({ capacity: 1 }).send(1)
@@ -51,9 +56,18 @@ test("says how many schedules were run where none fails, and ends with 0", async
 
 test("asks which program is meant, and refuses options that do not go together", async () => {
   const { status, stderr } = await explore("account.ts")
-  expect([status, stderr.includes("--program, one of: overdraft, right")]).toEqual([2, true])
+  expect([status, stderr.includes("--program, one of: overdraft, right, sleeping")]).toEqual([2, true])
   expect(await explore("--bound", "1", "--seed", "2", "account.ts")).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("a search is exhaustive or random")
   })
+})
+
+test("tells on a terminal which schedule it is at, and takes that away; elsewhere it tells nothing", async () => {
+  const args = ["explore", "--program", "sleeping", "--seeds", "2", "account.ts"]
+  const terminal = "data:text/javascript,process.stderr.isTTY = true"
+  const { status, stderr, stdout } = project.node("--import", terminal, resolve("dist/command/main.js"), ...args)
+  expect([status, stdout]).toEqual([0, "sleeping does not fail under 3 schedules\n"])
+  expect(stderr.split("\r\u001B[K")).toEqual(["", ...[1, 2, 3].map((n) => `running sleeping: schedule ${n}`), ""])
+  expect((await command(project.folder, args)).stderr).toBe("")
 })
