@@ -3,10 +3,10 @@
  * of body, from the seed `STORMS_FROM` on; `STORM=seed` runs that one several times, and prints it if it fails.
  */
 import { Effect } from "effect"
-import { call } from "effect-stackless/greenlet"
+import { call, getcurrent, Greenlet, withThread } from "effect-stackless/greenlet"
 import { expect, test } from "vitest"
 import type { Steps } from "../stackless/program.ts"
-import { LIMIT, within } from "../stackless/storm.ts"
+import { LIMIT, patiently, within } from "../stackless/storm.ts"
 import { shown, storm, weather } from "./storm.ts"
 
 const numberFrom = (name: string): number | undefined => {
@@ -22,6 +22,27 @@ const first = seed ?? numberFrom("STORMS_FROM") ?? 1
 const AT_ONCE = 20
 
 type Body = (...args: Array<any>) => Steps<unknown>
+
+test("patience that is counted in turns runs out as well: who waits in vain at the end of its thread is dropped", async () => {
+  const left: Array<string> = []
+  const stays = function*(): Steps<void> {
+    try {
+      yield* getcurrent().parent!.switch()
+    } finally {
+      for (let waits = 0; waits < 2; waits++) {
+        try {
+          yield* Effect.never
+        } catch {
+          left.push("a wait")
+        }
+      }
+      left.push("the region")
+    }
+  }
+  const exit = await Effect.runPromiseExit(patiently(withThread(call(() => new Greenlet(stays).switch()))))
+  expect(String(exit)).toContain("a greenlet did not end with its thread: it catches GreenletExit and goes on")
+  expect(left).toEqual(["a wait"])
+})
 
 test.each<[kind: string, as: (body: Body) => (...args: Array<any>) => unknown]>([
   ["soft", (body) => body],

@@ -6,7 +6,7 @@
 import { Effect, Fiber } from "effect"
 import { call, getcurrent, Greenlet, GreenletError, GreenletExit, withThread } from "effect-stackless/greenlet"
 import type { Steps } from "../stackless/program.ts"
-import { random } from "../stackless/storm.ts"
+import { patiently, random } from "../stackless/storm.ts"
 
 const kinds = [
   "switch",
@@ -203,9 +203,9 @@ export const weather = async (
       case "runSync":
         return Effect.runSync(withThread(call(work, flat(inner))))
       case "thread":
-        return void (yield* Effect.timeoutOption(withThread(call(work, inner)), 1 + milliseconds))
+        return void (yield* Effect.timeoutOption(patiently(withThread(call(work, inner))), 1 + milliseconds))
       case "threadOutside":
-        forked.push(Effect.runFork(Effect.timeoutOption(withThread(call(work, inner)), 1 + milliseconds)))
+        forked.push(Effect.runFork(Effect.timeoutOption(patiently(withThread(call(work, inner))), 1 + milliseconds)))
         return
       case "swallow":
         try {
@@ -242,7 +242,7 @@ export const weather = async (
     yield* call(settle)
   })
   const exit = await Effect.runPromiseExit(
-    Effect.timeoutOption(withThread(main as Effect.Effect<void>), limit).pipe(
+    Effect.timeoutOption(patiently(withThread(main as Effect.Effect<void>)), limit).pipe(
       Effect.andThen((some) => Effect.sync(() => some._tag === "None" && wrong.push(`it takes ${limit} ms`)))
     )
   )

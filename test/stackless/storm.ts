@@ -112,14 +112,34 @@ const STEPS = 60
 /** How many milliseconds one may take: it takes fewer than a hundred, but the machine may be busy. */
 export const LIMIT = 60_000
 
+/** How long a turn of the event loop takes at least where patience is counted in turns, in milliseconds. */
+const TURN = 2
+
 /**
- * Where many go on at once on a busy machine, seconds may pass in which one does nothing. So the patience that a thread has at its
- * end is twenty times as long as it would be; nothing else here takes a tenth of a second.
+ * Runs a program so that the patience that its thread has at its end is counted in turns of the event loop. Seconds may pass in which
+ * a busy machine does nothing, and none of them is held against a body that would go on. One that waits in vain still runs out of
+ * patience. Nothing else here takes a tenth of a second.
  */
-const patientClock = (clock: Clock.Clock): Clock.Clock => ({
-  ...clock,
-  sleep: (duration) => clock.sleep(Duration.toMillis(duration) < 100 ? duration : Duration.times(duration, 20))
-})
+export const patiently = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(program, Clock.Clock, (clock) =>
+    Object.assign(Object.create(clock) as Clock.Clock, {
+      sleep: (duration: Duration.Duration) => {
+        const milliseconds = Duration.toMillis(duration)
+        return milliseconds < 100 ? clock.sleep(duration) : turns(Math.ceil(milliseconds / TURN))
+      }
+    }))
+
+/** So many turns of the event loop. */
+const turns = (count: number): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    let left = count
+    const next = (): void => {
+      if (left-- > 0) timer = setTimeout(next, TURN)
+      else resume(Effect.void)
+    }
+    let timer = setTimeout(next, TURN)
+    return Effect.sync(() => clearTimeout(timer))
+  })
 
 /** Runs it; gives back what is wrong. */
 export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => {
@@ -323,9 +343,9 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
         return Effect.runSync(withThread(call(work, flat(inner))))
       case "thread":
         // a main that is blocked waits as long as any other thread has something to run
-        return yield* Effect.timeoutOption(withThread(call(work, inner)), 1 + milliseconds)
+        return yield* Effect.timeoutOption(patiently(withThread(call(work, inner))), 1 + milliseconds)
       case "threadOutside":
-        forked.push(Effect.runFork(Effect.timeoutOption(withThread(call(work, inner)), 1 + milliseconds)))
+        forked.push(Effect.runFork(Effect.timeoutOption(patiently(withThread(call(work, inner))), 1 + milliseconds)))
         return
       case "swallow":
         try {
@@ -381,7 +401,7 @@ export const weather = async (bodies: Storm): Promise<ReadonlyArray<string>> => 
   })
   const exit = await Effect.runPromiseExit(
     Effect.timeoutOption(
-      Effect.updateService(withThread(main as Effect.Effect<void>), Clock.Clock, patientClock),
+      patiently(withThread(main as Effect.Effect<void>)),
       LIMIT
     ).pipe(
       Effect.andThen((some) => Effect.sync(() => some._tag === "None" && wrong.push(`it takes ${LIMIT} ms`)))
