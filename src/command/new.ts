@@ -2,7 +2,7 @@
 import { Argument, Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { basename, dirname, join, relative, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { CommandFailure } from "./failure.ts"
 import { print, printJson } from "./output.ts"
 import { templateOf } from "./template.ts"
@@ -31,11 +31,10 @@ export const create = Command.make(
       catch: (error) => new CommandFailure({ message: `the project cannot be written: ${(error as Error).message}` })
     })
     if (json) return yield* printJson({ folder: path, files: Object.keys(files) })
-    const enter = relative(".", path)
     yield* print(
       [
         `${folder} has ${Object.keys(files).length} files. Next:`,
-        ...enter === "" ? [] : [`    cd ${/^[\w./-]+$/.test(enter) ? enter : JSON.stringify(enter)}`],
+        ...path === process.cwd() ? [] : [`    cd ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`],
         "    npm install",
         "    npm start"
       ].join("\n")

@@ -147,3 +147,10 @@ test("--json prints the folder and its files, also of an empty folder that is th
   expect(readdirSync(empty, { recursive: true })).toEqual(expect.arrayContaining(files))
   expect(readdirSync(empty)).toHaveLength(7)
 })
+
+test("tells of no cd into the folder that it is called in, and names another as it was named", async () => {
+  const inside = join(outside, "inside")
+  mkdirSync(inside)
+  expect((await command(inside, ["new", "."])).stdout).not.toContain("cd ")
+  expect((await command(inside, ["new", "../beside"])).stdout).toContain("    cd ../beside\n")
+})
