@@ -1,6 +1,7 @@
 "use stackless"
 /** The bodies that are measured as generators and compiled: one source for both, so that the rows can be compared. */
-import { type Channel, schedule, scheduleRemove } from "effect-stackless/stackless"
+import type { Pool, RemoteChannel } from "effect-stackless/cluster"
+import { type Channel, schedule, scheduleRemove, type Tasklet, tasklet } from "effect-stackless/stackless"
 
 export function* scheduling(n: number): Generator<any, void> {
   for (let i = 0; i < n; i++) yield* schedule()
@@ -60,4 +61,56 @@ export function* sieving(n: number): Generator<any, number> {
     for (let j = i * 2; j < n; j += i) composite[j] = 1
   }
   return primes
+}
+
+// ---- on workers -----------------------------------------------------------------------------------------------------
+
+const FRAME = "x".repeat(100)
+
+export function* sendsFrames(to: RemoteChannel<string>, n: number): Generator<any, void> {
+  for (let i = 0; i < n; i++) yield* to.send(FRAME)
+}
+
+export function* takesFrames(from: RemoteChannel<string>, n: number): Generator<any, void> {
+  for (let i = 0; i < n; i++) yield* from.receive()
+}
+
+/** Makes a channel, tells of it by `way`, and receives `n` messages in `width` tasklets. Gives back the seconds that took. */
+export function* consumes(pool: Pool, way: RemoteChannel<any>, n: number, width: number): Generator<any, number> {
+  const from = pool.channel<string>()
+  yield* way.send(from)
+  yield* from.receive()
+  const start = performance.now()
+  const receivers: Array<Tasklet> = []
+  for (let i = 0; i < width; i++) receivers.push(tasklet(takesFrames)(from, n / width))
+  for (const receiver of receivers) yield* receiver.join()
+  return (performance.now() - start) / 1000
+}
+
+export function* produces(way: RemoteChannel<any>, n: number, width: number): Generator<any, void, any> {
+  const to: RemoteChannel<string> = yield* way.receive()
+  yield* to.send("begin")
+  const senders: Array<Tasklet> = []
+  for (let i = 0; i < width; i++) senders.push(tasklet(sendsFrames)(to, n / width))
+  for (const sender of senders) yield* sender.join()
+}
+
+/** Round trips, each over two channels, of which each side has made the one that it receives from. */
+export function* asks(pool: Pool, way: RemoteChannel<any>, n: number): Generator<any, number, any> {
+  const answers = pool.channel<string>()
+  yield* way.send(answers)
+  const questions: RemoteChannel<any> = yield* answers.receive() as any
+  const start = performance.now()
+  for (let i = 0; i < n; i++) {
+    yield* questions.send(FRAME)
+    yield* answers.receive()
+  }
+  return (performance.now() - start) / 1000
+}
+
+export function* answers(pool: Pool, way: RemoteChannel<any>, n: number): Generator<any, void, any> {
+  const questions = pool.channel<string>()
+  const to: RemoteChannel<any> = yield* way.receive()
+  yield* to.send(questions)
+  for (let i = 0; i < n; i++) yield* to.send(yield* questions.receive())
 }

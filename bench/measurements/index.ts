@@ -10,6 +10,7 @@ import { million } from "./million.ts"
 import { pickling } from "./pickle.ts"
 import { raw } from "./raw.ts"
 import { stackless } from "./stackless.ts"
+import { working } from "./workers.ts"
 
 export const measurements: Readonly<Record<string, Measurement>> = {
   ...raw,
@@ -21,5 +22,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...pickling,
   ...exploring,
   ...durables,
+  ...working,
   ...attachments
 }

@@ -1,8 +1,10 @@
 /** The workers of a pool: what is started there, what moves there, the channels between them, and how it ends. */
 import { compile } from "effect-stackless/compiler"
 import { readFileSync } from "node:fs"
+import { inspect } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { buildPackage, Project } from "../project.ts"
+import { kinds } from "./workers/tasks.ts"
 
 let project: Project
 let said: Record<string, any>
@@ -16,10 +18,10 @@ const run = (...args: Array<string>): any => {
 beforeAll(() => {
   buildPackage()
   project = new Project({})
-  for (const name of ["main", "tasks"]) {
+  for (const name of ["main", "tasks", "alone"]) {
     const source = readFileSync(new URL(`workers/${name}.ts`, import.meta.url), "utf8")
     const { code } = compile(source, { filename: project.path(`${name}.ts`) })
-    project.write({ [`${name}.js`]: code.replace("./tasks.ts", "./tasks.js") })
+    project.write({ [`${name}.js`]: code.replaceAll(/\.\/(tasks|alone)\.ts/g, "./$1.js") })
   }
   said = run()
 }, 180_000)
@@ -75,6 +77,12 @@ describe("channels between threads", () => {
   test("lose and double nothing among many", comesTo("manyToMany", true))
   test("take in what they have room for", comesTo("bounded", ["sent", true, "sent", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]))
   test("are closed for all", comesTo("closing", [true, 50]))
+  test("carry values of all kinds", () => {
+    const [came, bytes] = said.kinds
+    expect(came).toEqual(kinds.map((value) => inspect(value)))
+    expect(bytes).toBe("[ Uint8Array(2) [ 1, 2 ] ]")
+  })
+  test("lose nothing that lies ahead of an iteration when they are closed", comesTo("closedAhead", true))
   test("carry errors", comesTo("sentError", "Refusal: over a channel"))
   test("can be sent over channels", comesTo("overChannel", 42))
   test("can be selected from beside others", comesTo("selecting", 4))
@@ -95,11 +103,13 @@ describe("a pool", () => {
     "fails the tasklets that are there when it ends",
     comesTo("rest", "PlaceLost: worker 2 is gone: the pool has ended")
   )
+  test("knows nothing of the channels of one before it", comesTo("former", ["PlaceLost: the pool is gone", 1]))
   test("is refused with an error that says what to do", () => {
     expect(said.size).toBe("PoolError: a pool has 1 worker or more; got 0")
     expect(said.module).toMatch(/^PoolError: worker 1 cannot start: .*nowhere\.js/)
     expect(said.second).toBe("PoolError: this process has a pool already")
   })
+  test("is known to workers whose modules import nothing of it", comesTo("alone", [1, true, true]))
   test("keeps no process alive", () => {
     expect(run("open").open.sum).toBe(3)
   })

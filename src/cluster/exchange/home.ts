@@ -10,13 +10,14 @@
  * It knows no transport. What it holds is lost with its machine; a shard that moves takes it along (`freeze`).
  */
 
-/** A value on its way: a pickle, or JSON of a schema; or an error to throw. */
-export type Packed = Uint8Array
+/** A value on its way: itself, if it is a primitive; else bytes that say what they are, such as a pickle, or JSON of a schema. */
+export type Packed = Uint8Array | string | number | bigint | boolean | null | undefined
 
 /** What a party says. All messages of a party come in their order. */
 export type FromParty =
   | { readonly k: "attach"; readonly capacity: number; readonly kind: string }
-  | { readonly k: "offer"; readonly n: number }
+  /** So many senders wait, when it has heard of `seen` grants in all: those that are under way to it are theirs. */
+  | { readonly k: "offer"; readonly n: number; readonly seen: number }
   | { readonly k: "items"; readonly v: ReadonlyArray<Packed> }
   | { readonly k: "want"; readonly n: number }
   | { readonly k: "back"; readonly v: ReadonlyArray<Packed> }
@@ -54,7 +55,9 @@ class Member {
   readonly post: Post
   /** How many grants it has that it has not used. */
   granted = 0
-  /** How many senders wait there without one. */
+  /** How many it has been given in all. */
+  given = 0
+  /** How many senders wait there for whom none is under way. */
   offered = 0
   /** How many values it would take. */
   wanted = 0
@@ -153,8 +156,8 @@ export class Home {
   private hearMember(member: Member, message: Exclude<FromParty, { readonly k: "attach" }>): void {
     switch (message.k) {
       case "offer":
-        // who gives up may have been granted its send already
-        member.offered = Math.max(0, member.offered + message.n)
+        // it has no grants while senders wait there: those that it has not seen will be used at once
+        member.offered = Math.max(0, message.n - (member.given - message.seen))
         if (member.offered > 0) this.offering.add(member)
         else this.offering.delete(member)
         return
@@ -259,19 +262,22 @@ export class Home {
       // few at a time would be as many messages
       if (n > 0 && (n * 2 >= ADVANCE || last.granted === 0)) this.give(last, n)
     }
-    if (this.granted > 0 && (room < 0 || this.closed || this.offering.size > 0)) this.recall()
+    if (this.granted === 0) return
+    if (room < 0 || this.closed) this.recall(true)
+    else if (this.offering.size > 0) this.recall(false)
   }
 
   private give(member: Member, n: number): void {
     member.granted += n
+    member.given += n
     this.granted += n
     member.post.post({ k: "grant", n })
   }
 
-  /** Asks for the grants that are not used. */
-  private recall(): void {
+  /** Asks for the grants that are not used. Where senders wait, they are used; `all` asks there too. */
+  private recall(all: boolean): void {
     for (const member of this.members.values()) {
-      if (member.granted === 0 || member.recalled) continue
+      if (member.granted === 0 || member.recalled || (!all && member.offered > 0)) continue
       member.recalled = true
       member.post.post({ k: "recall" })
     }

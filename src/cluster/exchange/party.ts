@@ -63,6 +63,9 @@ export class Party {
   private scheduled = false
   private pulling = false
   private grants = 0
+  /** How many grants have come from this home in all. */
+  private seen = 0
+  /** How many of the senders that wait the home knows of, and has not granted theirs. */
   private offered = 0
   private wanted = 0
   /** Does somebody iterate? */
@@ -112,7 +115,11 @@ export class Party {
     this.home = undefined
     this.connecting = false
     this.out = []
-    this.grants = this.offered = this.wanted = 0
+    this.grants =
+      this.seen =
+      this.offered =
+      this.wanted =
+        0
     this.over = false
     if (!moved) this.underWay = []
     this.schedule()
@@ -133,6 +140,7 @@ export class Party {
       case "grant":
         this.offered -= Math.min(this.offered, message.n)
         this.grants += message.n
+        this.seen += message.n
         break
       case "values":
         this.wanted -= Math.min(this.wanted, message.v.length)
@@ -237,7 +245,9 @@ export class Party {
     while (receives.balance < 0 && iterates.stored > 0) this.giveBackOrAcross()
     const receivers = Math.max(0, -receives.balance)
     if (this.home === undefined) {
-      const needed = sends.balance > 0 || receivers + iterators > 0 || this.underWay.length > 0 || this.closed
+      // what lies here, and nobody takes, has to be given back
+      const needed = sends.balance > 0 || receivers + iterators > 0 || this.underWay.length > 0 || this.closed ||
+        iterates.stored > 0
       if (needed && !this.connecting) {
         this.connecting = true
         this.terms.connect()
@@ -245,10 +255,10 @@ export class Party {
       return
     }
     this.pull()
-    const offer = Math.max(0, sends.balance) - this.offered
-    if (offer !== 0) {
-      this.offered += offer
-      this.out.push({ k: "offer", n: offer })
+    const offer = Math.max(0, sends.balance)
+    if (offer !== this.offered) {
+      this.offered = offer
+      this.out.push({ k: "offer", n: offer, seen: this.seen })
     }
     if (!this.iterating && !this.over && iterates.stored > 0) this.giveBack()
     const waiting = receivers + iterators

@@ -122,7 +122,10 @@ export class RemoteChannel<in out T = any> {
   }
 
   private pack(value: T): Packed {
-    if (this.codec === undefined) return this.pickled(PICKLED, value)
+    if (this.codec === undefined) {
+      if (isPlain(value)) return value
+      return isBytes(value) ? flagged(BYTES, value) : this.pickled(PICKLED, value)
+    }
     let encoded: unknown
     try {
       encoded = this.codec.encode(value)
@@ -174,8 +177,24 @@ persistent("effect-stackless/cluster/End", End)
 const PICKLED = 0
 const THROWN = 1
 const JSON_TEXT = 2
+const BYTES = 3
 
-const flagged = (flag: number, bytes: Uint8Array): Packed => {
+/** What needs no packing: whatever carries messages carries it, as it is. */
+const isPlain = (value: unknown): value is Exclude<Packed, Uint8Array> => {
+  if (value === null) return true
+  const type = typeof value
+  return type !== "object" && type !== "function" && type !== "symbol"
+}
+
+/** Bytes that are all of their buffer, and nothing of a class of its own. */
+const isBytes = (value: unknown): value is Uint8Array => {
+  if (Object.getPrototypeOf(value) !== Uint8Array.prototype) return false
+  const { buffer, byteLength } = value as Uint8Array
+  return buffer.constructor === ArrayBuffer && buffer.byteLength === byteLength &&
+    !(buffer as { readonly resizable?: boolean }).resizable
+}
+
+const flagged = (flag: number, bytes: Uint8Array): Uint8Array => {
   const packed = new Uint8Array(bytes.length + 1)
   packed[0] = flag
   packed.set(bytes, 1)
@@ -183,6 +202,8 @@ const flagged = (flag: number, bytes: Uint8Array): Packed => {
 }
 
 const unpack = (name: string, packed: Packed, decode: ((value: unknown) => unknown) | undefined): unknown => {
+  if (!(packed instanceof Uint8Array)) return packed
+  if (packed[0] === BYTES) return packed.slice(1)
   const bytes = packed.subarray(1)
   if (packed[0] === JSON_TEXT) {
     try {
@@ -238,6 +259,15 @@ const prefixOf = (name: string): string =>
   )
 
 const connectorOf = (name: string): Connector | undefined => connectors.get(prefixOf(name))
+
+/** The channels whose names begin so are nobody's any more: who still uses one gets the error, and its name is free. */
+export const forget = (prefix: string, error: Error): void => {
+  for (const { name, party } of channels.values()) {
+    if (prefixOf(name) !== prefix) continue
+    channels.delete(name)
+    party.refuse(error)
+  }
+}
 
 /** All that this process knows. */
 export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels

@@ -6,7 +6,7 @@
  */
 import { NotMovable, PlaceLost } from "../errors.ts"
 import { type FromHome, type FromParty, Home, type Post } from "../exchange/home.ts"
-import { knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import { forget, knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
 
@@ -180,6 +180,8 @@ export const places = (): Places | undefined => current
 /** This thread is one of them from now on, or of none any more. */
 export const setPlaces = (these: Places | undefined): void => {
   current = these
+  // the next pool's channels have the same names
+  if (these === undefined) forget(SCHEME, new PlaceLost({ place: "the pool" }))
   setConnector(
     (channel) => {
       if (current === undefined) channel.party.refuse(new PlaceLost({ place: "the pool" }))

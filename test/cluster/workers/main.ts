@@ -1,8 +1,10 @@
 "use stackless"
 // The program of the tests: prints what has come of each scenario, as JSON.
 import { Effect, Scope } from "effect"
-import { moveTo, type Pool, pool, type PoolOptions } from "effect-stackless/cluster"
-import { channel, run, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { moveTo, type Pool, pool, type PoolOptions, type RemoteChannel } from "effect-stackless/cluster"
+import { channel, run, schedule, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { inspect } from "node:util"
+import * as alone from "./alone.ts"
 import * as tasks from "./tasks.ts"
 
 const modules = [new URL("./tasks.js", import.meta.url)]
@@ -162,6 +164,41 @@ const scenarios: Record<string, (p: Pool) => Generator<Effect.Effect<any, any>, 
     tasklet(tasks.sends)(here, 0, 2)
     return new Set(yield* t.join()).size
   },
+  *former(p) {
+    const channel = p.channel({ capacity: 2 })
+    yield* channel.send(1)
+    const using = tasklet(function*() {
+      yield* former!.send(2)
+    })()
+    return [yield* outcome(using), yield* channel.receive()]
+  },
+  *kinds(p) {
+    const [there, back] = [p.channel(), p.channel()]
+    p.workers[0]!.spawn(tasks.echoes)(there, back, tasks.kinds.length)
+    const came: Array<string> = []
+    for (const value of tasks.kinds) {
+      yield* there.send(value)
+      const copy: unknown = yield* back.receive()
+      came.push(copy !== value || typeof copy !== "object" || copy === null ? inspect(copy) : "the same object")
+    }
+    const bytes = Uint8Array.of(1, 2)
+    const sending = tasklet(function*() {
+      yield* there.send(bytes)
+    })()
+    yield* schedule()
+    // it was copied when it was sent
+    bytes[0] = 9
+    const { got } = yield* p.workers[0]!.spawn(tasks.receives)(there, 1).join()
+    yield* sending.join()
+    return [came, inspect(got)]
+  },
+  *closedAhead(p) {
+    const shared = p.channel<number>({ capacity: 100 })
+    const slow = p.workers[0]!.spawn(tasks.iteratesSlowly)(shared)
+    yield* p.workers[1]!.spawn(tasks.sends)(shared, 0, 60).join()
+    shared.close()
+    return (yield* slow.join()).every((n: number, i: number) => n === i)
+  },
   *cancelled(p) {
     const shared = p.channel()
     const said = p.channel()
@@ -184,6 +221,8 @@ const scenarios: Record<string, (p: Pool) => Generator<Effect.Effect<any, any>, 
 }
 
 const said: Record<string, any> = {}
+/** Of a pool that has ended. */
+let former: RemoteChannel | undefined
 let rest: Tasklet | undefined
 const failure = (options: PoolOptions): Effect.Effect<string, Pool> =>
   Effect.scoped(pool(options)).pipe(Effect.flip, Effect.map(({ _tag, message }) => `${_tag}: ${message}`))
@@ -197,6 +236,13 @@ if (process.argv[2] === "open") {
   said.open = await Effect.runPromise(t.join())
 } else {
   said.size = await Effect.runPromise(failure({ size: 0 }))
+  said.alone = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const p = yield* pool({ size: 1, modules: [new URL("./alone.js", import.meta.url)] })
+    former = p.channel({ capacity: 1 })
+    const asking = p.spawn(alone.asks)(p, p.workers[0]!, former)
+    yield* run()
+    return yield* asking.join()
+  })))
   said.module = await Effect.runPromise(failure({ size: 1, modules: ["./nowhere.js"] }))
   await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
     const p = yield* pool({ size: 2, modules })

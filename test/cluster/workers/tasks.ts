@@ -61,6 +61,38 @@ export function* iterates(channel: Channel) {
   }
 }
 
+/** Of each kind that crosses as it is, and some that do not. */
+export const kinds: ReadonlyArray<unknown> = [
+  "text \ud800 ü",
+  "",
+  -0,
+  Number.NaN,
+  12n,
+  true,
+  null,
+  undefined,
+  Symbol.for("known"),
+  Uint8Array.of(0, 1, 255),
+  Int16Array.of(-1, 300),
+  { a: [1, null, undefined] },
+  new Map([["k", new Date(0)]])
+]
+
+export function* echoes(from: Channel, to: Channel, count: number) {
+  for (let i = 0; i < count; i++) yield* to.send(yield* from.receive())
+}
+
+export function* iteratesSlowly(channel: Channel) {
+  const got: Array<any> = []
+  for (;;) {
+    const { done, value } = yield* channel.next()
+    if (done) return got
+    got.push(value)
+    // longer than values may lie ahead
+    if (value === 0) yield* Effect.sleep("250 millis")
+  }
+}
+
 export function* sendsError(channel: Channel) {
   yield* channel.sendThrow(new Refusal("over a channel", 8))
 }
