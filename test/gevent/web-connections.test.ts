@@ -185,7 +185,11 @@ describe("the parts of a body", () => {
     }
     yield* serving(application, function*(address) {
       for (const path of ["/parts", "/own", "/returned"]) {
-        expect(bodyOf(yield* said(address, get(path, last)))).toBe("1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+        // what is sent in one turn may be one chunk
+        const chunks = bodyOf(yield* said(address, get(path, last)))
+        expect(chunks).toMatch(
+          path === "/own" ? /^(1\r\na\r\n1\r\nb|2\r\nab)\r\n0\r\n\r\n$/ : /^1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/
+        )
       }
     })
   })

@@ -182,9 +182,10 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
 
   protected makes() {
     const { timeouts, tls } = this
+    const options = { ...timeouts, shouldUpgradeCallback }
     const node = tls === undefined
-      ? createServer(timeouts)
-      : createHttpsServer({ handshakeTimeout: timeouts.headersTimeout || 120_000, ...tls, ...timeouts })
+      ? createServer(options)
+      : createHttpsServer({ handshakeTimeout: timeouts.headersTimeout || 120_000, ...tls, ...options })
     const comes = (expects: boolean) => (request: IncomingMessage, response: ServerResponse) =>
       this.requested(request, response, expects, undefined)
     return node
@@ -208,23 +209,18 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
     expects: boolean,
     head: Buffer | undefined
   ): void {
+    if (request.headers.upgrade !== undefined && isOrdinary(request)) takeUpgrade(request)
     const connection = this.keyOf(request.socket)
     this.busy.set(connection, (this.busy.get(connection) ?? 0) + 1)
     const exchange: Exchange = { expects, head, connection, raw: undefined, done: false }
     this.hub.arrives(() => this.comes(request, response, exchange))
   }
 
-  /**
-   * A client asks for another protocol, and Node has let go of the connection. What need not be asked for is answered as if
-   * it were not: a body would be lost otherwise, and `h2c` is for Node alone to speak.
-   */
+  /** A client asks for another protocol, and Node has let go of the connection. */
   private upgrades(request: IncomingMessage, socket: NodeSocket, head: Buffer): void {
     socket.on("error", () => {})
-    const { headers } = request
-    if (
-      headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0 || isH2c(headers.upgrade)
-    ) {
-      socket.unshift(Buffer.concat([withoutUpgrade(request), head]))
+    if (isOrdinary(request)) {
+      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]))
       this.node!.emit(this.tls === undefined ? "connection" : "secureConnection", socket)
       return
     }
@@ -436,16 +432,48 @@ const environOf = (request: IncomingMessage, base: Readonly<Record<string, unkno
 
 const isH2c = (upgrade: string | undefined): boolean => /(^|,)\s*h2c\b/i.test(upgrade ?? "")
 
-/** The head of a request, but for what asks for another protocol. */
-const withoutUpgrade = ({ httpVersion, method, rawHeaders, url }: IncomingMessage): Buffer => {
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+/**
+ * May it be answered as if it did not ask for another protocol? A body would be lost otherwise, and `h2c` is for Node alone
+ * to speak.
+ */
+const isOrdinary = (request: IncomingMessage): boolean => hasBody(request) || isH2c(request.headers.upgrade)
+
+/**
+ * Newer versions of Node ask it, and otherwise give the body of such a request to nobody. What has none is not for Node to
+ * decline: it would lose the request behind it.
+ */
+const shouldUpgradeCallback = (request: IncomingMessage): boolean => !hasBody(request)
+
+/** Makes a request one that does not ask for another protocol. */
+const takeUpgrade = ({ headers, rawHeaders }: IncomingMessage): void => {
+  rawHeaders.splice(0, Infinity, ...withoutUpgrade(rawHeaders))
+  delete headers.upgrade
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === "connection")
+  if (at < 0) delete headers.connection
+  else headers.connection = rawHeaders[at + 1]
+}
+
+/** Headers, but for what asks for another protocol. */
+const withoutUpgrade = (rawHeaders: ReadonlyArray<string>): Array<string> => {
+  const kept: Array<string> = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase()
     const value = name === "connection"
       ? rawHeaders[i + 1]!.split(",").filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token)).join(",")
       : rawHeaders[i + 1]!
-    if (name !== "upgrade" && (name !== "connection" || value !== "")) text += `${rawHeaders[i]}: ${value}\r\n`
+    if (name !== "upgrade" && (name !== "connection" || value !== "")) kept.push(rawHeaders[i]!, value)
   }
+  return kept
+}
+
+/** The head of a request with such headers. */
+const headWithoutUpgrade = ({ httpVersion, method, rawHeaders, url }: IncomingMessage): Buffer => {
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`
+  const headers = withoutUpgrade(rawHeaders)
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
   return Buffer.from(`${text}\r\n`, "latin1")
 }
 
@@ -534,6 +562,11 @@ class Reply {
   /** What is written to. */
   private get connection(): NodeSocket | ServerResponse {
     return this.exchange.raw ?? this.response
+  }
+
+  /** Has the connection been closed? A response does not say so on each version of Node. */
+  private get lost(): boolean {
+    return this.connection.destroyed || this.response.socket?.destroyed === true
   }
 
   /** Makes a frame of a generator: the parts that it yields are sent. */
@@ -645,7 +678,7 @@ class Reply {
     const { head, response } = this
     const length = lengthOf(part)
     if (response.writableEnded) throw new AssertionError("The response is over: nothing can be written any more")
-    if (this.connection.destroyed) yield* failing(gone())
+    if (this.lost) yield* failing(gone())
     if (length > 0 && head !== undefined && bodiless(head.code)) {
       throw new AssertionError(`The ${head.code} response must have no body`)
     }
