@@ -5,11 +5,12 @@
 import { draw } from "./draw.ts"
 import { lastUpTo, model } from "./model.ts"
 import type { Recording } from "./recording.ts"
+import { replay } from "./replay.ts"
 import { style } from "./style.ts"
 import { type Parts, view } from "./view.ts"
 import { channelName, stateName } from "./waiting.ts"
 
-const parts: Parts = { channelName, draw, lastUpTo, model, stateName }
+const parts: Parts = { channelName, draw, lastUpTo, model, replay, stateName }
 
 /** What a recording is sent as: a line of JSON, and the numbers in base 64. */
 export interface Packed {

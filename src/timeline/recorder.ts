@@ -39,6 +39,7 @@ import {
   type Slice,
   SWITCH
 } from "./events.ts"
+import { type Listener, replay } from "./replay.ts"
 
 /** Who has a line of its own: a tasklet, or a greenlet. */
 export interface Track {
@@ -325,36 +326,17 @@ export class Recorder implements Observer {
   }
 
   /** What was in a chunk is only known as what everybody was in at its end. */
-  private forget({ length, words }: Slice): void {
-    const { before } = this
-    for (let i = 0; i < length; i++) {
-      const head = words[4 * i]!
-      const a = Math.floor(head / 8) - 1
-      const b = words[4 * i + 1]!
-      const c = words[4 * i + 2]!
-      switch (head % 8) {
-        case MADE:
-        case READY:
-          before.set(a, { state: RUNNABLE, wait: 0, place: 0 })
-          break
-        case SWITCH: {
-          const state = c % 8
-          if (a < 0) {
-            // the thread has idled
-          } else if (state === ENDED || state === FAILED) {
-            before.delete(a)
-            this.all.delete(a)
-          } else before.set(a, { state, wait: Math.floor(c / 8), place: words[4 * i + 3]! })
-          if (b > 0) before.set(b - 1, { state: RUNNING, wait: 0, place: 0 })
-          break
-        }
-        case MESSAGE:
-          for (const party of [a, b - 1]) {
-            if (party >= 0 && before.get(party)?.state !== RUNNING) {
-              before.set(party, { state: RUNNABLE, wait: 0, place: 0 })
-            }
-          }
-      }
+  private forget(events: Slice): void {
+    for (let i = 0; i < events.length; i++) replay(events, i, this.forgetting)
+  }
+
+  private readonly forgetting: Listener = {
+    stateOf: (id) => this.before.get(id)?.state,
+    enter: (id, _time, state, wait, place) => {
+      if (state === ENDED || state === FAILED) {
+        this.before.delete(id)
+        this.all.delete(id)
+      } else this.before.set(id, { state, wait, place })
     }
   }
 }

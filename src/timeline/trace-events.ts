@@ -2,22 +2,10 @@
  * The Trace Event format, which Perfetto (ui.perfetto.dev) and Chrome's tracer open. A thread is a process there, and a tasklet a
  * thread: its states are slices, one after another, and a message is a flow from the sender's slice to the receiver's.
  */
-import {
-  BLOCKED,
-  DEADLOCK,
-  ENDED,
-  FAILED,
-  IN_RUN,
-  MADE,
-  MESSAGE,
-  OUTSIDE,
-  PAUSED,
-  READY,
-  RUNNABLE,
-  RUNNING,
-  SWITCH
-} from "./events.ts"
+import { BLOCKED, ENDED, FAILED, IN_RUN, OUTSIDE, PAUSED, RUNNABLE, RUNNING } from "./events.ts"
 import type { Recording } from "./recording.ts"
+import { type Listener, replay } from "./replay.ts"
+import { channelName, stateName } from "./waiting.ts"
 
 /** Chrome's own colours. */
 const COLOURS: Readonly<Record<number, string>> = {
@@ -41,7 +29,7 @@ interface Open {
 
 /** The pieces of the file, a few thousand events each. */
 export function* traceEvents(recording: Recording): Generator<string, void> {
-  const { before, channels, events: { length, times, words }, places, tracks } = recording
+  const { before, end, events, places, tracks } = recording
   let piece: Array<string> = []
   let first = true
   const flush = (): string => {
@@ -66,28 +54,12 @@ export function* traceEvents(recording: Recording): Generator<string, void> {
 
   const micro = (millis: number): number => Math.round(millis * 1e6) / 1e3
   const open = new Map<number, Open>()
-  const waits = (wait: number): string => {
-    const channel = channels[Math.floor(wait / 2)]
-    if (channel?.waits !== undefined) return channel.waits.map(waits).join(", ")
-    return `${wait % 2 === 1 ? "send" : "receive"} on ${nameOf(channel)}`
-  }
   const close = (id: number, now: number): Open | undefined => {
     const slice = open.get(id)
     if (slice === undefined) return undefined
     const { place, since, state, stuck, wait } = slice
-    const name = state === RUNNING
-      ? "running"
-      : state === RUNNABLE
-      ? "runnable"
-      : state === OUTSIDE
-      ? "waits for an Effect"
-      : state === PAUSED
-      ? "paused"
-      : state === IN_RUN
-      ? "in run"
-      : `${stuck ? "deadlock: " : ""}${waits(wait)}`
     add({
-      name,
+      name: stateName(recording, channelName, stuck ? state + 16 : state, wait),
       cat: "state",
       ph: "X",
       pid: pid(id),
@@ -114,7 +86,7 @@ export function* traceEvents(recording: Recording): Generator<string, void> {
   }
   const arrive = (id: number, flow: number, channel: number, now: number): void =>
     add({
-      name: nameOf(channels[channel]),
+      name: channelName(recording, channel),
       cat: "message",
       ph: "f",
       bp: "e",
@@ -124,62 +96,34 @@ export function* traceEvents(recording: Recording): Generator<string, void> {
       ts: micro(now)
     })
 
-  for (const { id, place, state, wait } of before) {
-    open.set(id, { state, wait, place, since: times[0] ?? 0, stuck: false, flows: undefined })
-  }
+  let i = 0
   let now = 0
-  for (let i = 0; i < length; i++) {
-    const head = words[4 * i]!
-    const a = Math.floor(head / 8) - 1
-    const b = words[4 * i + 1]! - 1
-    const c = words[4 * i + 2]!
-    now = times[i]!
-    switch (head % 8) {
-      case MADE:
-      case READY:
-        enter(a, now, RUNNABLE, 0, 0)
-        break
-      case SWITCH:
-        if (a >= 0) {
-          if (!open.has(a)) open.set(a, { ...fresh, since: times[0]! })
-          enter(a, now, c % 8, Math.floor(c / 8), words[4 * i + 3]!)
-        }
-        if (b >= 0) enter(b, now, RUNNING, 0, 0)
-        break
-      case MESSAGE: {
-        if (a >= 0 && open.get(a)?.state !== RUNNING) enter(a, now, RUNNABLE, 0, 0)
-        if (b >= 0 && open.get(b)?.state !== RUNNING) enter(b, now, RUNNABLE, 0, 0)
-        if (a < 0 || b < 0) break
-        add({
-          name: nameOf(channels[c]),
-          cat: "message",
-          ph: "s",
-          id: i,
-          pid: pid(a),
-          tid: a,
-          ts: micro(now)
-        })
-        const receiver = open.get(b)!
-        if (receiver.state === RUNNING) arrive(b, i, c, now)
-        else (receiver.flows ??= []).push([i, c])
-        break
-      }
-      case DEADLOCK: {
-        const slice = open.get(a)
-        if (slice !== undefined) slice.stuck = true
-        add({ name: "deadlock", cat: "state", ph: "i", s: "p", pid: pid(a), tid: a, ts: micro(now) })
-      }
+  const listener: Listener = {
+    stateOf: (id) => open.get(id)?.state,
+    enter,
+    message(time, from, to, channel) {
+      if (from < 0 || to < 0) return
+      const name = channelName(recording, channel)
+      add({ name, cat: "message", ph: "s", id: i, pid: pid(from), tid: from, ts: micro(time) })
+      const receiver = open.get(to)!
+      if (receiver.state === RUNNING) arrive(to, i, channel, time)
+      else (receiver.flows ??= []).push([i, channel])
+    },
+    deadlock(id, time) {
+      const slice = open.get(id)
+      if (slice !== undefined) slice.stuck = true
+      add({ name: "deadlock", cat: "state", ph: "i", s: "p", pid: pid(id), tid: id, ts: micro(time) })
     }
+  }
+  for (const { id, place, state, wait } of before) enter(id, events.times[0] ?? 0, state, wait, place)
+  for (; i < events.length; i++) {
+    now = events.times[i]!
+    replay(events, i, listener)
     if (piece.length > 4096) yield flush()
   }
   for (const id of open.keys()) {
-    close(id, Math.max(now, recording.end))
+    close(id, Math.max(now, end))
     if (piece.length > 4096) yield flush()
   }
   yield `${flush()}\n]}\n`
 }
-
-const fresh: Omit<Open, "since"> = { state: RUNNING, wait: 0, place: 0, stuck: false, flows: undefined }
-
-const nameOf = (channel: { readonly id: number; readonly name: string } | undefined): string =>
-  channel === undefined || channel.name === "" ? `channel #${channel?.id ?? "?"}` : channel.name

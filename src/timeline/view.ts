@@ -2,6 +2,7 @@
 import type { draw } from "./draw.ts"
 import type { Lane, lastUpTo, Model, model } from "./model.ts"
 import type { PageData } from "./page-data.ts"
+import type { replay } from "./replay.ts"
 import type { channelName, stateName } from "./waiting.ts"
 
 /** What the page is made of besides. */
@@ -10,11 +11,12 @@ export interface Parts {
   readonly draw: typeof draw
   readonly lastUpTo: typeof lastUpTo
   readonly model: typeof model
+  readonly replay: typeof replay
   readonly stateName: typeof stateName
 }
 
 export const view = (parts: Parts, source: { readonly token: string } | null): void => {
-  const { channelName, draw, lastUpTo, model, stateName } = parts
+  const { channelName, draw, lastUpTo, model, replay, stateName } = parts
   const browser = globalThis as any
   const { document, window } = browser
   const element = (html: string): any => {
@@ -39,7 +41,7 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
 
   // ---- what is shown ----
   let data = unpack(written("head"), written("times"), written("words"))
-  let shown: Model = model(data)
+  let shown: Model = model(data, replay)
   let lanes: Array<Lane> = []
   let from = 0
   let to = 1
@@ -379,7 +381,7 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
     try {
       const { head, times, words } = await ask("/events")
       data = unpack(head, times, words)
-      shown = model(data)
+      shown = model(data, replay)
       if (following) whole()
       const answer = get("answer")?.textContent
       all()

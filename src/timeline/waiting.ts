@@ -1,15 +1,15 @@
 /** Who waits on what, in words. */
-import type { PageData } from "./page-data.ts"
+import type { Recording } from "./recording.ts"
 
 /** The name of a channel. */
-export const channelName = (data: PageData, id: number): string => {
-  const name = data.channels[id]?.name
+export const channelName = ({ channels }: Pick<Recording, "channels">, id: number): string => {
+  const name = channels[id]?.name
   return name === undefined || name === "" ? `channel #${id}` : name
 }
 
 /** What a state is, in words. */
 export const stateName = (
-  data: PageData,
+  data: Pick<Recording, "channels">,
   name: typeof channelName,
   state: number,
   wait: number

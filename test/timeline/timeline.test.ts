@@ -13,6 +13,7 @@ import {
 } from "effect-stackless/stackless"
 import { record, type Timeline, trace } from "effect-stackless/timeline"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { load } from "../compiler/module.ts"
@@ -255,7 +256,7 @@ test("the program's own callback is told as before, and nobody when the recordin
   }))
 
 test("trace saves a file when the program has ended, also if it fails or is interrupted", async () => {
-  const folder = mkdtempSync(join(process.cwd(), ".build", "timeline-"))
+  const folder = mkdtempSync(join(tmpdir(), "timeline-"))
   try {
     const file = join(folder, "trace.json")
     expect(await main(() => trace(Effect.as(run(), 42), { files: [file] }) as never)).toBe(42)
