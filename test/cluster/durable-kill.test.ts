@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
-import { bundle, makeDirectory } from "../pickle/bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 import { type Server, startPostgres } from "./postgres.ts"
 import { doubles, doubling, numbers } from "./programs/orders.ts"
 
@@ -17,7 +17,7 @@ const program = join(directory.path, "process.mjs")
 let server: Server
 
 beforeAll(async () => {
-  await bundle("../cluster/programs/process.ts", program)
+  await bundle("cluster/programs/process.ts", program)
   server = startPostgres()
 }, 120_000)
 afterAll(() => {

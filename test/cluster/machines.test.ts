@@ -1,6 +1,6 @@
 /** Machines that are processes, with a PostgreSQL where they are written down. */
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./machines/bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 import { Process } from "./machines/process.ts"
 import { type Server, startPostgres } from "./postgres.ts"
 
@@ -22,7 +22,7 @@ const start = (): Process => {
 beforeAll(async () => {
   postgres = startPostgres()
   options = { host: postgres.host, database: postgres.newDatabase(), secret: "a secret that all of them know" }
-  await bundle("program.ts", program)
+  await bundle("cluster/machines/program.ts", program)
   ;[a, b, c] = [start(), start(), start()]
   await Promise.all([a.ready(), b.ready(), c.ready()])
   await spread(a, b, c)

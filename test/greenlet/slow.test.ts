@@ -3,7 +3,7 @@ import { developmentMode } from "effect-stackless/greenlet"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "../pickle/bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 
 const directory = makeDirectory()
 afterAll(() => directory.remove())
@@ -14,7 +14,7 @@ test(
   { retry: 3 },
   async () => {
     const program = join(directory.path, "held.mjs")
-    await bundle("../greenlet/held.ts", program)
+    await bundle("greenlet/held.ts", program)
     const { stderr, stdout } = spawnSync(process.execPath, [program], { encoding: "utf8", cwd: directory.path })
     expect(stderr).toBe("")
     expect(stdout).toMatch(/WARN.*<tasklet "hog", current> held the thread for \d{3,} ms/)

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 
 const folder = fileURLToPath(new URL("formats", import.meta.url))
 const kept = readdirSync(folder).filter((name) => name.endsWith(".pickle"))
@@ -21,7 +21,7 @@ const run = (...args: ReadonlyArray<string>): string =>
 
 beforeAll(async () => {
   program = join(directory.path, "program.mjs")
-  await bundle("formats/program.ts", program)
+  await bundle("pickle/formats/program.ts", program)
 })
 
 test.each(kept)("%s goes on where it was", (name) => {

@@ -5,7 +5,7 @@ import { dumps, loads, UnpicklingError } from "effect-stackless/pickle"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 import { bodyOf, envelope } from "./mutation.ts"
 import { samples } from "./samples/values.ts"
 
@@ -29,7 +29,7 @@ describe("a forged pickle", () => {
     "ends in a value or in UnpicklingError, runs nothing, changes nothing, takes no more memory than it is long",
     async () => {
       const program = join(directory.path, "forgeries.mjs")
-      await bundle("forgeries.ts", program)
+      await bundle("pickle/forgeries.ts", program)
       const { stderr, stdout } = spawnSync(process.execPath, [program, String(count), "1"], { encoding: "utf8" })
       expect(stderr).toBe("")
       const [, values, errors] = /forged: (\d+) values, (\d+) errors/.exec(stdout)!

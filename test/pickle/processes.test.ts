@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 import { samples as programs } from "./samples/programs.ts"
 import { samples as values } from "./samples/values.ts"
 
@@ -14,7 +14,7 @@ let wrong: Record<string, string>
 beforeAll(async () => {
   const program = join(directory.path, "samples.mjs")
   const pickles = join(directory.path, "samples.json")
-  await bundle("samples/main.ts", program)
+  await bundle("pickle/samples/main.ts", program)
   const run = (what: string): string =>
     execFileSync(process.execPath, [program, what, pickles], { encoding: "utf8", maxBuffer: 2 ** 28 })
   run("dump")

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 
 const directory = makeDirectory()
 afterAll(() => directory.remove())
@@ -11,7 +11,7 @@ let program: string
 
 beforeAll(async () => {
   program = join(directory.path, "realms.mjs")
-  await bundle("realms.ts", program)
+  await bundle("pickle/realms.ts", program)
 })
 
 test("dumped and loaded after every round, every second, third and seventh, they say the same", () => {

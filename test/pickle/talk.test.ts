@@ -2,14 +2,14 @@
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "./bundle.ts"
+import { bundle, makeDirectory } from "../bundle.ts"
 
 const directory = makeDirectory()
 afterAll(() => directory.remove())
 
 test("a second process prints the nine levels that are left", async () => {
   const program = join(directory.path, "pickling.mjs")
-  await bundle("../../examples/pickling.ts", program)
+  await bundle("../examples/pickling.ts", program)
   const run = (...args: ReadonlyArray<string>): ReadonlyArray<string> =>
     execFileSync(process.execPath, [program, ...args], { encoding: "utf8", cwd: directory.path }).trimEnd().split("\n")
   const levels = [1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -5,22 +5,22 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
 
-const src = fileURLToPath(new URL("../../../src", import.meta.url))
+const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** A place under the project, so that `effect` is found from there. */
 export const makeDirectory = (): { readonly path: string; readonly remove: () => void } => {
-  const parent = fileURLToPath(new URL("../../../.build/cluster", import.meta.url))
+  const parent = fileURLToPath(new URL("../.build/bundles", import.meta.url))
   mkdirSync(parent, { recursive: true })
   const path = mkdtempSync(join(parent, "test-"))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Bundles a program of this folder. */
+/** Bundles a program, by its path from this folder. */
 export const bundle = async (program: string, file: string): Promise<void> => {
   const build = await rolldown({
     input: fileURLToPath(new URL(program, import.meta.url)),
     platform: "node",
-    external: [/^effect($|\/)/, /^@effect\//],
+    external: [/^effect($|\/)/, /^@effect\//, "libsql"],
     plugins: [{
       name: "sources",
       resolveId: (id) =>
