@@ -251,12 +251,7 @@ class PostgresTables implements Tables {
          SELECT channel, key, value, attempts, lease, owner FROM
          unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::text[], $6::text[])
          WITH ORDINALITY AS w(channel, key, value, attempts, lease, owner, n) ORDER BY n`,
-        put.map((it) => it.channel),
-        put.map((it) => it.key),
-        put.map((it) => it.value),
-        put.map((it) => it.attempts),
-        put.map((it) => it.lease ?? null),
-        put.map((it) => it.owner ?? null)
+        ...columnsOf(put, ["channel", "key", "value", "attempts", "lease", "owner"])
       )
     }
     if (leased.length > 0) {
@@ -264,10 +259,7 @@ class PostgresTables implements Tables {
         `UPDATE stackless_items AS i SET attempts = w.attempts, lease = w.lease, owner = w.owner FROM
          unnest($1::float8[]::bigint[], $2::int[], $3::text[], $4::text[]) AS w(seq, attempts, lease, owner)
          WHERE i.seq = w.seq`,
-        leased.map((it) => it.seq),
-        leased.map((it) => it.attempts),
-        leased.map((it) => it.lease ?? null),
-        leased.map((it) => it.owner ?? null)
+        ...columnsOf(leased, ["seq", "attempts", "lease", "owner"])
       )
     }
     if (channels.length > 0) {
@@ -275,18 +267,14 @@ class PostgresTables implements Tables {
         `UPDATE stackless_channels AS c SET capacity = w.capacity, codec = w.codec, held = w.held, closed = w.closed
          FROM unnest($1::text[], $2::float8[], $3::text[], $4::int[], $5::boolean[])
          AS w(name, capacity, codec, held, closed) WHERE c.name = w.name`,
-        channels.map((it) => it.name),
-        channels.map((it) => it.capacity),
-        channels.map((it) => it.codec),
-        channels.map((it) => it.held),
-        channels.map((it) => it.closed)
+        ...columnsOf(channels, ["name", "capacity", "codec", "held", "closed"])
       )
     }
     if (started.length > 0) {
       yield* this.query(
         `INSERT INTO stackless_tasklets (key, epoch, step, owner, status, refusal, frame, result) SELECT * FROM
          unnest($1::text[], $2::int[], $3::float8[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[])`,
-        ...columnsOf(started)
+        ...columnsOf(started, TASKLET)
       )
     }
     if (tasklets.length > 0) {
@@ -295,7 +283,7 @@ class PostgresTables implements Tables {
          refusal = w.refusal, frame = coalesce(w.frame, t.frame), result = w.result FROM
          unnest($1::text[], $2::int[], $3::float8[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[])
          AS w(key, epoch, step, owner, status, refusal, frame, result) WHERE t.key = w.key`,
-        ...columnsOf(tasklets)
+        ...columnsOf(tasklets, TASKLET)
       )
     }
     if (forgotten.length > 0) {
@@ -305,8 +293,7 @@ class PostgresTables implements Tables {
       yield* this.query(
         `INSERT INTO stackless_owners SELECT * FROM unnest($1::text[], $2::float8[])
          ON CONFLICT (id) DO UPDATE SET until = excluded.until`,
-        owners.map((it) => it.id),
-        owners.map((it) => it.until)
+        ...columnsOf(owners, ["id", "until"])
       )
     }
     if (buried.length > 0) {
@@ -330,16 +317,13 @@ const none: ReadonlyArray<any> = []
 
 const ITEM = "seq::float8 AS seq, channel, key, value, attempts, lease, owner"
 
-const columnsOf = (rows: Changes["tasklets"]): ReadonlyArray<ReadonlyArray<unknown>> => [
-  rows.map((it) => it.key),
-  rows.map((it) => it.epoch),
-  rows.map((it) => it.step),
-  rows.map((it) => it.owner ?? null),
-  rows.map((it) => it.status),
-  rows.map((it) => it.refusal ?? null),
-  rows.map((it) => it.frame ?? null),
-  rows.map((it) => it.result ?? null)
-]
+const TASKLET = ["key", "epoch", "step", "owner", "status", "refusal", "frame", "result"] as const
+
+/** Some columns of rows, each as an array. */
+const columnsOf = <R>(
+  rows: ReadonlyArray<R>,
+  names: ReadonlyArray<keyof R>
+): ReadonlyArray<ReadonlyArray<unknown>> => names.map((name) => rows.map((row) => row[name] ?? null))
 
 const itemOf = (row: any): ItemRow => ({ ...row, lease: row.lease ?? undefined, owner: row.owner ?? undefined })
 

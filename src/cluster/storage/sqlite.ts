@@ -135,7 +135,7 @@ class SqliteTables implements Tables {
         }
       }))
 
-  readonly tasklet: Tables["tasklet"] = (key) => this.attempt(() => this.taskletsOf([key], true)[0] as WholeTasklet)
+  readonly tasklet: Tables["tasklet"] = (key) => this.attempt(() => this.taskletsOf(key, true)[0])
 
   readonly listen: Tables["listen"] = (told) =>
     Effect.suspend(() => {
@@ -204,7 +204,7 @@ class SqliteTables implements Tables {
       items: wanted.items.flatMap(({ channel, key }) =>
         this.all("SELECT * FROM stackless_items WHERE channel = ? AND key = ?", channel, key).map(itemOf)
       ),
-      tasklets: wanted.tasklets.flatMap((key) => this.taskletsOf([key], wanted.whole.has(key))),
+      tasklets: wanted.tasklets.flatMap((key) => this.taskletsOf(key, wanted.whole.has(key))),
       unowned: wanted.unowned === 0 ? [] : this.all(
         `SELECT * FROM stackless_tasklets WHERE owner IS NULL AND status = 'running'
          AND key NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
@@ -220,9 +220,10 @@ class SqliteTables implements Tables {
     }
   }
 
-  private taskletsOf(keys: ReadonlyArray<string>, whole: boolean): Array<WholeTasklet> {
+  /** The tasklet of a key, or none. */
+  private taskletsOf(key: string, whole: boolean): Array<WholeTasklet> {
     const columns = whole ? "*" : "key, epoch, step, owner, status, refusal"
-    return keys.flatMap((key) => this.all(`SELECT ${columns} FROM stackless_tasklets WHERE key = ?`, key).map(wholeOf))
+    return this.all(`SELECT ${columns} FROM stackless_tasklets WHERE key = ?`, key).map(wholeOf)
   }
 
   // ---- what is written ----------------------------------------------------------------------------------------------

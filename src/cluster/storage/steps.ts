@@ -5,7 +5,16 @@
  * functions. A step that is made again because nobody knows whether its commit was done finds out: a tasklet's by its number, a
  * lease by its id, an item by its key.
  */
-import type { Changes, ChannelRow, ItemRow, Rows, TaskletRow, Wanted, WholeTasklet } from "./rows.ts"
+import {
+  type Changes,
+  type ChannelRow,
+  EVERYTHING,
+  type ItemRow,
+  type Rows,
+  type TaskletRow,
+  type Wanted,
+  type WholeTasklet
+} from "./rows.ts"
 
 /** One of the things that a step may do. */
 export type Case =
@@ -106,7 +115,7 @@ const lost: Outcome = { _tag: "Lost" }
 /** Something can be received from a channel, or it is closed. */
 export const itemsOf = (channel: string): string => `i/${channel}`
 /** There is room in a channel, or it is closed. */
-export const roomOf = (channel: string): string => `r/${channel}`
+const roomOf = (channel: string): string => `r/${channel}`
 /** Something has happened to a tasklet that its host has not done. */
 export const fateOf = (tasklet: string): string => `t/${tasklet}`
 /** Somebody may run a tasklet that nobody runs. */
@@ -182,6 +191,7 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
   let unowned = 0
   let expired = false
   for (const step of steps) {
+    if ("channel" in step) channels.add(step.channel)
     switch (step._tag) {
       case "Choose":
         for (const it of step.cases) {
@@ -193,19 +203,13 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
         if (step.again === true && step.lease !== undefined) leases.push(step.lease)
         break
       case "Settle":
-        channels.add(step.channel)
         leases.push(step.lease)
         break
       case "Discard":
-        channels.add(step.channel)
         items.push(step)
         break
       case "Declare":
         declared.push(step.channel)
-        channels.add(step.channel)
-        break
-      case "Look":
-        channels.add(step.channel)
         break
       case "Start":
       case "Forget":
@@ -546,7 +550,7 @@ class Decision {
   /** What an owner has is free. */
   private bury(id: string): void {
     this.buried.push(id)
-    this.told.add("*")
+    this.told.add(EVERYTHING)
   }
 }
 
