@@ -5,7 +5,7 @@
  * Everything that is kept by a key, channels and tasklets, is kept with the shard of the key. What goes between machines for these
  * goes over links of ours; over the engine's own connections goes the question who has a shard, and nothing else.
  */
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import type * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Entity from "effect/cluster/Entity"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
@@ -33,6 +33,8 @@ import * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import type { Duplex } from "node:stream"
+import { MachineError } from "./errors.ts"
+import { addressOf } from "./machines/sockets.ts"
 
 /** Where the machines and the locks on shards are written down. */
 export type Registry<E = never> = Layer.Layer<RunnerStorage.RunnerStorage, E, ShardingConfig.ShardingConfig>
@@ -44,10 +46,10 @@ export const registryInMemory: Registry = RunnerStorage.layerMemory
 export const registryInSql = SqlRunnerStorage.layer
 
 /** How many shards there are. All machines of a cluster must say the same. */
-export const SHARDS = 64
+const SHARDS = 64
 
 /** How long a lock on a shard holds that is not renewed, in milliseconds. */
-export const LOCK = 5000
+const LOCK = 5000
 
 /**
  * Our defaults. With Effect's own (35 s for a lock, a minute for health, 3 s between looks at who is there) it takes 35 s until the shards
@@ -99,7 +101,20 @@ const GROUP = "default"
 
 const Shard = Entity.make("effect-stackless/shard", [Rpc.make("Where", { success: Schema.String })])
 
-export const layer = <E>(options: EngineOptions<E>): Layer.Layer<Placement, E> => {
+// who has no machine, but a pool or durable tasklets, need not have it
+const nodeSocket = Effect.tryPromise({
+  try: () => import("@effect/platform-node/NodeSocket"),
+  catch: (cause) =>
+    new MachineError({ message: "a machine needs @effect/platform-node: npm install @effect/platform-node", cause })
+})
+
+export const layer = <E>(options: EngineOptions<E>): Layer.Layer<Placement, E | MachineError> =>
+  Layer.unwrap(Effect.map(nodeSocket, ({ fromDuplex }) => layerOver(fromDuplex, options)))
+
+const layerOver = <E>(
+  fromDuplex: typeof NodeSocket.fromDuplex,
+  options: EngineOptions<E>
+): Layer.Layer<Placement, E> => {
   const { dial, host, port, registry } = options
   const runnerAddress = RunnerAddress.make(host, port)
   const config = ShardingConfig.layer({ ...settings, runnerAddress: Option.some(runnerAddress) })
@@ -110,7 +125,7 @@ export const layer = <E>(options: EngineOptions<E>): Layer.Layer<Placement, E> =
       codecFor: serialization.codecFor,
       make: (address) =>
         Effect.flatMap(
-          NodeSocket.fromDuplex(opened(Effect.mapError(dial(addressOf(address)), failedToOpen))),
+          fromDuplex(opened(Effect.mapError(dial(addressOf(address)), failedToOpen))),
           (socket) =>
             RpcClient.makeProtocolSocket().pipe(
               Effect.provideService(Socket.Socket, socket),
@@ -124,7 +139,7 @@ export const layer = <E>(options: EngineOptions<E>): Layer.Layer<Placement, E> =
     Layer.provide(RpcServer.layerProtocolSocketServer),
     Layer.provide([
       clientProtocol,
-      Layer.succeed(SocketServer.SocketServer)(serving(options)),
+      Layer.succeed(SocketServer.SocketServer)(serving(fromDuplex, options)),
       Layer.succeed(RunnerHealth.RunnerHealth)({ isAlive: (address) => options.answers(addressOf(address)) }),
       MessageStorage.layerNoop
     ]),
@@ -133,9 +148,6 @@ export const layer = <E>(options: EngineOptions<E>): Layer.Layer<Placement, E> =
   )
 }
 
-const addressOf = ({ host, port }: RunnerAddress.RunnerAddress): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`
-
 const failedToOpen = ({ reason }: { readonly reason: string }): Socket.SocketError =>
   new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind: "Unknown", cause: reason }) })
 
@@ -143,7 +155,10 @@ const opened = <E>(open: Effect.Effect<Duplex, E>): Effect.Effect<Duplex, E, Sco
   Effect.acquireRelease(open, (duplex) => Effect.sync(() => duplex.destroy()))
 
 /** The connections that others have made, as the engine wants them. */
-const serving = ({ accepts, host, port }: EngineOptions<unknown>): SocketServer.SocketServer["Service"] => ({
+const serving = (
+  fromDuplex: typeof NodeSocket.fromDuplex,
+  { accepts, host, port }: EngineOptions<unknown>
+): SocketServer.SocketServer["Service"] => ({
   address: { _tag: "InetAddress", host, port } as never,
   run: (handler) =>
     Effect.contextWith((context) =>
@@ -153,7 +168,7 @@ const serving = ({ accepts, host, port }: EngineOptions<unknown>): SocketServer.
           Effect.callback<never>(() => {
             const track = Fiber.runIn(scope)
             accepts((duplex) => {
-              const handled = Effect.flatMap(NodeSocket.fromDuplex(opened(Effect.succeed(duplex))), handler)
+              const handled = Effect.flatMap(fromDuplex(opened(Effect.succeed(duplex))), handler)
               track(
                 Effect.runForkWith(context as Context.Context<any>)(Effect.ignoreCause(handled) as Effect.Effect<void>)
               )
@@ -207,7 +222,7 @@ const placement = <E>({ hold, host, port, ready }: EngineOptions<E>, leases: Lea
   Layer.effect(Placement)(Effect.gen(function*() {
     const sharding = yield* Sharding.Sharding
     const storage = yield* RunnerStorage.RunnerStorage
-    const here = addressOf(RunnerAddress.make(host, port))
+    const here = addressOf({ host, port })
     const shardOf = (key: string): number => sharding.getShardId(key as never, GROUP).id
     const names = namesOfShards(shardOf)
     yield* sharding.registerEntity(Shard, Effect.succeed({ Where: () => Effect.succeed(here) }), {
