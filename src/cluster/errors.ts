@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
  * A machine would listen where others can reach it, and has no secret and no certificate.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class InsecureAddressError extends Data.TaggedError("InsecureAddressError")<{ readonly address: string }> {
   override get message(): string {
@@ -19,7 +19,7 @@ export class InsecureAddressError extends Data.TaggedError("InsecureAddressError
  * A machine cannot be made: its address is none, or is taken, or this process is a machine already.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class MachineError extends Data.TaggedError("MachineError")<{
   readonly message: string
@@ -30,7 +30,7 @@ export class MachineError extends Data.TaggedError("MachineError")<{
  * A machine does not answer: nobody listens there, the network is cut, or it does not know the secret. Nothing has happened.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class MachineUnreachable extends Data.TaggedError("MachineUnreachable")<{
   readonly address: string
@@ -45,7 +45,7 @@ export class MachineUnreachable extends Data.TaggedError("MachineUnreachable")<{
  * Two machines do not run the same code: what one has sent cannot go on at the other one.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class CodeMismatch extends Data.TaggedError("CodeMismatch")<{
   readonly address: string
@@ -60,7 +60,7 @@ export class CodeMismatch extends Data.TaggedError("CodeMismatch")<{
  * A tasklet, or a value, cannot be pickled. It stays where it is, and goes on.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class NotMovable extends Data.TaggedError("NotMovable")<{ readonly what: string; readonly reason: string }> {
   override get message(): string {
@@ -72,7 +72,7 @@ export class NotMovable extends Data.TaggedError("NotMovable")<{ readonly what: 
  * A channel of that name is another one elsewhere: of other values, or of another capacity.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class NameConflict extends Data.TaggedError("NameConflict")<{
   readonly name: string
@@ -88,7 +88,7 @@ export class NameConflict extends Data.TaggedError("NameConflict")<{
  * A value is none that the schema of a channel takes.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class InvalidValue extends Data.TaggedError("InvalidValue")<{
   readonly channel: string
@@ -103,11 +103,11 @@ export class InvalidValue extends Data.TaggedError("InvalidValue")<{
  * This process is no machine: it has no layer `machine`, or that has ended.
  *
  * @category errors
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class NoMachine extends Data.TaggedError("NoMachine")<{}> {
   override get message(): string {
-    return "this process is no machine of a cluster: provide the layer machine({ address, storage })"
+    return "this process is no machine of a cluster: provide the layer machine({ address, registry })"
   }
 }
 

@@ -20,7 +20,7 @@ import type { Direction } from "./wait-queue.ts"
  * The author of a relay. None of these may switch, or act on the relay.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export interface Carrier {
   /** Somebody has lined up, or left. */
@@ -35,7 +35,7 @@ export interface Carrier {
  * A channel to or from elsewhere.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class Relay<in out T = any> extends Channel<T> {
   private readonly carrier: Carrier

@@ -4,7 +4,7 @@
  * Who sends or receives here waits in relays, so that tasklets can be pickled while they wait, and `select` works. The party tells
  * the home how many wait. When the home is lost, it starts anew with the next one: whoever still waits, still waits.
  */
-import { type Carrier, type Channel, Relay, StopIteration } from "../../stackless/index.ts"
+import { type Carrier, Relay, StopIteration } from "../../stackless/index.ts"
 import type { FromHome, FromParty, Packed } from "./home.ts"
 
 /** How many values an iteration is ahead of who iterates. */
@@ -304,6 +304,3 @@ export class Party {
     this.idle.unref()
   }
 }
-
-/** Is a channel one whose other side is elsewhere? */
-export const isEnd = (channel: Channel): channel is End => channel instanceof End

@@ -16,7 +16,7 @@ import { End, Party, type Side } from "./party.ts"
  * What a channel is made with.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export interface NamedOptions {
   /** How many values it takes in while nobody receives, before its senders block. 0, the default, is none: a rendezvous. */
@@ -29,7 +29,7 @@ type Codec<T> = Schema.Codec<T, any>
  * A channel that is one in the whole cluster.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export class RemoteChannel<in out T = any> {
   readonly name: string

@@ -41,7 +41,7 @@ export interface Keeper {
 }
 
 /** Answers a question of another machine, or fails with what can be cloned. */
-export type Answering = (body: any, from: SocketLink) => Effect.Effect<unknown, unknown>
+type Answering = (body: any, from: SocketLink) => Effect.Effect<unknown, unknown>
 
 export class Node {
   readonly address: string

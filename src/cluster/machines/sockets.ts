@@ -18,7 +18,7 @@ import { InsecureAddressError, MachineError, MachineUnreachable } from "../error
  * How machines know each other.
  *
  * @category models
- * @since 0.1.0
+ * @since 0.2.0
  */
 export interface Security {
   /** What all machines of a cluster know, and nobody else: 16 characters or more. */

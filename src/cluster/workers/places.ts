@@ -21,7 +21,8 @@ export type Message =
 /** The names of channels between threads begin so; then come the place where their home is, and a number. */
 const SCHEME = "thread:"
 
-const MAIN = "main"
+/** The name of the program's place. */
+export const MAIN = "main"
 
 export const workerName = (n: number): string => `worker ${n}`
 
@@ -191,5 +192,3 @@ export const setPlaces = (these: Places | undefined): void => {
     (waiting) => current?.hold(waiting)
   )
 }
-
-export { MAIN, SCHEME }
