@@ -287,11 +287,11 @@ export class Statements extends Patterns {
     const calling = calls(node)
     const counters = calling ? [] : [{ local: left, place: "0" }, { local: given, place: "-1" }]
     const account = calling ? [] : [`${fuel} += ${left} - ${given};`]
-    this.counting.push(!calling)
+    this.ownCounters.push(!calling)
     const counting = calling ? undefined : countingIn(node)
     this.inLocals(node, [{ local: round, place: "0" }, ...counters, ...also], [...last, ...account], counting, () => {
       const { code, labels } = write()
-      this.counting.pop()
+      this.ownCounters.pop()
       return {
         code,
         after: `${frame}.pc = ${round} === 3 ? ${rewind} : -2; ` +
@@ -305,14 +305,14 @@ export class Statements extends Patterns {
   /** At the head of such a loop. It is an integer at first sight, which saves V8 three instructions. */
   private burn(label: Label): Code {
     const { left, outermost, rewind, round } = this.module
-    const empty = this.counting.at(-1)
+    const empty = this.ownCounters.at(-1)
       ? `(${left} = ${left} - 1 | 0) < 0`
       : `${round} === 0 || --${this.module.runtime("fuel")}.left < 0`
     return [`if (${empty}) { ${rewind} = `, label, `; ${round}++; break ${outermost}; } `]
   }
 
   /** Do the loops that are written count in a local variable? */
-  private readonly counting: Array<boolean> = []
+  private readonly ownCounters: Array<boolean> = []
   /** The labels before loops within others. */
   private readonly labelsOf = new Map<Node, Code>()
 

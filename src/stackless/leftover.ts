@@ -90,23 +90,19 @@ export const leftover = (tasklet: Tasklet, millis: number): Leftover => {
 const NAMED = 20
 
 /** What is said of them. */
-export const reportOf = (left: ReadonlyArray<Leftover>): string => {
-  const lines = left.slice(0, NAMED).map(lineOf)
-  if (left.length > NAMED) lines.push(`and ${left.length - NAMED} more`)
-  return [`${tasklets(left.length)} blocked when run came back`, ...lines].join("\n    ")
-}
+export const reportOf = (left: ReadonlyArray<Leftover>): string =>
+  listed(`${tasklets(left.length)} blocked when run came back`, left)
 
 /** What is wrong with a program that leaves them behind. */
 export const leftBehind = (left: ReadonlyArray<Leftover>): LeftBehind => {
-  const lines = left.slice(0, NAMED).map(lineOf)
+  const wrong = `${tasklets(left.length)} left behind: end them, or let them end, before the program does`
+  return new LeftBehind({ message: listed(wrong, left), left })
+}
+
+const listed = (head: string, left: ReadonlyArray<Leftover>): string => {
+  const lines = [head, ...left.slice(0, NAMED).map(lineOf)]
   if (left.length > NAMED) lines.push(`and ${left.length - NAMED} more`)
-  return new LeftBehind({
-    message: [
-      `${tasklets(left.length)} left behind: end them, or let them end, before the program does`,
-      ...lines
-    ].join("\n    "),
-    left
-  })
+  return lines.join("\n    ")
 }
 
 const tasklets = (n: number): string => n === 1 ? "1 tasklet is" : `${n} tasklets are`

@@ -2,14 +2,13 @@
  * Who looks on: tools that draw what tasklets do. Upstream has its callbacks for that, one of each kind, which may act and are the
  * program's; these are told of more, must not act, and there may be several.
  *
- * Nothing is paid while nobody looks on. What every switch would have to ask for is asked for where a switch is looked at
- * anyway (`scheduler.watched`); and the methods that make tasklets runnable are replaced meanwhile.
+ * Next to nothing is paid while nobody looks on: what every switch would have to ask for is asked for where a switch is looked
+ * at anyway (`scheduler.watched`).
  */
 import type { Waiting } from "./errors.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 import { callbacks } from "./scheduler.ts"
 import { Selection } from "./select.ts"
-import { Tasklet as TaskletClass } from "./tasklet.ts"
 import { eachScheduler } from "./threads.ts"
 
 /**
@@ -53,7 +52,6 @@ export const isInRun = (tasklet: Tasklet): boolean => tasklet._scheduler.runs(ta
 export const isSelection = (channel: Channel): boolean => channel instanceof Selection
 
 const observers = new Set<Observer>()
-let leave = (): void => {}
 
 /**
  * Has an observer told of what happens on all threads. Returns what stops that.
@@ -63,12 +61,9 @@ let leave = (): void => {}
  */
 export const observe = (observer: Observer): () => void => {
   observers.add(observer)
-  if (observers.size === 1) leave = enter()
   tell()
   return () => {
-    if (!observers.delete(observer)) return
-    if (observers.size === 0) leave()
-    tell()
+    if (observers.delete(observer)) tell()
   }
 }
 
@@ -84,25 +79,4 @@ const several: Observer = {
   switched: (...args) => observers.forEach((observer) => observer.switched(...args)),
   passed: (...args) => observers.forEach((observer) => observer.passed(...args)),
   deadlocked: (...args) => observers.forEach((observer) => observer.deadlocked(...args))
-}
-
-const enter = (): () => void => {
-  const { prototype } = TaskletClass
-  const { insert, setup } = prototype
-  prototype.setup = function(this: Tasklet, ...args: Array<any>) {
-    const { _code: code } = this
-    setup.apply(this as TaskletClass, args)
-    callbacks.observer?.made(this, typeof code === "function" ? code.name : "")
-    return this
-  } as typeof setup
-  prototype.insert = function(this: Tasklet) {
-    const inserted = this._right === undefined
-    insert.call(this as TaskletClass)
-    if (inserted) callbacks.observer?.inserted(this)
-    return this
-  } as typeof insert
-  return () => {
-    prototype.setup = setup
-    prototype.insert = insert
-  }
 }

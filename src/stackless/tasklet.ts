@@ -29,7 +29,7 @@ import { Bomb } from "./bomb.ts"
 import { type ErrorValue, type NoClass, requireClass, RuntimeError, TaskletExit, thrownBy } from "./errors.ts"
 import { hardened } from "./hard-body.ts"
 import { Join, tellJoined } from "./join.ts"
-import { Scheduler } from "./scheduler.ts"
+import { callbacks, Scheduler } from "./scheduler.ts"
 import * as schedulers from "./schedulers.ts"
 import { BOUND, FAILED, JOINED, PENDING_IRQ, TaskletState } from "./tasklet-state.ts"
 import { threadIdOf, threadOf } from "./threads.ts"
@@ -112,9 +112,11 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
   setup(...args: Args): this {
     this._requireThread()
     if (this.alive) throw new RuntimeError("tasklet is alive: it has its arguments already")
-    if (this._code === undefined) throw notBound()
+    const { _code: body } = this
+    if (body === undefined) throw notBound()
     this._supply(args)
     this._scheduler.insert(this)
+    callbacks.observer?.made(this, typeof body === "function" ? body.name : "")
     return this
   }
 
@@ -136,6 +138,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     this._requireThread()
     if (!this.alive) throw new RuntimeError("You cannot run an unbound(dead) tasklet")
     this._scheduler.insert(this)
+    callbacks.observer?.inserted(this)
     return this
   }
 

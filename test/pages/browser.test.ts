@@ -1,5 +1,5 @@
 /** The package, bundled by Vite, in a real browser. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { resolve } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { build, preview, type PreviewServer } from "vite"
@@ -20,6 +20,7 @@ const errors: Array<string> = []
 
 beforeAll(async () => {
   buildPackage()
+  mkdirSync(".build", { recursive: true })
   outDir = resolve(mkdtempSync(".build/browser-"))
   const project = { root: "test/pages/browser", configFile: false, logLevel: "error" } as const
   await build({

@@ -209,7 +209,7 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
     expects: boolean,
     head: Buffer | undefined
   ): void {
-    if (request.headers.upgrade !== undefined && isOrdinary(request)) takeUpgrade(request)
+    if (request.headers.upgrade !== undefined && isOrdinary(request)) dropUpgrade(request)
     const connection = this.keyOf(request.socket)
     this.busy.set(connection, (this.busy.get(connection) ?? 0) + 1)
     const exchange: Exchange = { expects, head, connection, raw: undefined, done: false }
@@ -448,7 +448,7 @@ const isOrdinary = (request: IncomingMessage): boolean => hasBody(request) || is
 const shouldUpgradeCallback = (request: IncomingMessage): boolean => !hasBody(request)
 
 /** Makes a request one that does not ask for another protocol. */
-const takeUpgrade = ({ headers, rawHeaders }: IncomingMessage): void => {
+const dropUpgrade = ({ headers, rawHeaders }: IncomingMessage): void => {
   rawHeaders.splice(0, Infinity, ...withoutUpgrade(rawHeaders))
   delete headers.upgrade
   const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === "connection")
