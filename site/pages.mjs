@@ -17,8 +17,10 @@ const places = new Map([
     name
   ) => /** @type {const} */ ([`${name}.md`, `project/${name.toLowerCase()}.md`]))
 ])
+const pictures = []
 for (const file of readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })) {
-  if (file.endsWith(".md") && !places.has(`docs/${file}`)) places.set(`docs/${file}`, file)
+  if (/\.(?:png|svg)$/.test(file)) pictures.push(file)
+  else if (file.endsWith(".md") && !places.has(`docs/${file}`)) places.set(`docs/${file}`, file)
 }
 
 /** The link of a page, as it is on the site. @type {(file: string, link: string) => string} */
@@ -47,7 +49,7 @@ for (const [file, place] of places) {
   mkdirSync(dirname(join(out, place)), { recursive: true })
   writeFileSync(join(out, place), text.join("\n"))
 }
-cpSync(join(root, "docs/performance.svg"), join(out, "performance.svg"))
+for (const file of pictures) cpSync(join(root, "docs", file), join(out, file))
 const llms = readFileSync(join(root, "llms.txt"), "utf8").replace(
   /\]\(([^)\s]+)\)/g,
   (_, link) => `](/${(places.get(link) ?? link).replace(/\.md$/, ".html")})`
