@@ -14,7 +14,6 @@ import {
   HELD_CLASS,
   HELD_PROTOTYPE,
   HOLE,
-  INDEX_KEY,
   INTEGER,
   METHOD,
   MINUS_ZERO,
@@ -35,9 +34,7 @@ import {
   SMALL_STRING,
   STATIC_METHOD,
   STRING,
-  STRING_KEY,
   SYMBOL,
-  SYMBOL_KEY,
   TRUE,
   UNDEFINED,
   WELL_KNOWN
@@ -46,6 +43,7 @@ import type { Checking, SeenType, Type } from "./kind.ts"
 import { kindByCode } from "./kinds.ts"
 import { SIGNATURE_LENGTH } from "./signature.ts"
 import { Source } from "./source.ts"
+import { pick, pickAt, readAttributes, readKey } from "./tables.ts"
 
 /**
  * What a pickle needs of the program that loads it, by its name: a function with the hash of its code, a class, a named value.
@@ -175,6 +173,8 @@ class Inspector implements Checking {
   private readonly start: number
   private readonly strings: Array<string> = []
   private readonly symbols: Array<string> = []
+  /** The same as keys of properties. */
+  private readonly symbolKeys: Array<string> = []
   private readonly types: Array<SeenType> = []
   private readonly typeOf: Array<SeenType> = []
   private next = 0
@@ -195,12 +195,14 @@ class Inspector implements Checking {
     for (let n = this.source.count(); n > 0; n--) this.strings.push(this.source.text())
     for (let n = this.source.count(); n > 0; n--) {
       const kind = this.source.byte()
-      const name = this.stringAt(this.source.integer())
-      this.symbols.push(kind === REGISTERED_SYMBOL ? `Symbol.for(${JSON.stringify(name)})` : `Symbol.${name}`)
+      const name = pick(this.source, this.strings, "string")
+      const symbol = kind === REGISTERED_SYMBOL ? `Symbol.for(${JSON.stringify(name)})` : `Symbol.${name}`
+      this.symbols.push(symbol)
+      this.symbolKeys.push(`[${symbol}]`)
     }
     for (let n = this.source.count(); n > 0; n--) this.names.push(this.name())
     for (let n = this.source.count(); n > 0; n--) this.types.push(this.type())
-    for (let n = this.source.count(); n > 0; n--) this.typeOf.push(pick(this.types, this.source.integer(), "type"))
+    for (let n = this.source.count(); n > 0; n--) this.typeOf.push(pick(this.source, this.types, "type"))
     this.value()
     this.dumped = this.seen[0]
     for (const [id, type] of this.typeOf.entries()) this.readRecord(id, type)
@@ -211,10 +213,6 @@ class Inspector implements Checking {
 
   // ---- tables -----------------------------------------------------------------------------------------------------
 
-  private stringAt(number: number): string {
-    return pick(this.strings, number, "string")
-  }
-
   private name(): PickledName {
     const code = this.source.byte()
     const kind = NAME_KINDS.get(code)
@@ -222,25 +220,15 @@ class Inspector implements Checking {
       throw new UnpicklingError(`the pickle has a name of kind ${code}, which this program does not know`)
     }
     if (code === METHOD || code === STATIC_METHOD) {
-      const of = pick(this.names, this.source.integer(), "name")
+      const of = pick(this.source, this.names, "name")
       return { kind, name: `${of.name}.${this.key()}` }
     }
-    const name = this.stringAt(this.source.integer())
-    return code === COMPILED_CODE ? { kind, name, hash: this.stringAt(this.source.integer()) } : { kind, name }
+    const name = pick(this.source, this.strings, "string")
+    return code === COMPILED_CODE ? { kind, name, hash: pick(this.source, this.strings, "string") } : { kind, name }
   }
 
   private key(): string {
-    const number = this.source.integer()
-    const id = Math.floor(number / 4)
-    switch (number % 4) {
-      case STRING_KEY:
-        return this.stringAt(id)
-      case SYMBOL_KEY:
-        return `[${pick(this.symbols, id, "symbol")}]`
-      case INDEX_KEY:
-        return String(id)
-    }
-    throw new UnpicklingError("the pickle has a key that there is not")
+    return readKey(this.source, this.strings, this.symbolKeys)
   }
 
   private type(): SeenType {
@@ -251,14 +239,14 @@ class Inspector implements Checking {
     }
     const prototype = this.source.byte()
     if (prototype > HELD_CLASS) throw new UnpicklingError("the pickle has a prototype of a kind that there is not")
-    const named = prototype === NAMED_CLASS ? pick(this.names, this.source.integer(), "name").name : undefined
+    const named = prototype === NAMED_CLASS ? pick(this.source, this.names, "name").name : undefined
     const extensible = this.source.byte() !== 0
     const extra = this.source.integer()
     const count = this.source.integer()
     const keys: Array<string> = []
     for (let i = 1; i < count; i++) {
       keys.push(this.key())
-      this.source.byte()
+      readAttributes(this.source)
     }
     return { kind, prototype, named, extensible, extra, keys: count === 0 ? undefined : keys }
   }
@@ -292,7 +280,7 @@ class Inspector implements Checking {
 
   private valueText(mayBeHole: boolean): string {
     const tag = this.source.byte()
-    if (tag >= SMALL_STRING) return JSON.stringify(this.stringAt(tag - SMALL_STRING))
+    if (tag >= SMALL_STRING) return JSON.stringify(pickAt(this.strings, tag - SMALL_STRING, "string"))
     if (tag >= SMALL_INTEGER) return String(tag - SMALL_INTEGER)
     switch (tag) {
       case UNDEFINED:
@@ -312,7 +300,7 @@ class Inspector implements Checking {
       case REFERENCE:
         return this.reference(this.source.integer())
       case STRING:
-        return JSON.stringify(this.stringAt(this.source.integer()))
+        return JSON.stringify(pick(this.source, this.strings, "string"))
       case INTEGER:
         return String(this.source.integer())
       case NEGATIVE:
@@ -320,13 +308,13 @@ class Inspector implements Checking {
       case DOUBLE:
         return String(this.source.double())
       case NAMED:
-        return pick(this.names, this.source.integer(), "name").name
+        return pick(this.source, this.names, "name").name
       case BIGINT:
-        return `${this.big()}n`
+        return `${this.source.bigint()}n`
       case NEGATIVE_BIGINT:
-        return `${-1n - this.big()}n`
+        return `${-1n - this.source.bigint()}n`
       case SYMBOL:
-        return pick(this.symbols, this.source.integer(), "symbol")
+        return pick(this.source, this.symbols, "symbol")
       case HOLE:
         if (mayBeHole) return "(nothing)"
     }
@@ -336,12 +324,6 @@ class Inspector implements Checking {
   private reference(id: number): string {
     if (id >= this.typeOf.length) throw new UnpicklingError(`the pickle refers to record ${id}, which it has not`)
     return `#${id}`
-  }
-
-  private big(): bigint {
-    let digits = ""
-    for (const byte of this.source.take(this.source.integer())) digits = byte.toString(16).padStart(2, "0") + digits
-    return BigInt(`0x0${digits}`)
   }
 
   integer(): number {
@@ -389,7 +371,7 @@ class Inspector implements Checking {
     } else {
       for (let n = this.source.count(); n > 0; n--) {
         const key = this.key()
-        this.source.byte()
+        readAttributes(this.source)
         this.property(key)
       }
     }
@@ -410,9 +392,3 @@ class Positioned extends Source {
 }
 
 const noAttributes = new Uint8Array()
-
-const pick = <A>(table: ReadonlyArray<A>, number: number, what: string): A => {
-  const found = table[number]
-  if (found === undefined) throw new UnpicklingError(`the pickle refers to ${what} ${number}, which it has not`)
-  return found
-}

@@ -233,12 +233,6 @@ export class Loader extends Source implements Making {
     return this.take(this.integer())
   }
 
-  private bigint(): bigint {
-    let digits = ""
-    for (const byte of this.bytes()) digits = byte.toString(16).padStart(2, "0") + digits
-    return BigInt(`0x0${digits}`)
-  }
-
   properties(object: object, { assignable, attributes, keys }: Type): void {
     if (keys !== undefined) {
       if (assignable) { for (const key of keys) (object as Record<PropertyKey, unknown>)[key] = this.value() }

@@ -55,6 +55,12 @@ export class Source {
     return scratch.getFloat64(0, true)
   }
 
+  bigint(): bigint {
+    let digits = ""
+    for (const byte of this.take(this.integer())) digits = byte.toString(16).padStart(2, "0") + digits
+    return BigInt(`0x0${digits}`)
+  }
+
   take(length: number): Uint8Array {
     if (length > this.data.length - this.at) throw cut()
     return this.data.subarray(this.at, this.at += length)

@@ -77,8 +77,11 @@ export const readTables = (source: Source, migrations: Migrations): Tables => {
   return { strings, symbols, named, names, types }
 }
 
-const pick = <A>(source: Source, table: ReadonlyArray<A>, what: string): A => {
-  const number = source.integer()
+/** What stands in a table at the number that follows. */
+export const pick = <A>(source: Source, table: ReadonlyArray<A>, what: string): A =>
+  pickAt(table, source.integer(), what)
+
+export const pickAt = <A>(table: ReadonlyArray<A>, number: number, what: string): A => {
   if (number >= table.length) throw new UnpicklingError(`the pickle refers to ${what} ${number}, which it has not`)
   return table[number]!
 }
@@ -226,11 +229,12 @@ const requireClassOf = (Class: unknown, kind: Kind): void => {
   }
 }
 
-export const readKey = (
+/** Of who only looks, symbols are text, too. */
+export const readKey = <S extends symbol | string>(
   source: Source,
   strings: ReadonlyArray<string>,
-  symbols: ReadonlyArray<symbol>
-): PropertyKey => {
+  symbols: ReadonlyArray<S>
+): string | S => {
   const number = source.integer()
   const kind = number % 4
   const id = Math.floor(number / 4)
