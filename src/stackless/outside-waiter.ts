@@ -4,6 +4,7 @@
  * capacity, or for one of the channels of a selection. None of them runs the ring, or is part of a deadlock.
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { Starter } from "../greenlet/index.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 
@@ -60,4 +61,10 @@ export class OutsideWaiter {
   get behind(): Tasklet | undefined {
     return undefined
   }
+}
+
+/** What is thrown in whoever waited, by the exit that a waiter is told of. */
+export const defectOf = (exit: Exit.Failure<unknown, unknown>): unknown => {
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Die" ? reason.defect : reason
 }

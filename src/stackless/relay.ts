@@ -9,7 +9,7 @@
  */
 import * as Exit from "effect/Exit"
 import { Channel } from "./channel.ts"
-import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import { exchangeAsOutsider, serve, TAKES_IN } from "./rendezvous.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
@@ -130,9 +130,4 @@ export class Relay<in out T = any> extends Channel<T> {
   private readonly received = (): void => {
     if (this.kept > 0) this.kept--
   }
-}
-
-const defectOf = (exit: Exit.Failure<unknown, unknown>): unknown => {
-  const reason = exit.cause.reasons[0]
-  return reason?._tag === "Die" ? reason.defect : reason
 }

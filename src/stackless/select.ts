@@ -31,7 +31,7 @@ import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
 import { RuntimeError, ValueError, type Waiting } from "./errors.ts"
 import { endOf, Join } from "./join.ts"
-import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
+import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
 import { carry, exchangeAsOutsider, meetsOn, notify, Receive, Send, taskletOf, wait } from "./rendezvous.ts"
 import { callbacks } from "./scheduler.ts"
@@ -280,11 +280,6 @@ export class Selection extends Channel<any> {
     else carry(tasklet, defectOf(result), true)
     schedulerOf(tasklet.thread).insert(tasklet)
   }
-}
-
-const defectOf = (exit: Exit.Failure<unknown, never>): unknown => {
-  const reason = exit.cause.reasons[0]
-  return reason?._tag === "Die" ? reason.defect : reason
 }
 
 /**
