@@ -35,6 +35,7 @@ export {
   RuntimeError,
   StopIteration,
   TaskletExit,
+  thrownBy,
   ValueError,
   type Waiting
 } from "./errors.ts"

@@ -19,6 +19,12 @@ test("a channel of the cluster works on one machine", async () => {
   expect(got).toEqual({ price: 7 })
 })
 
+test("an error that is sent is looked at as by any channel", () => {
+  const market = channel.named("market of errors")
+  expect(() => market.sendThrow(undefined)).toThrow(TypeError)
+  expect(() => market.sendThrow((() => 1) as never)).toThrow(TypeError)
+})
+
 test("what others can reach needs a secret, and a process is one machine", async () => {
   const open = machine({ address: "0.0.0.0:0", registry: registry.memory })
   const refused = await Effect.runPromise(Effect.flip(Effect.provide(Machine, open)))

@@ -6,7 +6,6 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import {
   Channel,
   channel,
@@ -16,6 +15,7 @@ import {
   tasklet,
   TaskletExit
 } from "../../stackless/index.ts"
+import { textOf } from "../codec.ts"
 import type { RemoteChannel } from "../exchange/remote-channel.ts"
 import type { Place, Pool } from "../workers/pool.ts"
 import type { Component, Port, Ports } from "./component.ts"
@@ -266,11 +266,7 @@ const settle = (
 }
 
 const requireSameSchema = (from: End<"out", any>, to: End<"in", any>): void => {
-  const [a, b] = [from, to].map(({ port: { schema } }) =>
-    schema === undefined
-      ? undefined
-      : JSON.stringify(Schema.toJsonSchemaDocument(schema as unknown as Schema.Top).schema)
-  )
+  const [a, b] = [from, to].map(({ port: { schema } }) => schema === undefined ? undefined : textOf(schema))
   if (a === undefined || b === undefined || a === b) return
   throw new NetworkError({
     message: `${from.component}.${from.name} sends what ${to.component}.${to.name} does not take: their schemas differ`

@@ -5,6 +5,7 @@
  * it is taken in the same transaction that stores the tasklet: once. Anywhere else it is acknowledged when the scope closes in
  * which it was received, and is delivered again if that fails, or the process dies: at least once.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
@@ -12,11 +13,12 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { call, NotAsync, Operation } from "../../greenlet/index.ts"
 import { persistent, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
+import { type Codec, codecOf, pickled } from "../codec.ts"
 import { NameConflict } from "../errors.ts"
 import type { StorageError } from "../storage/errors.ts"
+import type { Outcome, Step } from "../storage/steps.ts"
 import { currentStorage } from "../storage/storage.ts"
-import { type Codec, codecOf, pickled } from "./codec.ts"
-import { type DurableChannelClosed, DurableValueError } from "./errors.ts"
+import { DurableChannelClosed, DurableValueError } from "./errors.ts"
 import { Choice, type DurableFailure, type Item } from "./operation.ts"
 
 /**
@@ -106,14 +108,9 @@ export class DurableChannel<in out T = any> {
   each(body: (value: T) => any): Effect.Effect<number, any, any> {
     const once = Effect.scoped(Effect.flatMap(this.receive(), (value) => performed(body(value))))
     const from = (count: number): Effect.Effect<number, any, any> =>
-      Effect.matchEffect(Effect.result(once), {
-        onFailure: Effect.fail,
-        onSuccess: (result) =>
-          result._tag === "Success"
-            ? Effect.suspend(() => from(count + 1))
-            : this.isEnd(result.failure)
-            ? Effect.succeed(count)
-            : Effect.fail(result.failure)
+      Effect.matchEffect(once, {
+        onFailure: (error) => this.isEnd(error) ? Effect.succeed(count) : Effect.fail(error),
+        onSuccess: () => Effect.suspend(() => from(count + 1))
       })
     return from(0)
   }
@@ -129,9 +126,9 @@ export class DurableChannel<in out T = any> {
       try {
         const exit = await Effect.runPromiseExit(Scope.provide(this.receive(), scope))
         if (Exit.isFailure(exit)) {
-          const [reason] = exit.cause.reasons
-          if (reason?._tag === "Fail" && this.isEnd(reason.error)) return
-          throw reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : exit.cause
+          const error = Cause.squash(exit.cause)
+          if (this.isEnd(error)) return
+          throw error
         }
         yield exit.value
         done = true
@@ -152,26 +149,26 @@ export class DurableChannel<in out T = any> {
     { readonly held: number; readonly closed: boolean },
     StorageError | NameConflict
   > = Effect.suspend(() =>
-    Effect.flatMap(currentStorage, (storage) =>
-      Effect.andThen(
-        storage.declare(this.name, this.capacity, this.codec.id),
-        Effect.map(storage.attempt({ _tag: "Look", channel: this.name }), (outcome) => {
-          const row = outcome._tag === "Channel" ? outcome.row : undefined
-          return { held: row?.held ?? 0, closed: row?.closed ?? false }
-        })
-      ))
+    Effect.map(this.attempt({ _tag: "Look", channel: this.name }), (outcome) => {
+      const row = outcome._tag === "Channel" ? outcome.row : undefined
+      return { held: row?.held ?? 0, closed: row?.closed ?? false }
+    })
   )
 
   /** Takes an item out, whoever has it: one that nobody can read, say. Was there one? */
   discard(key: string): Effect.Effect<boolean, StorageError | NameConflict> {
-    return Effect.flatMap(currentStorage, (storage) =>
-      Effect.andThen(
-        storage.declare(this.name, this.capacity, this.codec.id),
-        Effect.map(
-          storage.attempt({ _tag: "Discard", channel: this.name, key }),
-          (outcome) => outcome._tag === "Done"
-        )
-      ))
+    return Effect.map(
+      this.attempt({ _tag: "Discard", channel: this.name, key }),
+      (outcome) => outcome._tag === "Done"
+    )
+  }
+
+  /** Makes a step that does not wait, once the channel is declared. */
+  private attempt(step: Step): Effect.Effect<Outcome, StorageError | NameConflict> {
+    return Effect.flatMap(
+      currentStorage,
+      (storage) => Effect.andThen(storage.declare(this.name, this.capacity, this.codec.id), storage.attempt(step))
+    )
   }
 
   private receiving(whole: boolean) {
@@ -195,8 +192,7 @@ export class DurableChannel<in out T = any> {
   }
 
   private isEnd(error: unknown): error is DurableChannelClosed {
-    const { _tag, channel } = error as Partial<DurableChannelClosed>
-    return _tag === "DurableChannelClosed" && channel === this.name
+    return error instanceof DurableChannelClosed && error.channel === this.name
   }
 
   /** A channel is pickled by its name. */

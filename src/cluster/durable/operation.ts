@@ -12,11 +12,11 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { CallRoutine, type Microthread, type Mode, RESUME, Routine, type Thread, THROW } from "../../greenlet/index.ts"
 import { RuntimeError } from "../../stackless/index.ts"
+import type { Codec } from "../codec.ts"
 import type { NameConflict } from "../errors.ts"
 import type { StorageError } from "../storage/errors.ts"
 import type { Case, Outcome, Step } from "../storage/steps.ts"
 import { currentStorage, type StorageState } from "../storage/storage.ts"
-import type { Codec } from "./codec.ts"
 import { DurableChannelClosed, DurableValueError } from "./errors.ts"
 
 /**

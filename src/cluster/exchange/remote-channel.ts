@@ -5,9 +5,10 @@
  * there is no preference; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
  * `StopIteration`, since nobody can come any more.
  */
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { dumps, loads, persistent, PicklingError, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
-import type { Channel, ErrorValue, NoClass } from "../../stackless/index.ts"
+import { type Channel, type ErrorValue, type NoClass, thrownBy } from "../../stackless/index.ts"
+import { type Codec, codecOf } from "../codec.ts"
 import { CodeMismatch, InvalidValue, NameConflict, NotMovable } from "../errors.ts"
 import { describe, type Packed } from "./home.ts"
 import { End, Party, type Side } from "./party.ts"
@@ -23,8 +24,6 @@ export interface NamedOptions {
   readonly capacity?: number
 }
 
-type Codec<T> = Schema.Codec<T, any>
-
 /**
  * A channel that is one in the whole cluster.
  *
@@ -36,20 +35,19 @@ export class RemoteChannel<in out T = any> {
   readonly capacity: number
   /** @internal */
   readonly party: Party
-  private readonly codec: { readonly encode: (value: T) => unknown } | undefined
+  /** How its values are written; none, if they are pickles. */
+  private readonly codec: Codec<T> | undefined
 
   /** @internal */
-  constructor(name: string, capacity: number, schema: Codec<T> | undefined, connect: (channel: RemoteChannel) => void) {
+  constructor(name: string, capacity: number, codec: Codec<T> | undefined, connect: (channel: RemoteChannel) => void) {
     this.name = name
     this.capacity = capacity
-    const kind = kindOf(schema)
-    const json = schema === undefined ? undefined : Schema.toCodecJson(schema)
-    this.codec = json === undefined ? undefined : { encode: Schema.encodeSync(json as Schema.Codec<T, any>) }
-    const decode = json === undefined ? undefined : Schema.decodeUnknownSync(json as Schema.Codec<T, any>)
+    this.codec = codec
+    const kind = kindOf(codec)
     this.party = new Party(name, {
       capacity,
       kind,
-      unpack: (packed) => unpack(name, packed, decode),
+      unpack: (packed) => unpack(name, packed, codec),
       connect: () => connect(this),
       waits: (waiting) => connectorOf(name)?.waits(waiting),
       refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
@@ -77,13 +75,8 @@ export class RemoteChannel<in out T = any> {
   ): ReturnType<Channel["send"]>
   sendThrow(ErrorClass: new() => Error): ReturnType<Channel["send"]>
   sendThrow<E>(error: NoClass<E>): ReturnType<Channel["send"]>
-  sendThrow(error: any, value?: unknown): ReturnType<Channel["send"]> {
-    const made = typeof error === "function"
-      ? value instanceof Error
-        ? value
-        : new error(...(Array.isArray(value) ? value : value === undefined ? [] : [value]))
-      : error
-    return this.party.sends.send(this.pickled(THROWN, made))
+  sendThrow(error: unknown, value?: unknown): ReturnType<Channel["send"]> {
+    return this.party.sends.send(this.pickled(THROWN, thrownBy("sendThrow", error, value)))
   }
 
   /** Receives the next value of the iteration: `{ done, value }`. It is done when the channel is closed and empty. */
@@ -126,13 +119,13 @@ export class RemoteChannel<in out T = any> {
       if (isPlain(value)) return value
       return isBytes(value) ? flagged(BYTES, value) : this.pickled(PICKLED, value)
     }
-    let encoded: unknown
+    let encoded: Uint8Array
     try {
       encoded = this.codec.encode(value)
     } catch (error) {
       throw new InvalidValue({ channel: this.name, reason: (error as Error).message })
     }
-    return flagged(JSON_TEXT, new TextEncoder().encode(JSON.stringify(encoded)))
+    return flagged(ENCODED, encoded)
   }
 
   private pickled(flag: number, value: unknown): Packed {
@@ -176,7 +169,8 @@ persistent("effect-stackless/cluster/End", End)
 
 const PICKLED = 0
 const THROWN = 1
-const JSON_TEXT = 2
+/** By the codec. */
+const ENCODED = 2
 const BYTES = 3
 
 /** What needs no packing: whatever carries messages carries it, as it is. */
@@ -201,13 +195,13 @@ const flagged = (flag: number, bytes: Uint8Array): Uint8Array => {
   return packed
 }
 
-const unpack = (name: string, packed: Packed, decode: ((value: unknown) => unknown) | undefined): unknown => {
+const unpack = (name: string, packed: Packed, codec: Codec<any> | undefined): unknown => {
   if (!(packed instanceof Uint8Array)) return packed
   if (packed[0] === BYTES) return packed.slice(1)
   const bytes = packed.subarray(1)
-  if (packed[0] === JSON_TEXT) {
+  if (packed[0] === ENCODED) {
     try {
-      return decode!(JSON.parse(new TextDecoder().decode(bytes)))
+      return codec!.decode(bytes)
     } catch (error) {
       throw new InvalidValue({ channel: name, reason: (error as Error).message })
     }
@@ -223,9 +217,7 @@ const unpack = (name: string, packed: Packed, decode: ((value: unknown) => unkno
   return value
 }
 
-/** What says which schema it is. */
-const kindOf = (schema: Codec<any> | undefined): string =>
-  schema === undefined ? "" : JSON.stringify(Schema.toJsonSchemaDocument(schema as Schema.Top).schema)
+const kindOf = (codec: Codec<any> | undefined): string => codec?.id ?? ""
 
 // ---- the channels that this process knows ---------------------------------------------------------------------------
 
@@ -282,22 +274,23 @@ export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels
  */
 export const named = <T = unknown>(
   name: string,
-  schema?: Codec<T>,
+  schema?: Schema.Codec<T, any>,
   { capacity = 0 }: NamedOptions = {}
 ): RemoteChannel<T> => {
   if (typeof name !== "string" || name === "") throw new TypeError("a channel of the cluster has a name")
   if (typeof capacity !== "number" || !(capacity >= 0) || (capacity % 1 !== 0 && capacity !== Infinity)) {
     throw new TypeError(`a capacity is a number of values, or Infinity; got ${String(capacity)}`)
   }
+  const codec = schema === undefined ? undefined : codecOf(schema)
   const known = channels.get(name)
   if (known !== undefined) {
     const { capacity: there, kind } = known.party.terms
-    if (there !== capacity || kind !== kindOf(schema)) {
-      throw new NameConflict({ name, here: describe(capacity, kindOf(schema)), there: describe(there, kind) })
+    if (there !== capacity || kind !== kindOf(codec)) {
+      throw new NameConflict({ name, here: describe(capacity, kindOf(codec)), there: describe(there, kind) })
     }
     return known as RemoteChannel<T>
   }
-  const made = new RemoteChannel<T>(name, capacity, schema, (channel) => connectorOf(channel.name)?.connect(channel))
+  const made = new RemoteChannel<T>(name, capacity, codec, (channel) => connectorOf(channel.name)?.connect(channel))
   channels.set(name, made)
   return made
 }

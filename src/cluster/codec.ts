@@ -1,6 +1,6 @@
-/** How the values of a durable channel are written: by a schema as JSON, or else as pickles. */
+/** How the values of a channel are written: by a schema as JSON, or else as pickles. */
 import * as Schema from "effect/Schema"
-import { dumps, loads } from "../../pickle/index.ts"
+import { dumps, loads } from "../pickle/index.ts"
 
 export interface Codec<T> {
   /** Says how values are written, so that two programs find out that they differ. */
@@ -14,6 +14,10 @@ export const pickled: Codec<any> = {
   encode: (value) => dumps(value),
   decode: (bytes) => loads(bytes)
 }
+
+/** What says which schema it is: two that have the same text take the same values. */
+export const textOf = (schema: Schema.Codec<any, any>): string =>
+  JSON.stringify(Schema.toJsonSchemaDocument(schema).schema)
 
 const made = new WeakMap<object, Codec<any>>()
 
@@ -30,7 +34,7 @@ const byJson = <T>(schema: Schema.Codec<T, any>): Codec<T> => {
   const encode = Schema.encodeUnknownSync(json)
   const decode = Schema.decodeUnknownSync(json)
   return {
-    id: `json ${JSON.stringify(Schema.toJsonSchemaDocument(schema).schema)}`,
+    id: `json ${textOf(schema)}`,
     encode: (value) => new TextEncoder().encode(JSON.stringify(encode(value))),
     decode: (bytes) => decode(JSON.parse(new TextDecoder().decode(bytes))) as T
   }
