@@ -1,6 +1,7 @@
 /** Durable channels, over each storage. */
 import { Array, Effect, Exit, Fiber, Order, Schema, Scope } from "effect"
 import {
+  channel,
   type DurableChannel,
   durableChannel,
   DurableChannelClosed,
@@ -183,6 +184,14 @@ describe.each(kinds())("$name", (kind) => {
       expect((yield* channel.state).held).toBe(0)
     }))
   })
+})
+
+test("a channel by name is a durable one where that is asked for", () => {
+  expect(channel.named("named: jobs", { durable: true })).toBe(durableChannel("named: jobs"))
+  const orders = durableChannel("named: orders", { schema: Schema.String, capacity: 7 })
+  expect(channel.named("named: orders", Schema.String, { durable: true, capacity: 7 })).toBe(orders)
+  expect(() => channel.named("named: jobs", Schema.String, { durable: true })).toThrow(NameConflict)
+  expect(channel.named("named: jobs", { capacity: 3 })).toBe(channel.named("named: jobs", undefined, { capacity: 3 }))
 })
 
 test("without a storage, an operation says so", async () => {

@@ -1,18 +1,49 @@
 /** Channels by name: where their homes are, and the way there. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type DurableChannel, durableChannel } from "../durable/channel.ts"
 import type { MachineUnreachable } from "../errors.ts"
 import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
-import { knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import {
+  knownChannels,
+  named,
+  type NamedOptions,
+  type RemoteChannel,
+  setConnector
+} from "../exchange/remote-channel.ts"
 import type { SocketLink } from "./link.ts"
 import type { Node } from "./node.ts"
 
+type Volatile = NamedOptions & { readonly durable?: false }
+type Lasting = NamedOptions & { readonly durable: true }
+
+interface Named {
+  <T = unknown>(name: string, options: Lasting): DurableChannel<T>
+  <T = unknown>(name: string, schema: Schema.Codec<T, any> | undefined, options: Lasting): DurableChannel<T>
+  <T = unknown>(name: string, options: Volatile): RemoteChannel<T>
+  <T = unknown>(name: string, schema?: Schema.Codec<T, any>, options?: Volatile): RemoteChannel<T>
+}
+
 /**
- * Channels of the cluster.
+ * Channels of the cluster: `channel.named(name, schema, { capacity })` is the one of that name, made by whoever says the name first.
+ * Without a schema its values are pickles. With `durable: true` it is what `durableChannel(name, { schema, capacity })` gives: its items
+ * are in the storage.
+ *
+ * Throws `NameConflict` if this process knows another one by that name. If another machine does, those who use it get that.
  *
  * @category constructors
  * @since 0.2.0
  */
-export const channel: { readonly named: typeof named } = { named }
+export const channel: { readonly named: Named } = {
+  named: (name: string, second?: unknown, third: Volatile | Lasting = {}): any => {
+    const hasSchema = second === undefined || Schema.isSchema(second)
+    const schema = hasSchema ? second as Schema.Codec<any> | undefined : undefined
+    const { durable, ...options } = hasSchema ? third : second as Volatile | Lasting
+    return durable === true
+      ? durableChannel(name, schema === undefined ? options : { ...options, schema })
+      : named(name, schema, options)
+  }
+}
 
 /** What goes over a link for channels: to a home, or from one. What belongs to a session that has ended is not heard. */
 interface ToHome {
