@@ -8,6 +8,7 @@
  * Nothing is lost: what cannot be pickled does not leave; what the other place cannot load comes back, with an error; and if the
  * place where it is dies, its origin fails with `PlaceLost`.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { BEGIN, exitOf, type Microthread, type Mode, Operation, RESUME, Routine, THROW } from "../greenlet/index.ts"
@@ -296,7 +297,7 @@ const packExit = (exit: Exit.Exit<unknown, unknown>, who: string): PackedExit =>
       return { failed: true, pickle: dumps(new NotMovable({ what: `the result of ${who}`, reason })) }
     }
   }
-  const error = errorOf(exit)
+  const error = Cause.squash(exit.cause)
   try {
     return { failed: true, pickle: dumps(error) }
   } catch {
@@ -306,9 +307,6 @@ const packExit = (exit: Exit.Exit<unknown, unknown>, who: string): PackedExit =>
     return { failed: true, pickle: dumps(plain) }
   }
 }
-
-const errorOf = ({ cause: { reasons: [reason] } }: Exit.Failure<unknown, unknown>): unknown =>
-  reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : undefined
 
 const unpackExit = ({ failed, pickle }: PackedExit): Exit.Exit<unknown, unknown> => {
   let value: unknown

@@ -106,6 +106,13 @@ describe.each(kinds())("$name", (kind) => {
     expect(got).toEqual([{ key: "number", value: 7 }, { key: "late", value: undefined }])
   })
 
+  test("a case of a choice has whatever name", async () => {
+    expect(await run(result(durable("activity", orders.choosingActivity)()))).toEqual({
+      key: "activity",
+      value: undefined
+    })
+  })
+
   test("one that cannot be pickled says why, in the tasklet and to who waits for it", async () => {
     const error = await run(Effect.flip(result(durable("unpicklable", orders.unpicklable)())))
     expect(error).toBeInstanceOf(NotDurableError)

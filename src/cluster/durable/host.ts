@@ -15,11 +15,12 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeThread, type Microthread, Thread } from "../../greenlet/index.ts"
 import { dumps, type LoadOptions, loads } from "../../pickle/index.ts"
-import { Bomb, run, scheduleRemove, tasklet } from "../../stackless/index.ts"
+import { Bomb, scheduleRemove } from "../../stackless/index.ts"
 import type { StorageError } from "../storage/errors.ts"
 import type { WholeTasklet } from "../storage/rows.ts"
 import { type Case, type Outcome, type Step, UNOWNED, unpack } from "../storage/steps.ts"
 import { Storage, type StorageState } from "../storage/storage.ts"
+import { servingThread } from "../thread.ts"
 import {
   Activity,
   type Choice,
@@ -47,10 +48,11 @@ export interface DurableHostOptions {
 /** How many tasklets are claimed in one transaction. */
 const CLAIM = 100
 
-/** The request of an activity. What came of that is its value. */
+/** The request of an activity. */
 const ofActivity: Request = {
   cases: [{ case: { _tag: "Now", value: new Uint8Array(0) }, channel: undefined, whole: false }],
-  keys: ["activity"]
+  keys: undefined,
+  acts: true
 }
 
 /** A tasklet that is run here. */
@@ -155,7 +157,7 @@ class Run implements Runner, Keeper {
   private goesOn(request: Request, outcome: Outcome): Effect.Effect<void> {
     return Effect.suspend(() => {
       try {
-        if (request.keys?.[0] === "activity" && request.cases[0]!.case._tag === "Now" && outcome._tag === "Done") {
+        if (request.acts && outcome._tag === "Done") {
           const exit = exitOf({ ending: outcome.value! })
           if (Exit.isFailure(exit)) return this.throws(Cause.squash(exit.cause))
           return this.gets(exit.value)
@@ -298,19 +300,9 @@ export const durableHost = (options: DurableHostOptions = {}): Layer.Layer<Durab
     DurableHost,
     Effect.gen(function*() {
       const storage = yield* Storage
-      const thread = yield* makeThread
+      const thread = yield* servingThread
       const limbo = yield* Scope.provide(makeThread, yield* Scope.make())
       const onThread = Effect.provideService(Thread, thread)
-      yield* Effect.forkScoped(onThread(Effect.suspend(() => {
-        // somebody may always come: so `run` goes on
-        tasklet(() => Effect.never)()
-        return Effect.forever(
-          Effect.catchCause(run(), (cause) =>
-            Cause.hasInterruptsOnly(cause)
-              ? Effect.interrupt
-              : Effect.logError("a tasklet of a host of durable tasklets has failed", cause))
-        )
-      })))
       const fork = yield* FiberSet.makeRuntime<Storage>()
       // not before the tasklet has been left that asks for it
       const host = new Host(storage, (effect) => fork(onThread(Effect.andThen(left, effect))), limbo, options)

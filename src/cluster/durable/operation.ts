@@ -47,6 +47,8 @@ export interface Request {
   readonly cases: ReadonlyArray<RequestCase>
   /** The names of the cases, of a choice. */
   readonly keys: ReadonlyArray<string> | undefined
+  /** Is what comes of it how an activity has ended? */
+  readonly acts: boolean
 }
 
 /** Who runs a durable tasklet. */
@@ -122,7 +124,8 @@ export class Choice<A, R = never> extends DurableOperation<A, DurableFailure, R>
   request(now: number): Request {
     return {
       cases: this.specs.map(({ channel, make, whole = false }) => ({ case: make(now), channel, whole })),
-      keys: this.keys
+      keys: this.keys,
+      acts: false
     }
   }
 

@@ -13,16 +13,16 @@ import type * as Scope from "effect/Scope"
 import { dumps, loads, persistent, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
 import {
   depart,
-  makeThread,
   Relay,
-  run,
   type Tasklet,
   tasklet as makeTasklet,
+  TaskletExit,
   Thread,
   whenEnded
 } from "../../stackless/index.ts"
 import { CodeMismatch, Ended, KeyTaken, MachineUnreachable, NoSuchKey, NotMovable } from "../errors.ts"
 import type { RemoteChannel } from "../exchange/remote-channel.ts"
+import { servingThread } from "../thread.ts"
 import { startMoves } from "./move.ts"
 import { Failed, here, type Node } from "./node.ts"
 
@@ -84,13 +84,13 @@ export class Tasklets {
   private readonly thread: Thread
   private readonly shards = new Map<number, Map<string, Kept>>()
   /** What pickles are signed with. */
-  private readonly key: Uint8Array | undefined
+  private readonly signed: { readonly key?: Uint8Array }
 
   private constructor(node: Node, thread: Thread) {
     this.node = node
     this.thread = thread
     const { secret } = node.security
-    this.key = secret === undefined ? undefined : new TextEncoder().encode(secret)
+    this.signed = secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
     node.keepers.set("tasklets", {
       freeze: (shard) => this.freeze(shard),
       thaw: (shard, frozen: ReadonlyArray<FrozenTasklet>) => {
@@ -149,33 +149,21 @@ export class Tasklets {
 
   /** Runs tasklets by key on this machine, as long as the scope lasts. */
   static readonly start = (node: Node): Effect.Effect<Tasklets, never, Scope.Scope> =>
-    Effect.flatMap(makeThread, (thread) => {
+    Effect.map(servingThread, (thread) => {
       const made = new Tasklets(node, thread)
       node.tasklets = made
       startMoves(node, thread)
-      // one that waits for ever keeps `run` going while there is nobody else
-      const running = Effect.andThen(
-        Effect.sync(() => void makeTasklet(() => Effect.never)()),
-        Effect.forever(
-          Effect.catchCause(run(), (cause) =>
-            Cause.hasInterruptsOnly(cause)
-              ? Effect.failCause(cause as never)
-              : Effect.logError("a tasklet has failed", cause))
-        )
-      )
-      return Effect.as(Effect.forkScoped(Effect.provideService(running, Thread, thread)), made)
+      return made
     })
 
   // ---- what this machine has ----------------------------------------------------------------------------------------
 
-  private loads<A>(pickle: Uint8Array): A {
-    const { key } = this
-    return loads<A>(pickle, key === undefined ? {} : { key })
+  loads<A>(pickle: Uint8Array): A {
+    return loads<A>(pickle, this.signed)
   }
 
   dumps(value: unknown): Uint8Array {
-    const { key } = this
-    return dumps(value, key === undefined ? {} : { key })
+    return dumps(value, this.signed)
   }
 
   /** Does something with the tasklet of a key, on its thread, if this machine has the shard. */
@@ -374,7 +362,7 @@ const endOf = (exit: Exit.Exit<unknown, unknown>, pack: (value: unknown) => Uint
     }
   }
   const error = Cause.squash(exit.cause)
-  const killed = error instanceof Ended || (error as Error)?.constructor?.name === "TaskletExit"
+  const killed = error instanceof Ended || error instanceof TaskletExit
   return {
     how: killed ? "killed" : "failed",
     reason: error instanceof Error ? error.message || error.name : String(error)
@@ -419,12 +407,13 @@ export class Keyed<out A = unknown> {
    */
   join(): Effect.Effect<A, Ended | NoSuchKey | MachineUnreachable> {
     const { key } = this
-    return Effect.suspend(() =>
-      Effect.flatMap(Effect.mapError(tasklets().end(key), failureOf(key)), (end) =>
+    return Effect.suspend(() => {
+      const made = tasklets()
+      return Effect.flatMap(Effect.mapError(made.end(key), failureOf(key)), (end) =>
         end.how === "value"
-          ? Effect.sync(() => loads<A>(end.value, signed()))
+          ? Effect.sync(() => made.loads<A>(end.value))
           : Effect.fail(new Ended({ key, how: end.how, reason: end.reason })))
-    ) as Effect.Effect<A, Ended | NoSuchKey | MachineUnreachable>
+    }) as Effect.Effect<A, Ended | NoSuchKey | MachineUnreachable>
   }
 
   /** Ends it: throws `TaskletExit` in it. Fails with `NoSuchKey` if there is none. */
@@ -443,11 +432,6 @@ export class Keyed<out A = unknown> {
   }
 }
 persistent("effect-stackless/cluster/Keyed", Keyed)
-
-const signed = (): { readonly key?: Uint8Array } => {
-  const { secret } = here().security
-  return secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
-}
 
 const asked = (key: string, kind: string, body: object): Effect.Effect<void, NoSuchKey | MachineUnreachable> =>
   Effect.suspend(() =>

@@ -59,6 +59,10 @@ export function* choosing(): Body<unknown> {
   return got
 }
 
+export function* choosingActivity(): Body<unknown> {
+  return yield* choose({ activity: checkpoint(), late: durableSleep("1 day") })
+}
+
 export function* unpicklable(): Body<unknown> {
   const promise = Promise.resolve()
   yield* checkpoint()
