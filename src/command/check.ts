@@ -1,9 +1,10 @@
 /** `effect-stackless check`: every forgotten `yield*` of a project. */
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { relative } from "node:path"
 import { ends } from "./ending.ts"
 import { CommandFailure, FOUND } from "./failure.ts"
+import { flag } from "./flag.ts"
 import { type Forgotten, forgottenIn } from "./forgotten.ts"
 import { print, printJson, progress, progressEnds } from "./output.ts"
 import { openProject } from "./typescript.ts"
@@ -11,7 +12,7 @@ import { openProject } from "./typescript.ts"
 export const check = Command.make(
   "check",
   {
-    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON: what was found"), Flag.withDefault(false)),
+    json: flag("json", "Print JSON: what was found"),
     project: Argument.String("project").pipe(
       Argument.withDescription("A folder with a tsconfig.json in it or above it, or such a file"),
       Argument.withDefault(".")

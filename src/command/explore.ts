@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { ends } from "./ending.ts"
 import { CommandFailure } from "./failure.ts"
+import { flag } from "./flag.ts"
 import { beside, moduleFor, requireCompiler, requireFile, runNode } from "./program.ts"
 
 const number = (name: string, description: string) =>
@@ -23,7 +24,7 @@ export const explore = Command.make(
       ),
       Flag.optional
     ),
-    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON: what was found"), Flag.withDefault(false)),
+    json: flag("json", "Print JSON: what was found"),
     file: Argument.String("file").pipe(Argument.withDescription("A file that exports the program, a function"))
   },
   Effect.fnUntraced(function*({ file, json, program, ...given }) {

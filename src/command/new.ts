@@ -1,19 +1,17 @@
 /** `effect-stackless new`: a project that runs. */
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { CommandFailure } from "./failure.ts"
+import { flag } from "./flag.ts"
 import { print, printJson } from "./output.ts"
 import { templateOf } from "./template.ts"
 
 export const create = Command.make(
   "new",
   {
-    json: Flag.Boolean("json").pipe(
-      Flag.withDescription("Print JSON: the folder and its files"),
-      Flag.withDefault(false)
-    ),
+    json: flag("json", "Print JSON: the folder and its files"),
     folder: Argument.String("folder").pipe(Argument.withDescription("A folder that is empty or not there yet"))
   },
   Effect.fnUntraced(function*({ folder, json }) {

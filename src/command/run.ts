@@ -6,14 +6,15 @@ import * as Option from "effect/Option"
 import { resolve } from "node:path"
 import { ends } from "./ending.ts"
 import { CommandFailure } from "./failure.ts"
+import { flag } from "./flag.ts"
 import { beside, moduleFor, requireCompiler, requireFile, runNode } from "./program.ts"
 
 export const run = Command.make(
   "run",
   {
-    development: Flag.Boolean("development").pipe(
-      Flag.withDescription("Throw an error where an operation was made and not performed: a yield* is missing"),
-      Flag.withDefault(false)
+    development: flag(
+      "development",
+      "Throw an error where an operation was made and not performed: a yield* is missing"
     ),
     watchdog: Flag.String("watchdog").pipe(
       Flag.withDescription("Tell who holds the thread for longer than this, and at which line: \"50 millis\""),

@@ -1,25 +1,20 @@
 /** `effect-stackless unpickle --inspect`: what is in a pickle, without loading it. */
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { inspectPickle, type PickleContents, type PickledRecord, UnpicklingError } from "../pickle/index.ts"
 import { ends } from "./ending.ts"
 import { CommandFailure, FOUND } from "./failure.ts"
+import { flag } from "./flag.ts"
 import { print, printJson } from "./output.ts"
 import { requireFile } from "./program.ts"
 
 export const unpickle = Command.make(
   "unpickle",
   {
-    inspect: Flag.Boolean("inspect").pipe(
-      Flag.withDescription("Say what is in the pickle. Nothing is loaded, and no code runs"),
-      Flag.withDefault(false)
-    ),
-    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON: all records"), Flag.withDefault(false)),
-    all: Flag.Boolean("all").pipe(
-      Flag.withDescription("Print all records, not only the first tasklets with their frames"),
-      Flag.withDefault(false)
-    ),
+    inspect: flag("inspect", "Say what is in the pickle. Nothing is loaded, and no code runs"),
+    json: flag("json", "Print JSON: all records"),
+    all: flag("all", "Print all records, not only the first tasklets with their frames"),
     file: Argument.String("file").pipe(Argument.withDescription("A pickle, as dumps gives it"))
   },
   Effect.fnUntraced(function*({ all, file, inspect, json }) {

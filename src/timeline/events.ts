@@ -54,8 +54,6 @@ export class Events {
   private readonly limit: number
   /** Told of a chunk that is forgotten. */
   private readonly forgets: (events: Slice) => void
-  /** How many were forgotten. */
-  forgotten = 0
   /** When the clock is read next: after so many events. */
   private left = 0
   private every = 1
@@ -102,43 +100,31 @@ export class Events {
     this.read()
     if (this.chunks.length === this.limit) {
       const { times, words } = this.chunks.shift()!
-      this.forgets({ first: this.forgotten, length: CHUNK, times, words })
-      this.forgotten += CHUNK
+      this.forgets({ length: CHUNK, times, words })
     }
     this.top = newChunk()
     this.chunks.push(this.top)
     this.used = this.timed = 0
   }
 
-  /** How many there were, those that are forgotten counted. */
-  get count(): number {
-    return this.forgotten + (this.chunks.length - 1) * CHUNK + this.used
-  }
-
-  /** Those from a number on, as far as they are not forgotten. */
-  slice(from = 0): Slice {
+  /** Those that are kept. */
+  get kept(): Slice {
     this.read()
-    const first = Math.max(from, this.forgotten)
-    const length = Math.max(0, this.count - first)
+    const length = (this.chunks.length - 1) * CHUNK + this.used
     const times = new Float64Array(length)
     const words = new Uint32Array(4 * length)
-    for (let done = 0; done < length;) {
-      const place = first + done - this.forgotten
-      const chunk = this.chunks[Math.floor(place / CHUNK)]!
-      const within = place % CHUNK
-      const some = Math.min(CHUNK - within, length - done)
-      times.set(chunk.times.subarray(within, within + some), done)
-      words.set(chunk.words.subarray(4 * within, 4 * (within + some)), 4 * done)
-      done += some
+    for (const [i, chunk] of this.chunks.entries()) {
+      const start = i * CHUNK
+      const some = Math.min(CHUNK, length - start)
+      times.set(chunk.times.subarray(0, some), start)
+      words.set(chunk.words.subarray(0, 4 * some), 4 * start)
     }
-    return { first, length, times, words }
+    return { length, times, words }
   }
 }
 
 /** Some events: the times in milliseconds since the beginning, and four words each. */
 export interface Slice {
-  /** The number of the first one. */
-  readonly first: number
   readonly length: number
   readonly times: Float64Array
   readonly words: Uint32Array

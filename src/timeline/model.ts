@@ -11,8 +11,6 @@ import type { Listener, replay } from "./replay.ts"
 export interface Lane {
   readonly id: number
   readonly name: string
-  readonly kind: string
-  readonly thread: number
   readonly parent: number | undefined
   readonly starts: Array<number>
   /** The state, and 16 more if it is part of a deadlock. */
@@ -38,37 +36,15 @@ export interface Model {
 
 export const model = (data: PageData, tell: typeof replay): Model => {
   const byId = new Map<number, Lane>()
-  for (const { id, kind, main, name, parent, thread } of data.tracks) {
-    byId.set(id, {
-      id,
-      name: main ? name : `${name} #${id}`,
-      kind,
-      thread,
-      parent,
-      starts: [],
-      states: [],
-      waits: [],
-      places: []
-    })
-  }
-  const laneOf = (id: number): Lane => {
-    let lane = byId.get(id)
-    if (lane === undefined) {
-      lane = {
-        id,
-        name: `#${id}`,
-        kind: "tasklet",
-        thread: 1,
-        parent: undefined,
-        starts: [],
-        states: [],
-        waits: [],
-        places: []
-      }
-      byId.set(id, lane)
-    }
+  const add = (id: number, name: string, parent: number | undefined): Lane => {
+    const lane: Lane = { id, name, parent, starts: [], states: [], waits: [], places: [] }
+    byId.set(id, lane)
     return lane
   }
+  for (const { id, main, name, parent } of data.tracks) {
+    add(id, main ? name : `${name} #${id}`, parent)
+  }
+  const laneOf = (id: number): Lane => byId.get(id) ?? add(id, `#${id}`, undefined)
   const enter = (id: number, time: number, state: number, wait: number, place: number): void => {
     const { places, starts, states, waits } = laneOf(id)
     starts.push(time)

@@ -2,9 +2,8 @@
 import type { Recording } from "./recording.ts"
 
 export interface PageData extends Omit<Recording, "events"> {
-  /** How many events there are, and the number of the first. */
+  /** How many events there are. */
   readonly length: number
-  readonly first: number
   readonly times: Float64Array
   readonly words: Uint32Array
 }

@@ -21,12 +21,12 @@ export interface Packed {
 
 /** Packs a recording. Of the times only the thousandths of a millisecond are kept. */
 export const packed = ({ events, ...head }: Recording): Packed => {
-  const { first, length, times, words } = events
+  const { length, times, words } = events
   // what has hardly changed is packed best
   const micros = new Float64Array(length)
   for (let i = 0; i < length; i++) micros[i] = Math.round(times[i]! * 1e3)
   return {
-    head: JSON.stringify({ ...head, first, length }),
+    head: JSON.stringify({ ...head, length }),
     times: base64(micros),
     words: base64(words)
   }

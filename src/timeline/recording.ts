@@ -16,16 +16,13 @@ export interface Recording {
   readonly events: Slice
 }
 
-/** What a recorder has written down from an event on. */
-export const recordingOf = (recorder: Recorder, from = 0): Recording => {
-  const events = recorder.events.slice(from)
-  return {
-    began: recorder.began,
-    end: recorder.endedAt,
-    tracks: recorder.tracks,
-    channels: recorder.channelTracks,
-    places: recorder.places.lines,
-    before: recorder.stateBefore,
-    events
-  }
-}
+/** What a recorder has written down. */
+export const recordingOf = (recorder: Recorder): Recording => ({
+  began: recorder.began,
+  end: recorder.endedAt,
+  tracks: recorder.tracks,
+  channels: recorder.channelTracks,
+  places: recorder.places.lines,
+  before: recorder.stateBefore,
+  events: recorder.events.kept
+})
