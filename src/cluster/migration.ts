@@ -78,11 +78,6 @@ export class Migration {
     this.busy = busy
   }
 
-  /** How many have gone from here that have not ended. */
-  get size(): number {
-    return this.away.size
-  }
-
   /**
    * Sends a tasklet to another place, which is not the current one. Throws `NotMovable` if it cannot leave, `PlaceLost` if the place is
    * not there; it stays as it was then.

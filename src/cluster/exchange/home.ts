@@ -92,13 +92,8 @@ export class Home {
   }
 
   /** How many values it holds. */
-  get held(): number {
+  private get held(): number {
     return this.values.length - this.first
-  }
-
-  /** Has it nothing that would be missed? */
-  get idle(): boolean {
-    return this.members.size === 0 && this.held === 0 && !this.closed
   }
 
   /** A party says something. Gives false if it is none. */

@@ -6,7 +6,7 @@ import { Migration, type MigrationMessage } from "../migration.ts"
 import { here, type Node } from "./node.ts"
 
 /** The tasklets that have gone from this machine, or come to it. Those that come run on the thread of the tasklets by key. */
-export const startMoves = (node: Node, thread: Thread): Migration => {
+export const startMoves = (node: Node, thread: Thread): void => {
   const migration = new Migration(
     node.address,
     (place, message) => {
@@ -22,7 +22,6 @@ export const startMoves = (node: Node, thread: Thread): Migration => {
   node.on("move", (message: MigrationMessage, { name }) => hear(name, message))
   node.onLost((place) => migration.lose(new PlaceLost({ place })))
   node.migration = migration
-  return migration
 }
 
 /** What moves tasklets of this machine. */

@@ -16,8 +16,6 @@ import { dial, FOR_LINK, type Security } from "./sockets.ts"
 /** What a machine says of itself on a new link. */
 interface Hello {
   readonly address: string
-  /** Another one each time the process starts, so that nobody takes a new one for the old. */
-  readonly incarnation: string
   /** The version of what is said on links. */
   readonly protocol: number
 }
@@ -45,6 +43,7 @@ type Answering = (body: any, from: SocketLink) => Effect.Effect<unknown, unknown
 
 export class Node {
   readonly address: string
+  /** Another one each time the process starts: nothing of a new one is taken for the old one's. */
   readonly incarnation = Math.random().toString(36).slice(2)
   readonly security: Security
   placement!: Placement["Service"]
@@ -60,7 +59,7 @@ export class Node {
   private readonly links = new Map<string, Deferred.Deferred<SocketLink, MachineUnreachable>>()
   private readonly open = new Map<string, SocketLink>()
   private readonly accepted = new Set<SocketLink>()
-  private readonly lost = new Set<(address: string) => void>()
+  private readonly lost: Array<(address: string) => void> = []
   /** The machines that do not answer. */
   readonly gone = new Set<string>()
   /** The shards that this machine has, and what of others has not been fetched yet. */
@@ -89,7 +88,7 @@ export class Node {
       return Effect.flatMap(Effect.exit(Effect.interruptible(this.connect(address))), (exit) => {
         if (Exit.isFailure(exit)) {
           this.links.delete(address)
-          const failed = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+          const failed = Cause.hasInterruptsOnly(exit.cause)
             ? Exit.fail(new MachineUnreachable({ address, reason: "interrupted" }))
             : exit
           return Effect.andThen(Deferred.done(made, failed), failed)
@@ -163,13 +162,12 @@ export class Node {
   }
 
   private get hello(): Hello {
-    return { address: this.address, incarnation: this.incarnation, protocol: PROTOCOL }
+    return { address: this.address, protocol: PROTOCOL }
   }
 
   /** Calls `f` whenever a link to a machine is lost. */
-  onLost(f: (address: string) => void): () => void {
-    this.lost.add(f)
-    return () => this.lost.delete(f)
+  onLost(f: (address: string) => void): void {
+    this.lost.push(f)
   }
 
   // ---- messages -----------------------------------------------------------------------------------------------------
@@ -298,7 +296,7 @@ export class Node {
   readonly others: Effect.Effect<ReadonlyArray<string>> = Effect.suspend(() =>
     Effect.map(this.placement.machines, (registered) => {
       const addresses = new Set([...registered, ...this.links.keys()])
-      for (const { closed, name } of this.accepted) if (!closed && name !== "") addresses.add(name)
+      for (const { name } of this.accepted) if (name !== "") addresses.add(name)
       addresses.delete(this.address)
       return [...addresses].filter((address) => !this.gone.has(address))
     })

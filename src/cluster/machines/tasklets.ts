@@ -121,16 +121,11 @@ export class Tasklets {
       ({ key }: { key: string }) =>
         this.owned(key, (kept) => kept === undefined && !this.ends.has(key) ? absent : Effect.void)
     )
-    node.answer("kill", ({ key, reason }: { key: string; reason?: string }) =>
-      this.owned(key, (kept) => {
-        if (kept === undefined) return absent
-        const { tasklet } = kept
-        return Effect.asVoid(
-          reason === undefined
-            ? tasklet.kill({ pending: true })
-            : tasklet.throw(new Ended({ key, how: "killed", reason }), { pending: true })
-        )
-      }))
+    node.answer(
+      "kill",
+      ({ key }: { key: string }) =>
+        this.owned(key, (kept) => kept === undefined ? absent : Effect.asVoid(kept.tasklet.kill({ pending: true })))
+    )
     node.answer("watch", ({ key }: { key: string }) =>
       this.owned(key, (kept) => {
         const end = this.ends.get(key)

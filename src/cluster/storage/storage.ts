@@ -90,11 +90,6 @@ export class StorageState {
     this.patience = Duration.toMillis(patience)
   }
 
-  /** The names under which its tasklets are run and its items are received. */
-  get ownerId(): string {
-    return this.owner
-  }
-
   /** Calls `f` when this owner was buried, and what it ran is run elsewhere. */
   onLost(f: () => void): () => void {
     this.lostListeners.add(f)
