@@ -35,6 +35,9 @@ test("what others can reach needs a secret, and a process is one machine", async
     alone
   )
   expect(await Effect.runPromise(Effect.scoped(second))).toBeInstanceOf(MachineError)
+  const nowhere = Layer.effectContext(Effect.fail(new MachineError({ message: "the registry cannot be reached" })))
+  const without = machine({ address: "127.0.0.1:0", registry: nowhere })
+  expect(await Effect.runPromise(Effect.flip(Effect.provide(Machine, without)))).toBeInstanceOf(MachineError)
   for (const address of ["here", "host:99999", ""]) {
     expect(
       await Effect.runPromise(Effect.flip(Effect.provide(Machine, machine({ address, registry: registry.memory }))))

@@ -307,6 +307,8 @@ export class Node {
     const wait: Effect.Effect<void> = Effect.suspend(() =>
       this.parked.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(20), wait)
     )
+    // a machine that was never there has nothing, and nobody to ask
+    if (this.parked.size === 0) return Effect.void
     return Effect.flatMap(this.others, (others) => others.length === 0 ? Effect.void : wait)
   }).pipe(Effect.timeoutOption(5000), Effect.asVoid)
 
