@@ -87,7 +87,8 @@ export type Chosen<C extends DurableCases> = {
 
 /**
  * Does the first of several operations that can be done: `send` and `receive` of durable channels, and `durableSleep` for a time limit. It is
- * `select` over what is in the storage. Of several that can be done at once it is the one that stands first.
+ * `select` over what is in the storage. Of several that can be done at once it is the one that stands first; so `checkpoint()` as the last
+ * one is for when none of the others can be done now.
  *
  * Throws `TypeError` for other operations: those of local channels are for `select`.
  *
