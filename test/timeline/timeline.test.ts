@@ -130,7 +130,7 @@ inBothGears("a timeline", () => {
   test("shows who waits for an Effect, and that nobody runs meanwhile", async () => {
     const events = await recorded(function*() {
       tasklet(function* sleeps() {
-        yield* sleep("20 millis")
+        yield* sleep("200 millis")
       })()
       yield* run()
     })
