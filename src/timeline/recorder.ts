@@ -333,10 +333,16 @@ export class Recorder implements Observer {
   private readonly forgetting: Listener = {
     stateOf: (id) => this.before.get(id)?.state,
     enter: (id, _time, state, wait, place) => {
+      const known = this.before.get(id)
       if (state === ENDED || state === FAILED) {
         this.before.delete(id)
         this.all.delete(id)
-      } else this.before.set(id, { state, wait, place })
+      } else if (known === undefined) this.before.set(id, { state, wait, place })
+      else {
+        known.state = state
+        known.wait = wait
+        known.place = place
+      }
     }
   }
 }
