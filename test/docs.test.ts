@@ -95,7 +95,9 @@ describe.each(all.filter(({ sessions }) => sessions.length > 0))("$page", ({ pag
     const name = heading.replace(/\W+/g, "-").toLowerCase()
     const file = join(folder, `${page.replace(/\W+/g, "-")}-${name}.mjs`)
     writeFileSync(file, `${prelude}${javascript}\n${postlude}\n`)
-    const { status, stderr } = spawnSync(process.execPath, ["--expose-gc", file], { encoding: "utf8", timeout: 60_000 })
+    // Node calls its SQLite experimental up to version 24
+    const flags = ["--expose-gc", "--disable-warning=ExperimentalWarning"]
+    const { status, stderr } = spawnSync(process.execPath, [...flags, file], { encoding: "utf8", timeout: 60_000 })
     return status === 0 ? stderr : `${status} ${stderr}`
   }
 
