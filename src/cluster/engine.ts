@@ -6,6 +6,7 @@
  * goes over links of ours; over the engine's own connections goes the question who has a shard, and nothing else.
  */
 import type * as NodeSocket from "@effect/platform-node/NodeSocket"
+import { PersistenceError } from "effect/cluster/ClusterError"
 import * as Entity from "effect/cluster/Entity"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
@@ -45,11 +46,41 @@ export const registryInMemory: Registry = RunnerStorage.layerMemory
 /** One in a database. */
 export const registryInSql = SqlRunnerStorage.layer
 
+/** What a registry keeps, where its tables are at hand: machines by their addresses, and who has the lock on a shard. */
+export interface Records {
+  readonly machines: () => Array<readonly [runner: string, healthy: boolean]>
+  /** Gives the number of the machine. */
+  readonly register: (address: string, runner: string, healthy: boolean) => number
+  readonly unregister: (address: string) => void
+  readonly setHealth: (address: string, healthy: boolean) => void
+  /** Locks those that nobody else has, and gives those that it has of these. */
+  readonly acquire: (address: string, shards: ReadonlyArray<string>) => Array<string>
+  readonly refresh: (address: string, shards: ReadonlyArray<string>) => Array<string>
+  readonly release: (address: string, shard: string) => void
+  readonly releaseAll: (address: string) => void
+}
+
+/** One of these records. */
+export const registryOf = (records: Records): Registry => {
+  const attempt = <A>(attempt: () => A): Effect.Effect<A, PersistenceError> =>
+    Effect.try({ try: attempt, catch: (cause) => new PersistenceError({ cause }) })
+  return Layer.succeed(RunnerStorage.RunnerStorage)(RunnerStorage.makeEncoded({
+    getRunners: attempt(records.machines),
+    register: (...args) => attempt(() => records.register(...args)),
+    unregister: (address) => attempt(() => records.unregister(address)),
+    setRunnerHealth: (...args) => attempt(() => records.setHealth(...args)),
+    acquire: (...args) => attempt(() => records.acquire(...args)),
+    refresh: (...args) => attempt(() => records.refresh(...args)),
+    release: (...args) => attempt(() => records.release(...args)),
+    releaseAll: (address) => attempt(() => records.releaseAll(address))
+  }))
+}
+
 /** How many shards there are. All machines of a cluster must say the same. */
 const SHARDS = 64
 
 /** How long a lock on a shard holds that is not renewed, in milliseconds. */
-const LOCK = 5000
+export const LOCK = 5000
 
 /**
  * Our defaults. With Effect's own (35 s for a lock, a minute for health, 3 s between looks at who is there) it takes 35 s until the shards

@@ -257,8 +257,11 @@ export class Node {
     })
   }
 
-  /** Fetches what the last one to have the shard has left for the next one. */
+  /** Fetches what the last one to have the shard has left for the next one. That may have been this machine itself. */
   private fetch(shard: number): Effect.Effect<void> {
+    const thaw = (frozen: Record<string, unknown>, from: string): void => {
+      for (const [name, part] of Object.entries(frozen)) this.keepers.get(name)?.thaw(shard, part, from)
+    }
     return Effect.flatMap(
       this.others,
       (others) =>
@@ -266,14 +269,19 @@ export class Node {
           this.ask(address, "claim", { shard }).pipe(
             Effect.flatMap((frozen: Record<string, unknown> | undefined) => {
               if (frozen === undefined) return Effect.void
-              for (const [name, part] of Object.entries(frozen)) this.keepers.get(name)?.thaw(shard, part, address)
+              thaw(frozen, address)
               return Effect.asVoid(this.ask(address, "claimed", { shard }))
             }),
             Effect.timeoutOption(PATIENCE),
             Effect.ignore
           ), { concurrency: "unbounded", discard: true })
     ).pipe(
-      Effect.andThen(Effect.sync(() => void this.held.add(shard)))
+      Effect.andThen(Effect.sync(() => {
+        const own = this.parked.get(shard)
+        this.parked.delete(shard)
+        if (own !== undefined) thaw(own, this.address)
+        this.held.add(shard)
+      }))
     )
   }
 

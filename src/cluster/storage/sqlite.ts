@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { type Database, isMissing, openDatabase, type Statement, type Value } from "../database.ts"
 import { StorageError } from "./errors.ts"
 import {
   type Changes,
@@ -42,39 +43,13 @@ export interface SqliteOptions extends StorageOptions {
  */
 export const sqlite = (options: SqliteOptions): Layer.Layer<Storage, StorageError> => layerOf(open(options), options)
 
-type Value = string | number | null | Uint8Array
-
-/** What both libraries have in common. */
-interface Statement {
-  all(...values: ReadonlyArray<Value>): Array<any>
-  run(...values: ReadonlyArray<Value>): unknown
-}
-
-interface Database {
-  exec(sql: string): unknown
-  prepare(sql: string): Statement
-  close(): unknown
-}
-
-const load = async (filename: string): Promise<Database> => {
-  try {
-    // where there is one; a bundler must not look for it
-    const { DatabaseSync } = await import(/* @vite-ignore */ ["node", "sqlite"].join(":"))
-    return new DatabaseSync(filename)
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_BUILTIN_MODULE") throw error
-  }
-  const { default: Database } = await import("libsql")
-  return new Database(filename) as unknown as Database
-}
-
 const open = ({ filename }: SqliteOptions): Effect.Effect<Tables, StorageError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
-      try: async () => new SqliteTables(await load(filename)),
+      try: async () => new SqliteTables(await openDatabase(filename)),
       catch: (cause) =>
         new StorageError({
-          message: (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND"
+          message: isMissing(cause)
             ? "a storage in SQLite takes Node 22.13 or later, or the package libsql: npm install libsql"
             : `the storage in ${filename} cannot be opened: ${(cause as Error).message}`,
           temporary: false,
