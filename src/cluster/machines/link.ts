@@ -1,7 +1,7 @@
 /**
  * A link: what carries messages from one machine to another one, in their order, each once, until it closes.
  *
- * What is posted within one turn goes in one frame, so that many small messages cost as much as one. A frame is its length, in
+ * What is posted within one turn goes in one frame, up to 256 messages, so that many small ones cost as much as one. A frame is its length, in
  * four bytes, and an array of messages as V8 writes it. An empty frame is a heartbeat: who is not heard of for `SILENCE`
  * is gone or has stopped, and its link is closed, so that nothing of what it says later is heard.
  */
@@ -13,6 +13,9 @@ const HEARTBEAT = 500
 
 /** After how long a silence a machine is taken to be gone, in milliseconds. */
 const SILENCE = 2000
+
+/** How many messages a frame has at most: who hears ten thousand in one turn says nothing meanwhile. */
+const MOST = 256
 
 /** The longest frame. A longer one is nobody's of ours. */
 const LONGEST = 2 ** 30
@@ -50,6 +53,7 @@ export class SocketLink {
     if (this.closed) return
     this.posted.push(message)
     if (this.posted.length === 1) queueMicrotask(this.flush)
+    else if (this.posted.length >= MOST) this.flush()
   }
 
   onMessage(f: (message: any) => void): void {
