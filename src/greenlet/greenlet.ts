@@ -175,8 +175,10 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   override toString(): string {
     const name = this._origin?.name
     const state = stateOf(this)
-    const words = state === "pending" || state === "dead" ? state : `${state} active started`
-    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${words}${this._up === undefined ? " main" : ""}>`
+    const words = state === "dead"
+      ? this.thread.ended ? "(thread exited) dead" : "dead"
+      : `${state}${state === "pending" ? "" : " active started"}${this._up === undefined ? " main" : ""}`
+    return `<${this.constructor.name}${name ? ` ${name}` : ""} ${words}>`
   }
 
   /**
@@ -277,7 +279,7 @@ const stateOf = (greenlet: Greenlet<any, any, any>): GreenletDescription["state"
     ? "pending"
     : greenlet.dead
     ? "dead"
-    : greenlet.thread.current === greenlet
+    : greenlet.thread.current === greenlet && greenlet.thread === currentThread()
     ? "current"
     : greenlet._state === WAITING
     ? "waiting"

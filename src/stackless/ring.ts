@@ -43,10 +43,13 @@ export abstract class Ring {
     else this.insertBefore(head._right as Tasklet, t)
   }
 
-  /** Moves one that was inserted to right after the head. */
+  /** Moves one that was inserted to where it is the next to run: right after the head, or to the head if that does not run. */
   advance(t: Tasklet): void {
     this.remove(t)
-    this.insertNext(t)
+    const { head, thread } = this
+    const runs = head !== undefined && (head.isMain ? thread.main : head) === thread.current
+    if (runs) this.insertNext(t)
+    else this.restore(t)
   }
 
   /** Inserts a tasklet right before another one in the ring. */

@@ -566,11 +566,16 @@ class Run extends Operation<void> {
    * A tasklet that switches to itself goes on as the next tasklet in the ring, and stays in the ring itself with nothing
    * to run. Conformance program slp-0179 shows it. What the other one would have run is lost at the next switch; if it
    * switches to itself before, it has that again, and the frames go on as yet another one. Upstream crashes if the next is
-   * main.
+   * main, or main itself does it.
    */
   private toOneself(scheduler: Scheduler, current: Tasklet): Microthread {
     const heir = current._right as Tasklet
     if (heir.isMain) throw new RuntimeError("a tasklet cannot switch to itself: it would go on as the main tasklet")
+    if (current.isMain) {
+      throw new RuntimeError(
+        "the main tasklet cannot switch to itself while others are runnable: it would go on as one of them"
+      )
+    }
     const own = scheduler.keep(current.bequeath(heir))
     if (own?.heir === current) own.reinstate()
     else current._rebind(nothing)

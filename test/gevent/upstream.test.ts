@@ -967,6 +967,98 @@ describe("a wait that is limited", () => {
   }
 })
 
+describe("in the hub, which cannot wait,", () => {
+  program("a channel is got from while somebody puts, and put into while somebody gets", function*({ body }) {
+    const channel = new gevent.Channel<number>()
+    const hub = gevent.gethub()
+    const inHub = function*(operation: Effect.Effect<unknown, any>) {
+      let outcome: unknown = "not run"
+      hub.runCallback(function*() {
+        outcome = yield* caught(Effect.map(operation, (value) => {
+          outcome = value
+          throw value
+        }))
+      })
+      yield* gevent.sleep(0.1)
+      return outcome
+    }
+    expect(yield* inHub(channel.getNowait())).toBeInstanceOf(gevent.Empty)
+    expect(yield* inHub(channel.putNowait(1))).toBeInstanceOf(gevent.Full)
+    const putter = gevent.spawn(body(function*() {
+      yield* channel.put(5)
+    }))
+    yield* gevent.sleep(0.1)
+    expect(putter.ready()).toBe(false)
+    expect(yield* inHub(channel.getNowait())).toBe(5)
+    expect([putter.ready(), channel.balance]).toEqual([true, 0])
+
+    const getter = gevent.spawn(body(function*() {
+      return yield* channel.get()
+    }))
+    yield* gevent.sleep(0.1)
+    expect(yield* inHub(channel.putNowait(6))).toBe(undefined)
+    expect([getter.value, channel.balance]).toEqual([6, 0])
+  })
+})
+
+describe("a class of errors is as good as an error", () => {
+  program("for a waiter, a result and a greenlet, and what its constructor takes can be given", function*({ body }) {
+    const waiter = new gevent.Waiter()
+    void waiter.throw(Expected)
+    expect(yield* caught(waiter.get())).toBeInstanceOf(Expected)
+    const result = new gevent.AsyncResult<never>()
+    result.setException(Expected)
+    expect(yield* caught(result.get())).toBeInstanceOf(Expected)
+    const greenlet = gevent.spawn(body(function*() {
+      yield* gevent.sleep(10)
+    }))
+    yield* gevent.sleep(0.1)
+    gevent.gethub().runCallback(() => greenlet.throw(Expected, "with a message"))
+    yield* gevent.sleep(0.1)
+    expect(greenlet.exception).toBeInstanceOf(Expected)
+    expect((greenlet.exception as Error).message).toBe("with a message")
+    expect(() => greenlet.throw(new Expected(), "a value beside it")).toThrow(TypeError)
+  })
+})
+
+describe("a block", () => {
+  program("is given what it runs within: a greenlet, a timeout", function*({ body }) {
+    const greenlet = gevent.spawn(body(function*() {
+      yield* gevent.sleep(1)
+      return "slept"
+    }))
+    expect(
+      yield* greenlet.within(body(function*(g: gevent.Greenlet) {
+        expect(g).toBe(greenlet)
+        return yield* g.get()
+      }))
+    ).toBe("slept")
+    const timeout = new gevent.Timeout(1)
+    yield* timeout.within(body(function*(t: gevent.Timeout) {
+      expect(t).toBe(timeout)
+      t.cancel()
+      yield* gevent.sleep(2)
+    }))
+  })
+})
+
+describe("a switch to a greenlet that waits for a socket", () => {
+  program("is invalid, and the socket is as it was", function*({ body }) {
+    const [one, other] = gevent.socketpair()
+    for (const wait of [() => gevent.waitRead(one), () => one.recv(1), () => gevent.select([one], [], [])]) {
+      const greenlet = gevent.spawn(body(function*() {
+        return yield* caught(wait())
+      }))
+      gevent.gethub().runCallback(() => greenlet.switch())
+      expect(yield* greenlet.get({ timeout: 1 })).toBeInstanceOf(gevent.InvalidSwitchError)
+    }
+    yield* other.sendall("x")
+    expect(String(yield* one.recv(1))).toBe("x")
+    one.close()
+    other.close()
+  })
+})
+
 describe("a timeout", () => {
   program("is thrown out of a switch to the hub, and can be started anew", function*() {
     const hub = gevent.gethub()

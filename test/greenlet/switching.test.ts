@@ -8,7 +8,8 @@ import {
   greenlet,
   GreenletError,
   GreenletExit,
-  ValueError
+  ValueError,
+  withThread
 } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { as, kinds, main } from "./bodies.ts"
@@ -554,6 +555,17 @@ test("a greenlet prints its class, body and state", () =>
     expect(`${g}`).toBe("<Greenlet body dead>")
     expect(`${new Worker()}`).toBe("<Worker pending>")
     expect(`${getcurrent()}`).toBe("<Greenlet current active started main>")
+  }))
+
+test("what prints is current only on the thread that looks, and a dead one says that its thread has ended", () =>
+  main(function*() {
+    const here = getcurrent()
+    const printed = yield* withThread(Effect.sync(() => [getcurrent(), `${getcurrent()}`, `${here}`] as const))
+    expect(printed.slice(1)).toEqual([
+      "<Greenlet current active started main>",
+      "<Greenlet suspended active started main>"
+    ])
+    expect(`${printed[0]}`).toBe("<Greenlet (thread exited) dead>")
   }))
 
 test("a greenlet cannot be copied", () => {

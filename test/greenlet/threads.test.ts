@@ -185,6 +185,50 @@ describe.each(generators)("the end of a thread, with %s bodies", (kind) => {
     expect(log).toEqual(["a", "b"])
     expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe(error)
   })
+
+  test("tells of all that went wrong, and names each greenlet that it drops", async () => {
+    class Stubborn extends Greenlet {
+      readonly label: string
+      constructor(label: string) {
+        super(as(kind, function*() {
+          for (;;) {
+            try {
+              yield* parent().switch()
+            } catch {
+              continue
+            }
+          }
+        }))
+        this.label = label
+      }
+      override toString(): string {
+        if (this.label === "") throw new Error("it has no name")
+        return this.label
+      }
+    }
+    const error = new Error("in finally")
+    const exit = await Effect.runPromiseExit(withThread(Effect.gen(function*() {
+      yield* new Stubborn("the first").switch()
+      yield* greenlet(as(kind, function*() {
+        try {
+          yield* parent().switch()
+        } finally {
+          // oxlint-disable-next-line no-unsafe-finally -- what is tested
+          throw error
+        }
+      })).switch()
+      yield* new Stubborn("").switch()
+    })))
+    const defects = (Exit.isFailure(exit) ? exit.cause.reasons : []).map((reason) =>
+      reason._tag === "Die" ? reason.defect : undefined
+    )
+    const message = "a greenlet did not end with its thread: it catches GreenletExit and switches on"
+    expect(defects.map((defect) => defect === error ? "finally" : (defect as Error).message)).toEqual([
+      `${message}: the first`,
+      "finally",
+      `${message}: Stubborn`
+    ])
+  })
 })
 
 test("a body that is an Effect has its finalizers run at the end of the thread, and may not switch in them", async () => {

@@ -561,6 +561,23 @@ inBothGears("threads", () => {
         expect(said).toEqual([1, 2, 3])
       }).pipe(Effect.scoped)
     ))
+
+  test("one that is run where everybody waits for an Effect is the next to run there", () =>
+    main(function*() {
+      const said: Array<number> = []
+      let made: ReadonlyArray<Tasklet> = []
+      const waits = withThread(call(function*() {
+        made = [1, 2, 3].map((n) => new Tasklet(() => said.push(n), []))
+        yield* Effect.sleep(2)
+        yield* run()
+      }))
+      const thread = yield* Effect.forkChild(waits, { startImmediately: true })
+      made[1]!.insert()
+      made[2]!.insert()
+      yield* made[0]!.run()
+      yield* Fiber.join(thread)
+      expect(said).toEqual([1, 2, 3])
+    }))
 })
 
 describe("metrics", () => {

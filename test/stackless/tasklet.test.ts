@@ -225,6 +225,20 @@ inBothGears("running", () => {
       expect(getruncount()).toBe(1)
     }))
 
+  test("main may not switch to itself while others are runnable, and they keep what they are in the middle of", () =>
+    main(function*() {
+      const log: Array<string> = []
+      const other = tasklet(function*() {
+        log.push("started")
+        yield* schedule()
+        log.push("goes on")
+      })()
+      yield* other.run()
+      expect((yield* errorOf(getcurrent().switch())).message).toContain("the main tasklet cannot switch to itself")
+      yield* run()
+      expect(log).toEqual(["started", "goes on"])
+    }))
+
   test("what it has still to be resumed with is dropped when its operation throws at once", () =>
     main(function*() {
       const got: Array<unknown> = []

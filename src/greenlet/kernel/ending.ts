@@ -2,6 +2,7 @@
  * The end of a thread: its suspended greenlets end with `GreenletExit`, one after another, and run their `finally` blocks. Each gets
  * a limited time, and a limited number of switches that it may try.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -60,8 +61,8 @@ export abstract class EndingThread extends MainThread {
    * Ends the thread: its suspended greenlets end with `GreenletExit`, in the order they started in, and their `finally`
    * blocks run. A block may wait for a foreign Effect, for two seconds in all, and use `call`; one that switches gets
    * `GreenletError`, as there is nobody left to switch to. A greenlet that goes on nevertheless is dropped in the end, which
-   * is an error. Errors out of the blocks are collected: the first is the defect this ends with. Afterwards the main greenlet
-   * is dead, too.
+   * is an error, and says which it was. This ends with the errors out of all blocks, each a defect of its cause, the first one in
+   * front. Afterwards the main greenlet is dead, too.
    */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     if (this.ended || this.ending) return Effect.void
@@ -81,7 +82,7 @@ export abstract class EndingThread extends MainThread {
         this.main._policy.orphaned()
         becomeDead(this.main)
         rested()
-        return errors.length === 0 ? Effect.void : Effect.die(errors[0])
+        return errors.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(errors.map(Cause.makeDieReason)))
       }
       this.tries = TRIES
       const end = new End(g)
@@ -156,9 +157,10 @@ export abstract class EndingThread extends MainThread {
    */
   drop(g: Microthread): Microthread | undefined {
     if (g === this.main || --this.tries > 0) return undefined
+    const who = nameOf(g)
     g._bury()
     return this.main.raise(
-      new GreenletError("a greenlet did not end with its thread: it catches GreenletExit and switches on")
+      new GreenletError(`a greenlet did not end with its thread: it catches GreenletExit and switches on: ${who}`)
     )
   }
 
@@ -189,12 +191,22 @@ export abstract class EndingThread extends MainThread {
       return g.raise(g._exit("the thread of this greenlet has ended, and it has taken too long to end with it"))
     }
     this.patience /= 2
+    const who = nameOf(g)
     g._bury()
     return this.main.raise(
       new GreenletError(
-        "a greenlet did not end with its thread: it catches GreenletExit and goes on, or waits for too long"
+        `a greenlet did not end with its thread: it catches GreenletExit and goes on, or waits for too long: ${who}`
       )
     )
+  }
+}
+
+/** As it prints itself, if it can: a subclass may have its own way. */
+const nameOf = (g: Microthread): string => {
+  try {
+    return String(g)
+  } catch {
+    return g.constructor.name
   }
 }
 

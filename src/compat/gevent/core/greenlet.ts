@@ -38,7 +38,7 @@ import {
   Switch
 } from "./linkable.ts"
 import type { Callback, Timer } from "./loop.ts"
-import { type Block, Deadline, errorOf, type Limit, Timeout } from "./timeout.ts"
+import { Deadline, errorOf, isErrorClass, type Limit, Timeout } from "./timeout.ts"
 import { type Place, WaitQueue } from "./wait-queue.ts"
 import { iwait, waitables, waitFor } from "./wait.ts"
 import { Waiter } from "./waiter.ts"
@@ -267,8 +267,9 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   /**
    * Throws an error in it, at once: for hubs and schedulers. Use `kill`. Mirrors `Greenlet.throw`.
    */
-  override throw<B = A>(error: unknown = GreenletExit): Operation<B, E> {
-    const thrown = errorOf(error)
+  override throw<B = A>(error: unknown = GreenletExit, ...args: ReadonlyArray<unknown>): Operation<B, E> {
+    if (args.length > 0 && !isErrorClass(error)) return super.throw(error, ...args)
+    const thrown = errorOf(error, ...args)
     return new Throw(this, thrown, super.throw(thrown)) as unknown as Operation<B, E>
   }
 
@@ -349,15 +350,17 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   }
 
   /**
-   * Runs a block, and waits for the greenlet at its end; an error in the block kills the greenlet. Mirrors
-   * `with greenlet:`.
+   * Runs a block with it, and waits for the greenlet at its end; an error in the block kills the greenlet. Mirrors
+   * `with greenlet as g:`.
    */
   within<Eff extends Effect.Effect<any, any, any>, B>(
-    block: () => Generator<Eff, B, never>
+    block: (greenlet: this) => Generator<Eff, B, never>
   ): Operation<B, Effect.Error<Eff>, call.Services<Eff>>
-  within<B, E2, R>(block: () => Effect.Effect<B, E2, R>): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
-  within<B>(block: () => Plain<B>): Operation<B>
-  within(block: Block<any, any>): Operation<any, any> {
+  within<B, E2, R>(
+    block: (greenlet: this) => Effect.Effect<B, E2, R>
+  ): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
+  within<B>(block: (greenlet: this) => Plain<B>): Operation<B>
+  within(block: Body): Operation<any, any> {
     return call(runningWithin, this as Greenlet, block)
   }
 
@@ -498,10 +501,10 @@ function* killingInHub(
   if (told !== undefined) yield* told
 }
 
-function* runningWithin(greenlet: Greenlet, block: Block<any, any>): Generator<Effect.Effect<any, any>, any, any> {
+function* runningWithin(greenlet: Greenlet, block: Body): Generator<Effect.Effect<any, any>, any, any> {
   let result: unknown
   try {
-    result = yield* call(block)
+    result = yield* call(block, greenlet)
   } catch (error) {
     yield* greenlet.kill({ exception: error })
     throw error

@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import {
+  type Body,
   call,
   exitOf,
   getcurrent,
@@ -112,17 +113,17 @@ export class Timeout extends Error {
   }
 
   /**
-   * Runs a block, with the timeout started before and closed after it. If this very timeout is thrown out of the block,
-   * and was made with `false`, the result is `undefined`. Mirrors `with timeout:`.
+   * Runs a block with it, with the timeout started before and closed after it. If this very timeout is thrown out of the block,
+   * and was made with `false`, the result is `undefined`. Mirrors `with timeout as t:`.
    */
   within<Eff extends Effect.Effect<any, any, any>, A>(
-    block: () => Generator<Eff, A, never>
+    block: (timeout: this) => Generator<Eff, A, never>
   ): Operation<A | undefined, Effect.Error<Eff>, call.Services<Eff>>
   within<A, E, R>(
-    block: () => Effect.Effect<A, E, R>
+    block: (timeout: this) => Effect.Effect<A, E, R>
   ): Operation<A | undefined, E, call.Services<Effect.Effect<A, E, R>>>
-  within<A>(block: () => Plain<A>): Operation<A | undefined>
-  within(block: Block<any, any>): Operation<any, any> {
+  within<A>(block: (timeout: this) => Plain<A>): Operation<A | undefined>
+  within(block: Body): Operation<any, any> {
     return call(runningWithin, this, block)
   }
 
@@ -132,10 +133,10 @@ export class Timeout extends Error {
   }
 }
 
-function* runningWithin(timeout: Timeout, block: Block<any, any>): Generator<Effect.Effect<any, any>, any, any> {
+function* runningWithin(timeout: Timeout, block: Body): Generator<Effect.Effect<any, any>, any, any> {
   if (!timeout.pending) timeout.start()
   try {
-    return yield* call(block)
+    return yield* call(block, timeout)
   } catch (error) {
     if (error === timeout && timeout.exception === false) return undefined
     throw error
@@ -206,12 +207,13 @@ const messageOf = (seconds: number | null | undefined, exception: unknown): stri
 /** What a `Timeout` can be made with: none, `false`, a string, an error. */
 const throwable: ReadonlySet<string> = new Set(["undefined", "boolean", "string", "object"])
 
-const isErrorClass = (u: unknown): u is new() => Error => typeof u === "function" && u.prototype instanceof Error
+export const isErrorClass = (u: unknown): u is new(...args: ReadonlyArray<unknown>) => Error =>
+  typeof u === "function" && u.prototype instanceof Error
 
-/** An error, or one made of a class, as Python raises both. */
-export const errorOf = (exception: unknown): unknown => {
-  if (exception === GreenletExit) return exitOf(GreenletExit)
-  return isErrorClass(exception) ? new exception() : exception
+/** An error, or one made of a class and what its constructor takes, as Python raises both. */
+export const errorOf = (exception: unknown, ...args: ReadonlyArray<unknown>): unknown => {
+  if (exception === GreenletExit && args.length === 0) return exitOf(GreenletExit)
+  return isErrorClass(exception) ? new exception(...args) : exception
 }
 
 /** A time limit inside an operation: the error that it throws is made when it is needed, as most are not. */

@@ -9,6 +9,7 @@ import { getcurrent, type Microthread, type Operation } from "../../../greenlet/
 import { AssertionError, ConcurrentObjectUseError } from "./exceptions.ts"
 import { gethub, type Hub, nameOf, Resume, Steps, throwing } from "./hub.ts"
 import { printed } from "./printed.ts"
+import { errorOf } from "./timeout.ts"
 
 /**
  * A meeting point of one greenlet and the hub. A lower-level thing than `Event` and `AsyncResult`: use those. Mirrors
@@ -68,9 +69,9 @@ export class Waiter<in out A = unknown> {
     return this.brings("value", value) as Operation<void> | undefined
   }
 
-  /** Brings an error, likewise. Mirrors `Waiter.throw`. */
+  /** Brings an error, likewise; of a class a new one is made. Mirrors `Waiter.throw`. */
   throw(error: unknown): Operation<unknown> | undefined {
-    return this.brings("error", error)
+    return this.brings("error", errorOf(error))
   }
 
   /**

@@ -4,28 +4,31 @@
  * Takes the place of the watchers of `hub.loop.io` and of `hub.wait`. Every socket and server waits in one of these.
  */
 import type * as Effect from "effect/Effect"
-import { gethub, type Hub } from "../core/hub.ts"
+import { gethub, type Hub, requireOwn } from "../core/hub.ts"
 import { Deadline } from "../core/timeout.ts"
 import { Waiter } from "../core/waiter.ts"
 
 export class NodeEvent {
   private readonly hub: Hub
-  private readonly waiter: Waiter<void>
+  private readonly waiter: Waiter<unknown>
   private told = false
 
   /** @param what it is waited for, as a report names it */
   constructor(what: unknown, hub: Hub = gethub()) {
     this.hub = hub
-    this.waiter = new Waiter<void>(hub, what)
+    this.waiter = new Waiter<unknown>(hub, what)
   }
 
-  /** Waits for it, for `timeout` seconds at the most. Has it come? */
+  /**
+   * Waits for it, for `timeout` seconds at the most. Has it come? Throws `InvalidSwitchError` if somebody switches to the
+   * greenlet meanwhile.
+   */
   *within(timeout: number | null | undefined): Generator<Effect.Effect<any>, boolean, any> {
     const deadline = new Deadline(timeout)
     // it comes from outside: the hub has something to wait for
     this.hub.ref()
     try {
-      yield* this.waiter.wait()
+      requireOwn(this.waiter.what, this, yield* this.waiter.wait())
       return true
     } catch (error) {
       if (deadline.threw(error)) return false
@@ -45,6 +48,6 @@ export class NodeEvent {
   readonly comes = (): void => {
     if (this.told) return
     this.told = true
-    this.hub.arrives(() => this.waiter.switch())
+    this.hub.arrives(() => this.waiter.switch(this))
   }
 }

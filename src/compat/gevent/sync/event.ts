@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
 import { HubOperation, Steps } from "../core/hub.ts"
 import { AbstractLinkable } from "../core/linkable.ts"
-import { Deadline, type Limit, Timeout } from "../core/timeout.ts"
+import { Deadline, errorOf, type Limit, Timeout } from "../core/timeout.ts"
 
 /**
  * A flag that greenlets wait for. All that wait are woken when it is set. Mirrors `gevent.event.Event`.
@@ -138,9 +138,9 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
     this.checkAndNotify()
   }
 
-  /** Sets an error, which `get` throws. Mirrors `AsyncResult.set_exception`. */
+  /** Sets an error, which `get` throws; of a class a new one. Mirrors `AsyncResult.set_exception`. */
   setException(error: unknown): void {
-    this.error = { error }
+    this.error = { error: errorOf(error) }
     this.checkAndNotify()
   }
 

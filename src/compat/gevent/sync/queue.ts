@@ -670,7 +670,7 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
     return new Steps(() => this.putting(item as T, options))
   }
 
-  /** Puts an item if somebody waits for one, else dies with `Full`. */
+  /** Puts an item if somebody waits for one, else dies with `Full`. A callback of the hub returns it. */
   putNowait(item: Item<T>): Operation<void> {
     return this.put(item, { block: false })
   }
@@ -686,7 +686,16 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
   }
 
   private *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
-    const waiter = new Waiter<unknown>(this.hub, this)
+    const { hub } = this
+    // the hub itself cannot wait
+    if (hub.thread.current === hub) {
+      this.passOver(this.getters, waiterOfGetter)
+      if (this.getters.size === 0) throw new Full("nobody gets it")
+      const told = this.getters.shift()!.value.switch(item)
+      if (told !== undefined) yield* told
+      return
+    }
+    const waiter = new Waiter<unknown>(hub, this)
     const place = this.putters.push({ waiter, item })
     const deadline = new Deadline(secondsOf(options), () => new Full("nobody gets it"))
     try {
@@ -699,7 +708,15 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
   }
 
   private *getting(options: QueueOptions | undefined): Generator<Effect.Effect<any>, T, any> {
-    const waiter = new Waiter<T>(this.hub, this)
+    const { hub } = this
+    if (hub.thread.current === hub) {
+      this.passOver(this.putters, waiterOfPutter)
+      if (this.putters.size === 0) throw new Empty("nobody puts anything")
+      const { item, waiter } = this.putters.shift()!.value
+      hub.runCallback(() => waiter.switch(this))
+      return item
+    }
+    const waiter = new Waiter<T>(hub, this)
     const deadline = new Deadline(secondsOf(options), () => new Empty("nobody puts anything"))
     const place = this.getters.push(waiter)
     try {
