@@ -7,6 +7,11 @@ import { Unpicklable } from "./unpicklable.ts"
 const getter = (prototype: object, name: string): (() => any) | undefined =>
   Reflect.getOwnPropertyDescriptor(prototype, name)?.get
 
+const ofTypedArrays = Object.getPrototypeOf(Uint8Array.prototype) as object
+const bufferOfTypedArray = getter(ofTypedArrays, "buffer")!
+const offsetOfTypedArray = getter(ofTypedArrays, "byteOffset")!
+const lengthOfTypedArray = getter(ofTypedArrays, "byteLength")!
+const tagOfTypedArray = getter(ofTypedArrays, Symbol.toStringTag as unknown as string)!
 const bufferLength = getter(ArrayBuffer.prototype, "byteLength")!
 const resizable = getter(ArrayBuffer.prototype, "resizable")
 const maxByteLength = getter(ArrayBuffer.prototype, "maxByteLength")
@@ -62,6 +67,53 @@ const resizableBuffer = (length: number, max: number): ArrayBuffer =>
     maxByteLength: max
   })
 
+// ---- Node's buffers -------------------------------------------------------------------------------------------------
+
+interface NodeBuffer {
+  readonly prototype: object
+  from(bytes: Uint8Array): Uint8Array
+}
+
+const Buffer: NodeBuffer | undefined = (globalThis as { readonly Buffer?: NodeBuffer }).Buffer
+
+/**
+ * Node's `Buffer`: its bytes alone. Small ones are parts of memory that Node shares out, where others' bytes lie beside them; so what it
+ * is a part of is not written.
+ */
+export const nodeBufferKind: Kind<Uint8Array> = {
+  name: "Buffer",
+  code: 13,
+  ...Buffer === undefined ? {} : { prototype: Buffer.prototype },
+  is: (object) => object !== Buffer!.prototype && tagOfTypedArray.call(object) === "Uint8Array",
+  write(pickler, view, family) {
+    if (!succeeds(bufferLength, bufferOfTypedArray.call(view))) {
+      throw new Unpicklable("memory that threads share cannot be pickled")
+    }
+    const bytes = new Uint8Array(
+      bufferOfTypedArray.call(view),
+      offsetOfTypedArray.call(view),
+      lengthOfTypedArray.call(view)
+    )
+    pickler.begin(family)
+    pickler.bytes(bytes)
+    pickler.properties(view, family, 0, Reflect.ownKeys(view).slice(bytes.length))
+  },
+  check() {
+    if (Buffer === undefined) {
+      throw new UnpicklingError("the pickle has a Buffer, which is Node's, and this engine has not: send a Uint8Array")
+    }
+  },
+  scan(scanner, type) {
+    scanner.bytes()
+    scanner.properties(type)
+  },
+  make: (loader) => Buffer!.from(loader.bytes()),
+  fill(loader, view, type) {
+    loader.bytes()
+    loader.properties(view, type)
+  }
+}
+
 // ---- views ----------------------------------------------------------------------------------------------------------
 
 interface ViewClass {
@@ -85,9 +137,6 @@ const viewClasses: ReadonlyArray<ViewClass> = [
   BigInt64Array,
   BigUint64Array
 ]
-
-const TypedArray: Function = Object.getPrototypeOf(Uint8Array)
-const ofTypedArrays = TypedArray.prototype as object
 
 /** Its `extra` says that it is as long as its buffer, which can be resized. */
 const TRACKS_LENGTH = 1

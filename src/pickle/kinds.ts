@@ -1,7 +1,7 @@
 /** All kinds of records. */
 import { arrayKind } from "./array.ts"
 import { boundKind } from "./bound.ts"
-import { bufferKind, viewKinds } from "./buffers.ts"
+import { bufferKind, nodeBufferKind, viewKinds } from "./buffers.ts"
 import { codeKinds } from "./code.ts"
 import { mapKind, setKind } from "./collections.ts"
 import type { Kind } from "./kind.ts"
@@ -19,6 +19,7 @@ const kinds: ReadonlyArray<Kind> = [
   dateKind,
   regExpKind,
   bufferKind,
+  nodeBufferKind,
   reducedKind,
   ...boxedKinds,
   ...errorKinds,

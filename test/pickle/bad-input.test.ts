@@ -1,6 +1,6 @@
 /** What cannot be pickled is said, with the way to it, and nothing has happened. */
-import { dumps, persistent, PicklingError, reduce, restore } from "effect-stackless/pickle"
-import { describe, expect, test } from "vitest"
+import { dumps, loads, persistent, PicklingError, reduce, restore } from "effect-stackless/pickle"
+import { describe, expect, test, vi } from "vitest"
 
 const failure = (value: unknown): PicklingError => {
   try {
@@ -45,6 +45,7 @@ const cases: ReadonlyArray<readonly [name: string, value: () => unknown, message
   ["an iterator of a Map", () => new Map().keys(), "an iterator of a Map"],
   ["memory that threads share", () => new SharedArrayBuffer(8), "memory that threads share cannot be pickled"],
   ["a view of it", () => new Uint8Array(new SharedArrayBuffer(8)), "memory that threads share cannot be pickled"],
+  ["a Buffer of it", () => Buffer.from(new SharedArrayBuffer(8)), "memory that threads share cannot be pickled"],
   ["an object of the language that is none of the above", () => new Intl.NumberFormat(), "cannot be pickled"],
   ["what inherits from Map and is none", () => Object.create(Map.prototype), "inherits from Map, and is none"],
   [
@@ -147,4 +148,13 @@ test("what is made of itself is refused when it is loaded, by name", async () =>
 test("a name is a text, and what has it is no plain value", () => {
   expect(() => persistent(1 as never, {})).toThrow(TypeError)
   expect(() => persistent("n", 1 as never)).toThrow("persistent names objects, functions and symbols")
+})
+
+test("a Buffer is refused where there is none", async () => {
+  const pickle = dumps({ buffer: Buffer.from("bytes") })
+  vi.resetModules()
+  vi.stubGlobal("Buffer", undefined)
+  const elsewhere = await import("effect-stackless/pickle").finally(() => vi.unstubAllGlobals())
+  expect(() => elsewhere.loads(pickle)).toThrow("the pickle has a Buffer, which is Node's")
+  expect(loads<{ buffer: Buffer }>(pickle).buffer.toString()).toBe("bytes")
 })

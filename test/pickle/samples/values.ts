@@ -282,6 +282,27 @@ export const samples: Samples = {
       assert.ok(extra.p === 1 && extra.length === 2)
     }
   },
+  "Node's buffers, without the memory that they are a part of": {
+    make: () => {
+      const secret = Buffer.from("nobody else's business")
+      const buffer = Buffer.from("ab\0c")
+      return {
+        buffer,
+        again: buffer,
+        part: secret.subarray(0, 6),
+        empty: Buffer.alloc(0),
+        extra: Object.assign(Buffer.alloc(1), { p: 1 })
+      }
+    },
+    check: ({ again, buffer, empty, extra, part }) => {
+      assert.ok(Buffer.isBuffer(buffer) && Buffer.isBuffer(empty))
+      assert.equal(buffer.toString("latin1"), "ab\0c")
+      assert.equal(again, buffer)
+      assert.equal(String(part), "nobody")
+      assert.equal(empty.length, 0)
+      assert.ok(extra.p === 1 && extra.length === 1)
+    }
+  },
   "a buffer that can be resized": {
     make: () => {
       const buffer = new (ArrayBuffer as any)(8, { maxByteLength: 32 })
