@@ -12,7 +12,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { BEGIN, exitOf, type Microthread, type Mode, Operation, RESUME, Routine, THROW } from "../greenlet/index.ts"
-import { dumps, loads, persistent } from "../pickle/index.ts"
+import { type DumpOptions, dumps, type LoadOptions, loads, persistent } from "../pickle/index.ts"
 import {
   depart,
   getcurrent,
@@ -61,6 +61,8 @@ export class Migration {
   private readonly isLost: (place: string) => PlaceLost | undefined
   /** Called when the first one is away, and when the last one has ended. */
   private readonly busy: (busy: boolean) => void
+  /** What pickles are signed with. */
+  private readonly signed: DumpOptions & LoadOptions
   private readonly away = new Map<number, Away>()
   private readonly origins = new WeakMap<Tasklet, Guest>()
   private readonly guests = new Map<string, Tasklet>()
@@ -70,9 +72,11 @@ export class Migration {
     place: string,
     post: (place: string, message: MigrationMessage) => boolean,
     isLost: (place: string) => PlaceLost | undefined,
-    busy: (busy: boolean) => void
+    busy: (busy: boolean) => void,
+    signed: DumpOptions & LoadOptions = {}
   ) {
     this.place = place
+    this.signed = signed
     this.post = post
     this.isLost = isLost
     this.busy = busy
@@ -90,7 +94,7 @@ export class Migration {
     const origin = away === undefined ? guest!.origin : { place: this.place, id: away.id }
     try {
       depart(tasklet, () => {
-        const pickle = dumps(tasklet)
+        const pickle = dumps(tasklet, this.signed)
         if (!this.post(to, { m: "arrive", pickle, origin })) throw this.isLost(to) ?? new PlaceLost({ place: to })
       }, away)
     } catch (error) {
@@ -123,13 +127,13 @@ export class Migration {
         return
       }
       case "ended":
-        return this.over(message.id, unpackExit(message.exit))
+        return this.over(message.id, unpackExit(message.exit, this.signed))
       case "throw": {
         const { error, origin } = message
         const tasklet = this.guests.get(keyOf(origin))
         if (tasklet === undefined) {
           this.post(origin.place, { m: "absent", id: origin.id, ...(error === undefined ? {} : { error }) })
-        } else throwInto(tasklet, error === undefined ? exitOf(TaskletExit) : loads(error))
+        } else throwInto(tasklet, error === undefined ? exitOf(TaskletExit) : loads(error, this.signed))
         return
       }
       case "absent": {
@@ -150,7 +154,7 @@ export class Migration {
     if (!this.away.has(away.id)) return
     let packed: Uint8Array | undefined
     // an exit kills it
-    if (!(error instanceof TaskletExit)) packed = packExit(Exit.die(error), "it").pickle
+    if (!(error instanceof TaskletExit)) packed = packExit(Exit.die(error), "it", this.signed).pickle
     this.throwAway(away, packed)
   }
 
@@ -170,14 +174,14 @@ export class Migration {
   private arrive(from: string, { origin, pickle, refused }: MigrationMessage & { readonly m: "arrive" }): void {
     let tasklet: Tasklet
     try {
-      tasklet = loads<Tasklet>(pickle)
+      tasklet = loads<Tasklet>(pickle, this.signed)
     } catch (error) {
       const reason = (error as Error).message
       if (refused === undefined && this.post(from, { m: "arrive", pickle, origin, refused: reason })) return
       this.tell(origin, {
         m: "ended",
         id: origin.id,
-        exit: packExit(Exit.fail(new NotMovable({ what: "a tasklet", reason })), "")
+        exit: packExit(Exit.fail(new NotMovable({ what: "a tasklet", reason })), "", this.signed)
       })
       return
     }
@@ -202,7 +206,7 @@ export class Migration {
 
   /** @internal */
   ended({ origin, tasklet }: Guest, exit: Exit.Exit<unknown, unknown>): void {
-    this.tell(origin, { m: "ended", id: origin.id, exit: packExit(exit, nameOf(tasklet)) })
+    this.tell(origin, { m: "ended", id: origin.id, exit: packExit(exit, nameOf(tasklet), this.signed) })
   }
 
   private tell(origin: Origin, message: MigrationMessage): void {
@@ -283,30 +287,30 @@ for (const error of [NotMovable, PlaceLost]) persistent(`effect-stackless/cluste
 
 // ---- ends -----------------------------------------------------------------------------------------------------------
 
-const packExit = (exit: Exit.Exit<unknown, unknown>, who: string): PackedExit => {
+const packExit = (exit: Exit.Exit<unknown, unknown>, who: string, signed: DumpOptions): PackedExit => {
   if (Exit.isSuccess(exit)) {
     try {
-      return { failed: false, pickle: dumps(exit.value) }
+      return { failed: false, pickle: dumps(exit.value, signed) }
     } catch (error) {
       const reason = (error as Error).message
-      return { failed: true, pickle: dumps(new NotMovable({ what: `the result of ${who}`, reason })) }
+      return { failed: true, pickle: dumps(new NotMovable({ what: `the result of ${who}`, reason }), signed) }
     }
   }
   const error = Cause.squash(exit.cause)
   try {
-    return { failed: true, pickle: dumps(error) }
+    return { failed: true, pickle: dumps(error, signed) }
   } catch {
     // its message is what matters most, and where it was
     const plain = new Error(String(error))
     if (error instanceof Error && error.stack !== undefined) plain.stack = error.stack
-    return { failed: true, pickle: dumps(plain) }
+    return { failed: true, pickle: dumps(plain, signed) }
   }
 }
 
-const unpackExit = ({ failed, pickle }: PackedExit): Exit.Exit<unknown, unknown> => {
+const unpackExit = ({ failed, pickle }: PackedExit, signed: LoadOptions): Exit.Exit<unknown, unknown> => {
   let value: unknown
   try {
-    value = loads(pickle)
+    value = loads(pickle, signed)
   } catch (error) {
     return Exit.fail(new NotMovable({ what: "the result of a tasklet", reason: (error as Error).message }))
   }

@@ -233,6 +233,33 @@ test("what lies ahead of an iteration when the home moves is others'", async () 
   expect(await Effect.runPromise(c!.receives.receive())).toBe(2)
 })
 
+test("a party that nobody uses leaves, and comes back when somebody does; the last one leaves nothing behind", async () => {
+  const place = new Place(2)
+  const [a, b] = [place.party(), place.party()]
+  const receiving = Effect.runFork(b!.receives.receive())
+  await place.quiet()
+  expect(b!.retire()).toBe(false)
+  await Effect.runPromise(send(a!, 1))
+  expect(await Effect.runPromise(Fiber.join(receiving))).toBe(1)
+  await Effect.runPromise(send(a!, 2))
+  await place.quiet()
+  expect([a!.retire(), b!.retire()]).toEqual([true, true])
+  await place.quiet()
+  // there is a value in it
+  expect(place.home.forgettable).toBe(false)
+  expect(await Effect.runPromise(b!.receives.receive())).toBe(2)
+  await place.quiet()
+  expect(b!.retire()).toBe(true)
+  // whoever comes while it leaves waits until it has left
+  const sending = Effect.runFork(send(b!, 3))
+  expect(await Effect.runPromise(a!.receives.receive())).toBe(3)
+  await Effect.runPromise(Fiber.join(sending))
+  await place.quiet()
+  expect([a!.retire(), b!.retire()]).toEqual([true, true])
+  await place.quiet()
+  expect(place.home.forgettable).toBe(true)
+})
+
 test("two kinds of channel by one name: who comes second is refused", async () => {
   const place = new Place(2)
   await Effect.runPromise(send(place.party(), 1))
@@ -249,7 +276,7 @@ test("whatever parties do, every value that is sent is received once", async () 
       fc.array(
         fc.record({
           party: fc.integer({ min: 0, max: 3 }),
-          does: fc.constantFrom("send", "take back", "receive", "iterate", "give up", "move", "wait")
+          does: fc.constantFrom("send", "take back", "receive", "iterate", "give up", "move", "wait", "retire")
         }),
         { maxLength: 40 }
       ),
@@ -287,6 +314,7 @@ test("whatever parties do, every value that is sent is received once", async () 
             const fiber = receives.pop()
             if (fiber !== undefined) await Effect.runPromise(Fiber.interrupt(fiber))
           } else if (does === "move") place.move()
+          else if (does === "retire") party.retire()
           else await place.quiet()
         }
         // whoever is left is served

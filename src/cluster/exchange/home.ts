@@ -23,6 +23,8 @@ export type FromParty =
   | { readonly k: "back"; readonly v: ReadonlyArray<Packed> }
   | { readonly k: "unused"; readonly n: number }
   | { readonly k: "close" }
+  /** It leaves, and hears what has been said to it up to `detached`. */
+  | { readonly k: "detach" }
 
 /** What the home says. */
 export type FromHome =
@@ -34,6 +36,7 @@ export type FromHome =
   | { readonly k: "drained" }
   | { readonly k: "refused"; readonly kind: string }
   | { readonly k: "moved" }
+  | { readonly k: "detached" }
 
 /** How a home speaks to a party. One object for each party, always the same. */
 export interface Post {
@@ -96,11 +99,21 @@ export class Home {
     return this.values.length - this.first
   }
 
+  /** Is there nothing that anybody could miss: no party, no value, and it is not closed? */
+  get forgettable(): boolean {
+    return this.members.size === 0 && this.held === 0 && !this.closed
+  }
+
   /** A party says something. Gives false if it is none. */
   hear(post: Post, messages: ReadonlyArray<FromParty>): boolean {
     for (const message of messages) {
       if (message.k === "attach") {
         if (!this.attach(post, message)) return true
+        continue
+      }
+      if (message.k === "detach") {
+        this.leave(post)
+        post.post({ k: "detached" })
         continue
       }
       const member = this.members.get(post)
@@ -148,7 +161,7 @@ export class Home {
     return true
   }
 
-  private hearMember(member: Member, message: Exclude<FromParty, { readonly k: "attach" }>): void {
+  private hearMember(member: Member, message: Exclude<FromParty, { readonly k: "attach" | "detach" }>): void {
     switch (message.k) {
       case "offer":
         // it has no grants while senders wait there: those that it has not seen will be used at once

@@ -55,6 +55,10 @@ export class Party {
   closed = false
   private home: ((messages: ReadonlyArray<FromParty>) => void) | undefined
   private connecting = false
+  /** Has it said that it leaves the home, which has not answered? */
+  private leaving = false
+  /** How often the home and this party have spoken. */
+  spoken = 0
   /** Has the home said that nothing comes any more? */
   private over = false
   /** Does somebody wait here? */
@@ -113,6 +117,7 @@ export class Party {
    */
   leave(moved: boolean): void {
     this.home = undefined
+    this.leaving = false
     this.connecting = false
     this.out = []
     this.grants =
@@ -123,6 +128,18 @@ export class Party {
     this.over = false
     if (!moved) this.underWay = []
     this.schedule()
+  }
+
+  /** Leaves the home if nobody here has a use for it; it looks for it again when somebody has. Gives false if somebody has. */
+  retire(): boolean {
+    const { iterates, receives, sends } = this
+    const used = sends.balance !== 0 || receives.balance !== 0 || iterates.balance !== 0 || iterates.stored > 0 ||
+      this.underWay.length > 0 || this.out.length > 0 || this.closed || this.refused !== undefined
+    if (used || this.home === undefined || this.leaving) return false
+    this.leaving = true
+    this.grants = 0
+    this.home([{ k: "detach" }])
+    return true
   }
 
   /** Closes the channel for everybody. */
@@ -136,8 +153,11 @@ export class Party {
 
   /** The home says something. */
   hear(message: FromHome): void {
+    this.spoken++
     switch (message.k) {
       case "grant":
+        // the home has taken it back when it heard that this party leaves
+        if (this.leaving) return
         this.offered -= Math.min(this.offered, message.n)
         this.grants += message.n
         this.seen += message.n
@@ -147,6 +167,7 @@ export class Party {
         for (const packed of message.v) this.arrive(packed)
         break
       case "recall":
+        if (this.leaving) return
         this.pull()
         this.out.push({ k: "unused", n: this.grants })
         this.grants = 0
@@ -168,6 +189,7 @@ export class Party {
         this.refuse(this.terms.refusal(message.kind))
         return
       case "moved":
+      case "detached":
         return this.leave(true)
     }
     this.synchronise()
@@ -254,6 +276,7 @@ export class Party {
       }
       return
     }
+    if (this.leaving) return
     this.pull()
     const offer = Math.max(0, sends.balance)
     if (offer !== this.offered) {
@@ -271,6 +294,7 @@ export class Party {
     if (this.out.length === 0) return
     const { out } = this
     this.out = []
+    this.spoken++
     this.home(out)
   }
 

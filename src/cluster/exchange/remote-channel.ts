@@ -6,7 +6,17 @@
  * `StopIteration`, since nobody can come any more.
  */
 import type * as Schema from "effect/Schema"
-import { dumps, loads, persistent, PicklingError, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
+import {
+  type DumpOptions,
+  dumps,
+  type LoadOptions,
+  loads,
+  persistent,
+  PicklingError,
+  reduce,
+  restore,
+  UnpicklingError
+} from "../../pickle/index.ts"
 import { type Channel, type ErrorValue, type NoClass, thrownBy } from "../../stackless/index.ts"
 import { type Codec, codecOf } from "../codec.ts"
 import { CodeMismatch, InvalidValue, NameConflict, NotMovable } from "../errors.ts"
@@ -47,7 +57,7 @@ export class RemoteChannel<in out T = any> {
     this.party = new Party(name, {
       capacity,
       kind,
-      unpack: (packed) => unpack(name, packed, codec),
+      unpack: (packed) => unpack(name, packed, codec, connectorOf(name)?.signed),
       connect: () => connect(this),
       waits: (waiting) => connectorOf(name)?.waits(waiting),
       refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
@@ -130,7 +140,7 @@ export class RemoteChannel<in out T = any> {
 
   private pickled(flag: number, value: unknown): Packed {
     try {
-      return flagged(flag, dumps(value))
+      return flagged(flag, dumps(value, connectorOf(this.name)?.signed))
     } catch (error) {
       if (!(error instanceof PicklingError)) throw error
       throw new NotMovable({ what: `what is sent on the channel ${JSON.stringify(this.name)}`, reason: error.message })
@@ -195,7 +205,12 @@ const flagged = (flag: number, bytes: Uint8Array): Uint8Array => {
   return packed
 }
 
-const unpack = (name: string, packed: Packed, codec: Codec<any> | undefined): unknown => {
+const unpack = (
+  name: string,
+  packed: Packed,
+  codec: Codec<any> | undefined,
+  signed: LoadOptions | undefined
+): unknown => {
   if (!(packed instanceof Uint8Array)) return packed
   if (packed[0] === BYTES) return packed.slice(1)
   const bytes = packed.subarray(1)
@@ -208,7 +223,7 @@ const unpack = (name: string, packed: Packed, codec: Codec<any> | undefined): un
   }
   let value: unknown
   try {
-    value = loads(bytes)
+    value = loads(bytes, signed)
   } catch (error) {
     if (!(error instanceof UnpicklingError)) throw error
     throw new CodeMismatch({ address: `that has sent on ${JSON.stringify(name)}`, reason: error.message })
@@ -223,11 +238,37 @@ const kindOf = (codec: Codec<any> | undefined): string => codec?.id ?? ""
 
 const channels = new Map<string, RemoteChannel>()
 
+/** Those that nobody waits on, and whose home knows of nobody here: they are found as long as the program holds them. */
+const unused = new Map<string, WeakRef<RemoteChannel>>()
+const collected = new FinalizationRegistry((name: string) => {
+  if (unused.get(name)?.deref() === undefined) unused.delete(name)
+})
+
+const lookUp = (name: string): RemoteChannel | undefined => channels.get(name) ?? unused.get(name)?.deref()
+
+/** Its home knows nobody here any more. */
+export const release = (name: string): void => {
+  const channel = channels.get(name)
+  if (channel === undefined) return
+  channels.delete(name)
+  unused.set(name, new WeakRef(channel))
+  collected.register(channel, name)
+}
+
+const connect = (channel: RemoteChannel): void => {
+  const { name } = channel
+  unused.delete(name)
+  channels.set(name, channel)
+  connectorOf(name)?.connect(channel)
+}
+
 /** Who finds the homes of channels. */
 interface Connector {
   readonly connect: (channel: RemoteChannel) => void
   /** Told when somebody begins to wait on one of them here, and when nobody does any more. */
   readonly waits: (waiting: boolean) => void
+  /** What pickles on them are signed with. */
+  readonly signed: DumpOptions & LoadOptions
 }
 
 /** By how the names of their channels begin. */
@@ -237,18 +278,21 @@ const connectors = new Map<string, Connector>()
 export const setConnector = (
   connect: (channel: RemoteChannel) => void,
   prefix = "",
-  waits: (waiting: boolean) => void = () => {}
+  waits: (waiting: boolean) => void = () => {},
+  signed: DumpOptions & LoadOptions = {}
 ): void => {
-  connectors.set(prefix, { connect, waits })
+  connectors.set(prefix, { connect, waits, signed })
   for (const channel of channels.values()) if (prefixOf(channel.name) === prefix) channel.party.leave(true)
 }
 
 /** The longest beginning of a name that somebody has spoken for. */
-const prefixOf = (name: string): string =>
-  [...connectors.keys()].filter((prefix) => name.startsWith(prefix)).reduce(
-    (longest, prefix) => prefix.length > longest.length ? prefix : longest,
-    ""
-  )
+const prefixOf = (name: string): string => {
+  let longest = ""
+  for (const prefix of connectors.keys()) {
+    if (prefix.length > longest.length && name.startsWith(prefix)) longest = prefix
+  }
+  return longest
+}
 
 const connectorOf = (name: string): Connector | undefined => connectors.get(prefixOf(name))
 
@@ -282,7 +326,7 @@ export const named = <T = unknown>(
     throw new TypeError(`a capacity is a number of values, or Infinity; got ${String(capacity)}`)
   }
   const codec = schema === undefined ? undefined : codecOf(schema)
-  const known = channels.get(name)
+  const known = lookUp(name)
   if (known !== undefined) {
     const { capacity: there, kind } = known.party.terms
     if (there !== capacity || kind !== kindOf(codec)) {
@@ -290,7 +334,7 @@ export const named = <T = unknown>(
     }
     return known as RemoteChannel<T>
   }
-  const made = new RemoteChannel<T>(name, capacity, codec, (channel) => connectorOf(channel.name)?.connect(channel))
+  const made = new RemoteChannel<T>(name, capacity, codec, connect)
   channels.set(name, made)
   return made
 }
@@ -299,7 +343,7 @@ const found = ({ capacity, kind, name }: Reference): RemoteChannel => {
   if (typeof name !== "string" || typeof kind !== "string" || typeof capacity !== "number") {
     throw new UnpicklingError("a channel of the cluster in a pickle has no name")
   }
-  const known = channels.get(name)
+  const known = lookUp(name)
   if (known === undefined && kind === "") return named(name, undefined, { capacity })
   if (known === undefined) {
     throw new UnpicklingError(

@@ -8,6 +8,7 @@ import {
   knownChannels,
   named,
   type NamedOptions,
+  release,
   type RemoteChannel,
   setConnector
 } from "../exchange/remote-channel.ts"
@@ -61,10 +62,17 @@ interface ToParty {
 interface Joined {
   readonly session: number
   readonly link: SocketLink | undefined
+  /** Has the link forget this one. */
+  readonly forget: () => void
+  /** How often it had spoken with the home at the last look. */
+  spoken: number
 }
 
 /** How long to wait before a home is looked for again that is not where it was, in milliseconds. */
 const PAUSE = 30
+
+/** How often to look for parties that nobody uses, in milliseconds. Between two looks one must have been silent. */
+const SWEEP = 5000
 
 /** Keeps the homes of channels with their shards, and brings parties to them. */
 export class Homes {
@@ -75,6 +83,7 @@ export class Homes {
   /** Where this machine's parties have their homes. */
   private readonly joined = new Map<string, Joined>()
   private sessions = 0
+  private readonly sweeping: NodeJS.Timeout
 
   constructor(node: Node) {
     this.node = node
@@ -89,11 +98,14 @@ export class Homes {
     })
     node.on("home", (message: ToHome, link) => this.hear(message, link))
     node.on("party", (message: ToParty, link) => this.tell(message, link))
-    setConnector((channel) => this.connect(channel))
+    setConnector((channel) => this.connect(channel), "", undefined, node.signed)
+    this.sweeping = setInterval(() => this.sweep(), SWEEP)
+    this.sweeping.unref()
   }
 
   /** This machine's parties look for their homes no more. */
   end(): void {
+    clearInterval(this.sweeping)
     setConnector(() => {})
   }
 
@@ -125,6 +137,8 @@ export class Homes {
       homes.set(channel, home = new Home(first.capacity, first.kind))
     }
     if (home?.hear(post, says) !== true) this.say(from, { channel, session, says: { k: "elsewhere" } })
+    if (says[says.length - 1]?.k === "detach") this.posts.get(from)?.delete(channel)
+    if (home?.forgettable === true) homes?.delete(channel)
   }
 
   private postTo(to: SocketLink | Node, channel: string, session: number, home: Home | undefined): Post {
@@ -151,7 +165,10 @@ export class Homes {
     const posts = this.posts.get(link)
     this.posts.delete(link)
     for (const [channel, { post }] of posts ?? []) {
-      this.homes.get(this.node.placement.shardOf(channel))?.get(channel)?.leave(post)
+      const homes = this.homes.get(this.node.placement.shardOf(channel))
+      const home = homes?.get(channel)
+      home?.leave(post)
+      if (home?.forgettable === true) homes?.delete(channel)
     }
   }
 
@@ -161,9 +178,22 @@ export class Homes {
     const joined = this.joined.get(channel)
     const party = knownChannels().get(channel)?.party
     if (party === undefined || joined?.session !== session || joined.link !== link) return
-    if (says.k === "elsewhere" || says.k === "moved") this.joined.delete(channel)
+    if (says.k === "elsewhere" || says.k === "moved" || says.k === "detached") {
+      this.joined.delete(channel)
+      joined.forget()
+      if (says.k === "detached") release(channel)
+    }
     if (says.k === "elsewhere") setTimeout(() => party.leave(true), PAUSE).unref()
     else party.hear(says)
+  }
+
+  /** Has parties leave their homes that nobody uses: the last one takes the home with it. */
+  private sweep(): void {
+    for (const [name, joined] of this.joined) {
+      const party = knownChannels().get(name)?.party
+      if (party === undefined || party.spoken !== joined.spoken) joined.spoken = party?.spoken ?? 0
+      else party.retire()
+    }
   }
 
   private connect({ name, party }: RemoteChannel): void {
@@ -181,12 +211,12 @@ export class Homes {
         const link = exit.value
         const session = ++this.sessions
         if (link?.closed === true) return again()
-        this.joined.set(name, { session, link })
-        link?.onClose(() => {
+        const forget = link?.onClose(() => {
           if (this.joined.get(name)?.session !== session) return
           this.joined.delete(name)
           party.leave(false)
-        })
+        }) ?? (() => {})
+        this.joined.set(name, { session, link, forget, spoken: party.spoken })
         party.join((says) => {
           const message: ToHome = { channel: name, session, says }
           if (link === undefined) queueMicrotask(() => this.hear(message, node))

@@ -34,7 +34,7 @@ export class SocketLink {
   private looked = Date.now()
   private readonly timer: NodeJS.Timeout
   private readonly listeners: Array<(message: unknown) => void> = []
-  private readonly closing: Array<() => void> = []
+  private readonly closing = new Set<() => void>()
 
   constructor(name: string, socket: Socket) {
     this.name = name
@@ -60,10 +60,11 @@ export class SocketLink {
     this.listeners.push(f)
   }
 
-  /** Calls `f` when it closes; at once, if it is closed. */
-  onClose(f: () => void): void {
+  /** Calls `f` when it closes; at once, if it is closed. Gives back what takes that back. */
+  onClose(f: () => void): () => void {
     if (this.closed) f()
-    else this.closing.push(f)
+    else this.closing.add(f)
+    return () => void this.closing.delete(f)
   }
 
   close(): void {

@@ -15,7 +15,8 @@ export const startMoves = (node: Node, thread: Thread): void => {
       return link !== undefined
     },
     (place) => place === node.address || node.openLink(place) !== undefined ? undefined : new PlaceLost({ place }),
-    () => {}
+    () => {},
+    node.signed
   )
   const hear = (from: string, message: MigrationMessage): void =>
     Effect.runSync(Effect.provideService(Effect.sync(() => migration.hear(from, message)), Thread, thread))

@@ -46,6 +46,8 @@ export class Node {
   /** Another one each time the process starts: nothing of a new one is taken for the old one's. */
   readonly incarnation = Math.random().toString(36).slice(2)
   readonly security: Security
+  /** What pickles that go to other machines are signed with. */
+  readonly signed: { readonly key?: Uint8Array }
   placement!: Placement["Service"]
   /** The tasklets by key that it runs. */
   tasklets: { readonly busy: (shard: number) => boolean } | undefined
@@ -72,6 +74,8 @@ export class Node {
   constructor(address: string, security: Security) {
     this.address = address
     this.security = security
+    const { secret } = security
+    this.signed = secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
     this.answer("claim", ({ shard }: { shard: number }) => Effect.sync(() => this.parked.get(shard)))
     this.answer("claimed", ({ shard }: { shard: number }) => Effect.sync(() => void this.parked.delete(shard)))
   }
@@ -198,20 +202,23 @@ export class Node {
       (link) =>
         Effect.callback<any, MachineUnreachable | Failed>((resume) => {
           const id = ++this.asked
+          const forget = (): void => {
+            this.questions.delete(id)
+            cancel()
+          }
           this.questions.set(id, {
             link,
             answer: ({ failed, value }) => {
-              this.questions.delete(id)
+              forget()
               resume(failed === undefined ? Effect.succeed(value) : Effect.fail(new Failed(failed)))
             }
           })
           link.post({ ask: id, kind, body })
-          link.onClose(() => {
-            if (this.questions.delete(id)) {
-              resume(Effect.fail(new MachineUnreachable({ address, reason: "the link was lost before it answered" })))
-            }
+          const cancel = link.onClose(() => {
+            this.questions.delete(id)
+            resume(Effect.fail(new MachineUnreachable({ address, reason: "the link was lost before it answered" })))
           })
-          return Effect.sync(() => void this.questions.delete(id))
+          return Effect.sync(forget)
         })
     )
   }

@@ -83,14 +83,10 @@ export class Tasklets {
   private readonly node: Node
   private readonly thread: Thread
   private readonly shards = new Map<number, Map<string, Kept>>()
-  /** What pickles are signed with. */
-  private readonly signed: { readonly key?: Uint8Array }
 
   private constructor(node: Node, thread: Thread) {
     this.node = node
     this.thread = thread
-    const { secret } = node.security
-    this.signed = secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
     node.keepers.set("tasklets", {
       freeze: (shard) => this.freeze(shard),
       thaw: (shard, frozen: ReadonlyArray<FrozenTasklet>) => {
@@ -154,11 +150,11 @@ export class Tasklets {
   // ---- what this machine has ----------------------------------------------------------------------------------------
 
   loads<A>(pickle: Uint8Array): A {
-    return loads<A>(pickle, this.signed)
+    return loads<A>(pickle, this.node.signed)
   }
 
   dumps(value: unknown): Uint8Array {
-    return dumps(value, this.signed)
+    return dumps(value, this.node.signed)
   }
 
   /** Does something with the tasklet of a key, on its thread, if this machine has the shard. */
