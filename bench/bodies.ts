@@ -75,10 +75,8 @@ export function* takesFrames(from: RemoteChannel<string>, n: number): Generator<
   for (let i = 0; i < n; i++) yield* from.receive()
 }
 
-/** Makes a channel, tells of it by `way`, and receives `n` messages in `width` tasklets. Gives back the seconds that took. */
-export function* consumes(pool: Pool, way: RemoteChannel<any>, n: number, width: number): Generator<any, number> {
-  const from = pool.channel<string>()
-  yield* way.send(from)
+/** Receives `n` messages in `width` tasklets, after a first one. Gives back the seconds that took. */
+export function* takesAll(from: RemoteChannel<string>, n: number, width: number): Generator<any, number> {
   yield* from.receive()
   const start = performance.now()
   const receivers: Array<Tasklet> = []
@@ -87,12 +85,23 @@ export function* consumes(pool: Pool, way: RemoteChannel<any>, n: number, width:
   return (performance.now() - start) / 1000
 }
 
-export function* produces(way: RemoteChannel<any>, n: number, width: number): Generator<any, void, any> {
-  const to: RemoteChannel<string> = yield* way.receive()
+/** Sends a first message, and `n` in `width` tasklets. */
+export function* sendsAll(to: RemoteChannel<string>, n: number, width: number): Generator<any, void> {
   yield* to.send("begin")
   const senders: Array<Tasklet> = []
   for (let i = 0; i < width; i++) senders.push(tasklet(sendsFrames)(to, n / width))
   for (const sender of senders) yield* sender.join()
+}
+
+/** Makes a channel, tells of it by `way`, and receives `n` messages in `width` tasklets. Gives back the seconds that took. */
+export function* consumes(pool: Pool, way: RemoteChannel<any>, n: number, width: number): Generator<any, number> {
+  const from = pool.channel<string>()
+  yield* way.send(from)
+  return yield* takesAll(from, n, width)
+}
+
+export function* produces(way: RemoteChannel<any>, n: number, width: number): Generator<any, void, any> {
+  yield* sendsAll(yield* way.receive(), n, width)
 }
 
 /** Round trips, each over two channels, of which each side has made the one that it receives from. */
@@ -100,6 +109,14 @@ export function* asks(pool: Pool, way: RemoteChannel<any>, n: number): Generator
   const answers = pool.channel<string>()
   yield* way.send(answers)
   const questions: RemoteChannel<any> = yield* answers.receive() as any
+  return yield* asking(questions, answers, n)
+}
+
+export function* asking(
+  questions: RemoteChannel<string>,
+  answers: RemoteChannel<string>,
+  n: number
+): Generator<any, number> {
   const start = performance.now()
   for (let i = 0; i < n; i++) {
     yield* questions.send(FRAME)
@@ -108,9 +125,69 @@ export function* asks(pool: Pool, way: RemoteChannel<any>, n: number): Generator
   return (performance.now() - start) / 1000
 }
 
+export function* answering(
+  questions: RemoteChannel<string>,
+  answers: RemoteChannel<string>,
+  n: number
+): Generator<any, void, any> {
+  for (let i = 0; i < n; i++) yield* answers.send(yield* questions.receive())
+}
+
 export function* answers(pool: Pool, way: RemoteChannel<any>, n: number): Generator<any, void, any> {
   const questions = pool.channel<string>()
   const to: RemoteChannel<any> = yield* way.receive()
   yield* to.send(questions)
-  for (let i = 0; i < n; i++) yield* to.send(yield* questions.receive())
+  yield* answering(questions, to, n)
+}
+
+// ---- on machines ----------------------------------------------------------------------------------------------------
+
+/** Asks in `width` tasklets, each over two channels of its own. Gives back the seconds that took. */
+export function* asksAll(
+  channels: ReadonlyArray<readonly [questions: RemoteChannel<string>, answers: RemoteChannel<string>]>,
+  n: number
+): Generator<any, number> {
+  for (const [questions, answers] of channels) yield* asking(questions, answers, 1)
+  const start = performance.now()
+  const asked = channels.map(([questions, answers]) => tasklet(asking)(questions, answers, n / channels.length))
+  for (const each of asked) yield* each.join()
+  return (performance.now() - start) / 1000
+}
+
+export function* answersAll(
+  channels: ReadonlyArray<readonly [questions: RemoteChannel<string>, answers: RemoteChannel<string>]>,
+  n: number
+): Generator<any, void> {
+  const answered = channels.map(([questions, answers]) =>
+    tasklet(answering)(questions, answers, 1 + n / channels.length)
+  )
+  for (const each of answered) yield* each.join()
+}
+
+/** Takes `n` messages of a stream, after a first one. Gives back the seconds that took. */
+export function* takesStream(from: RemoteChannel<string>, n: number): Generator<any, number> {
+  yield* from.next()
+  const start = performance.now()
+  for (let i = 0; i < n; i++) yield* from.next()
+  return (performance.now() - start) / 1000
+}
+
+/** Goes to one machine and to another, `n` times in all. */
+export function* travelling(n: number, there: string, home: string, moveTo: (to: string) => any): Generator<any, void> {
+  for (let i = 0; i < n; i++) yield* moveTo(i % 2 === 0 ? there : home)
+}
+
+/** Has `width` tasklets make `n` moves in all. Gives back the seconds that took. */
+export function* travelsAll(
+  n: number,
+  width: number,
+  there: string,
+  home: string,
+  moveTo: (to: string) => any
+): Generator<any, number> {
+  const start = performance.now()
+  const travellers: Array<Tasklet> = []
+  for (let i = 0; i < width; i++) travellers.push(tasklet(travelling)(n / width, there, home, moveTo))
+  for (const each of travellers) yield* each.join()
+  return (performance.now() - start) / 1000
 }

@@ -6,6 +6,7 @@ import { depths } from "./depth.ts"
 import { durables } from "./durable.ts"
 import { exploring } from "./explore.ts"
 import { greenlets } from "./greenlet.ts"
+import { machines } from "./machines.ts"
 import { million } from "./million.ts"
 import { pickling } from "./pickle.ts"
 import { raw } from "./raw.ts"
@@ -23,5 +24,6 @@ export const measurements: Readonly<Record<string, Measurement>> = {
   ...exploring,
   ...durables,
   ...working,
+  ...machines,
   ...attachments
 }
