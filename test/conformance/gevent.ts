@@ -62,8 +62,8 @@ const errors = new Map<string, ErrorClass>([
   ["PoolFull", G.PoolFull]
 ])
 
-/** A tick, in seconds. */
-const tick = 0.02
+/** How long a tick is by itself, in seconds. */
+export const TICK = 0.02
 
 /** How much a time jitters, in ticks. */
 const jitter = 0.07
@@ -76,9 +76,12 @@ export class GeventMachine extends Machine<GeventOp> {
   private readonly hub = G.gethub()
   private readonly beginning = this.hub.now()
   private readonly random: () => number
+  /** How long a tick is, in seconds. */
+  private readonly tick: number
 
-  constructor(program: Program<GeventOp>, gear: ProgramGear, trace: Array<string>, attempt: number) {
+  constructor(program: Program<GeventOp>, gear: ProgramGear, trace: Array<string>, attempt: number, tick = TICK) {
     super(program, gear, trace)
+    this.tick = tick
     this.random = attempt === 0 ? () => 0.5 : randomOf(attempt)
     this.names.set(G.getcurrent(), "main").set(this.hub, "hub")
     this.hub.exceptionStream = undefined
@@ -90,7 +93,7 @@ export class GeventMachine extends Machine<GeventOp> {
   }
 
   protected override log(text: string): void {
-    super.log(`@${Math.round((this.hub.now() - this.beginning) / 1000 / tick)} ${text}`)
+    super.log(`@${Math.round((this.hub.now() - this.beginning) / 1000 / this.tick)} ${text}`)
   }
 
   protected state(): string {
@@ -240,7 +243,7 @@ export class GeventMachine extends Machine<GeventOp> {
   /** A time that jitters; none stays none. */
   private seconds(ticks: Ticks): number | undefined {
     if (ticks === null) return undefined
-    return ticks === 0 ? 0 : (ticks + (2 * this.random() - 1) * jitter) * tick
+    return ticks === 0 ? 0 : (ticks + (2 * this.random() - 1) * jitter) * this.tick
   }
 
   /** Python's sets are in no order, so a group kills its greenlets in any: another one in each attempt. */

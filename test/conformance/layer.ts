@@ -20,7 +20,8 @@ export interface Layer {
     gear: ProgramGear,
     trace: Array<string>,
     attempt: number,
-    fuel?: number
+    fuel?: number,
+    tick?: number
   ): Pick<Machine<never>, "run" | "advance" | "leave" | "arrive" | "settle" | "trace">
   /**
    * How often a program is run until its trace is as recorded, if its programs tell the time: they run on a clock of
@@ -43,7 +44,8 @@ export const layers: Readonly<Record<LayerName, Layer | undefined>> = {
     probe: stacklessProbe
   },
   gevent: {
-    machine: (program, gear, trace, attempt) => new GeventMachine(program as Program<never>, gear, trace, attempt),
+    machine: (program, gear, trace, attempt, _fuel, tick) =>
+      new GeventMachine(program as Program<never>, gear, trace, attempt, tick),
     attempts: 500,
     probe: geventProbe
   }

@@ -21,6 +21,8 @@ export interface Job {
   readonly every?: number
   /** Preempted after how many steps: one, if left out. */
   readonly fuel?: number
+  /** How long a tick of a program is that tells the time, in seconds. */
+  readonly tick?: number
 }
 
 /** What came of it. */
@@ -32,8 +34,11 @@ export interface Run {
   readonly failure?: string
 }
 
-/** How long a program may take, in milliseconds. They take about one. */
+/** How long a program may take, in milliseconds. They take about one, and on the real clock what their ticks take. */
 export const limit = 5000
+
+/** How many ticks a program may take on the real clock. */
+const ticks = 250
 
 export const didNotEnd = `did not end within ${limit / 1000} s`
 
@@ -61,7 +66,7 @@ export const run = async (job: Job, goesOn: () => void = () => {}): Promise<Run>
 
 /** Runs it once; the clock matters only to programs that tell the time. */
 export const runOnce = async (
-  { every = 1, fuel, gear, layer: name, program, turn }: Job,
+  { every = 1, fuel, gear, layer: name, program, tick, turn }: Job,
   attempt: number,
   clock: "virtual" | "real"
 ): Promise<Run> => {
@@ -73,7 +78,7 @@ export const runOnce = async (
   let result: Run | undefined
 
   const main = inGear(gear === "hard" ? "hard" : "soft", function*() {
-    const machine = layer.machine(program, gear, trace, attempt, fuel)
+    const machine = layer.machine(program, gear, trace, attempt, fuel, tick)
     yield* machine.run()
     if (program.trace !== undefined) {
       result = { trace: [...trace] }
@@ -105,7 +110,7 @@ export const runOnce = async (
   const giveUp = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), limit)
+    timer = setTimeout(() => resolve(undefined), Math.max(limit, ticks * 1000 * (tick ?? 0)))
   })
   const exit = await Promise.race([
     Effect.runPromiseExit(layer.attempts !== undefined && clock === "virtual" ? onVirtualClock(running) : running, {
