@@ -1042,6 +1042,33 @@ describe("a block", () => {
   })
 })
 
+describe("sendall", () => {
+  program(
+    "on a pair waits while nobody receives, however much it is at once, and gives back nothing",
+    function*({ body }) {
+      const [one, other] = gevent.socketpair()
+      const data = Buffer.from(Array.from({ length: 300_000 }, (_, n) => n % 251))
+      one.settimeout(1)
+      expect(yield* caught(one.sendall(data))).toBeInstanceOf(gevent.SocketTimeout)
+      one.close()
+      other.close()
+
+      const [from, to] = gevent.socketpair()
+      const sending = gevent.spawn(body(function*() {
+        return yield* from.sendall(data)
+      }))
+      yield* gevent.sleep(1)
+      expect(sending.ready()).toBe(false)
+      const parts: Array<Buffer> = []
+      for (let got = 0; got < data.length; got += parts.at(-1)!.length) parts.push(yield* to.recv(100_000))
+      expect(Buffer.concat(parts).equals(data)).toBe(true)
+      expect(yield* sending.get({ timeout: 1 })).toBe(undefined)
+      from.close()
+      to.close()
+    }
+  )
+})
+
 describe("a switch to a greenlet that waits for a socket", () => {
   program("is invalid, and the socket is as it was", function*({ body }) {
     const [one, other] = gevent.socketpair()

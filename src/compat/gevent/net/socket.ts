@@ -285,7 +285,7 @@ export class Socket implements Selectable {
 
   /** The same, and gives back nothing. Mirrors `socket.sendall`. */
   sendall(data: Data): Operation<void, SocketError> {
-    return new Send(this, data) as Operation<unknown, SocketError> as Operation<void, SocketError>
+    return new Send(this, data, false) as Operation<unknown, SocketError> as Operation<void, SocketError>
   }
 
   /** @internal hands data to Node; `false` if whoever sends has to wait, or cannot */
@@ -509,16 +509,19 @@ class Recv extends HubOperation<Buffer, SocketError> {
 class Send extends HubOperation<number, SocketError> {
   readonly socket: Socket
   readonly data: Data
-  constructor(socket: Socket, data: Data) {
+  /** Does it give back how many bytes were sent? */
+  readonly counts: boolean
+  constructor(socket: Socket, data: Data, counts = true) {
     super()
     this.socket = socket
     this.data = data
+    this.counts = counts
   }
   perform(current: Microthread): Microthread {
-    const { data, socket } = this
-    const sent = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength
+    const { counts, data, socket } = this
+    const sent = counts ? typeof data === "string" ? Buffer.byteLength(data) : data.byteLength : undefined
     if (socket.write(data)) return current.give(sent)
-    return new Steps(function*(): Generator<Effect.Effect<any, any>, number, any> {
+    return new Steps(function*(): Generator<Effect.Effect<any, any>, number | undefined, any> {
       yield* socket.draining()
       return sent
     }).perform(current)

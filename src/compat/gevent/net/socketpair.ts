@@ -10,15 +10,20 @@ import { Duplex } from "node:stream"
 import { Socket } from "./socket.ts"
 import { SocketError } from "./socketerror.ts"
 
+/** How many bytes there are in a piece that is handed over. */
+const PIECE = 65_536
+
 /** One side, with as much of a connection of Node's as `Socket` asks for. */
 class Side extends Duplex {
   peer!: Side
   readonly connecting = false
   /** Goes on with what was written, when the other side reads. */
   private taken: ((error?: Error | null) => void) | undefined = undefined
+  /** What of it has not been handed over. */
+  private rest: Buffer = Buffer.alloc(0)
 
   constructor() {
-    super({ allowHalfOpen: true, readableHighWaterMark: 65_536, writableHighWaterMark: 16_384 })
+    super({ allowHalfOpen: true, readableHighWaterMark: PIECE, writableHighWaterMark: 16_384 })
   }
 
   override _read(): void {
@@ -26,10 +31,10 @@ class Side extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    const { peer } = this
-    if (peer.destroyed) return done(broken())
+    if (this.peer.destroyed) return done(broken())
     this.taken = done
-    if (peer.push(chunk)) this.goesOn()
+    this.rest = chunk
+    this.goesOn()
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -45,6 +50,12 @@ class Side extends Duplex {
   }
 
   private goesOn(error?: Error): void {
+    if (error !== undefined) this.rest = this.rest.subarray(this.rest.length)
+    while (this.rest.length > 0) {
+      const piece = this.rest.subarray(0, PIECE)
+      this.rest = this.rest.subarray(PIECE)
+      if (!this.peer.push(piece)) return
+    }
     const { taken } = this
     this.taken = undefined
     if (taken !== undefined) process.nextTick(taken, error)
