@@ -17,6 +17,7 @@ import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kerne
 import { exitOf } from "./kernel/exit.ts"
 import { GreenletFrame, standsAt } from "./kernel/greenlet-frame.ts"
 import type { Hard } from "./kernel/hard.ts"
+import { INBOX } from "./kernel/inbox.ts"
 import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
 import type { Policy } from "./kernel/policy.ts"
@@ -203,18 +204,19 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override _body(): Body {
+  protected override begins(): Body {
     const { run } = this
     // a subclass may have anything in its place
     requireFunction(run)
     return run
   }
 
+  /** @internal */
   override _written(body: Body): Body {
     return this._origin ?? body
   }
 
-  override _self(body: Body): unknown {
+  protected override receiver(body: Body): unknown {
     return body === this._origin ? undefined : this
   }
 
@@ -223,8 +225,9 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     if (this._code instanceof Start) this._rebind(this._origin)
   }
 
+  /** @internal */
   override get _policy(): Policy {
-    return this._up === undefined ? this.thread.mainPolicy : this
+    return this._up === undefined ? this.thread.mainPolicy : this as unknown as Policy
   }
 
   override raise(error: unknown): this {
@@ -232,19 +235,19 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
     return super.raise(error)
   }
 
-  override ends(value: unknown): Microthread {
+  protected override ends(value: unknown): Microthread {
     return deliver(this.thread, this._up!, "value", value, true)
   }
 
-  override dies(error: unknown): Microthread {
+  protected override dies(error: unknown): Microthread {
     return deliver(this.thread, this._up!, error instanceof GreenletExit ? "exit" : "error", error, true)
   }
 
-  override reclaims(): void {
+  protected override reclaims(): void {
     this.thread.reclaim(this)
   }
 
-  override givesUp(): unknown {
+  protected override givesUp(): unknown {
     const error = this.interrupted()
     this.reclaims()
     return error
@@ -393,6 +396,7 @@ export const getcurrent = (): Greenlet => {
 
 // constants, as the loop has them: see thread.ts
 const soft = SOFT
+const box: typeof INBOX = INBOX
 
 // ---- switching ------------------------------------------------------------------------------------------------------
 
@@ -412,14 +416,14 @@ const Switch = class extends Operation<unknown> {
     const { passed, target } = this
     requireReachable(current, target)
     if ((target._state >= soft || target._state === SUSPENDED) && target !== current) {
-      target._inbox = passed
+      target[box] = passed
       return target
     }
     const real = standIn(current.thread, target)
     const body = resumable(current.thread, real)
     if (body !== undefined) {
       if (this.count === 1) real.give(passed)
-      else real._inbox = passed
+      else real[box] = passed
       real._starts(body)
       return real
     }
@@ -504,7 +508,7 @@ const resumable = (thread: Thread, real: Microthread): Body | undefined => {
   requireOn(thread, real)
   if (real instanceof Greenlet) real.requireSwitchable()
   if (real._state !== UNSTARTED) return undefined
-  const body = real._body()
+  const body = real._hooks.begins()
   // a `run` that is a getter may have moved it
   requireOn(thread, real)
   return body
@@ -538,7 +542,7 @@ const deliver = (
     if (body !== undefined) {
       // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
       if (as === "value") real.give(value)
-      else real._inbox = undefined
+      else real[box] = undefined
       real._starts(body)
       if (as !== "error") return real
     }

@@ -3,6 +3,24 @@
  *
  * @since 0.1.0
  */
+export {
+  bodyOf,
+  bury,
+  contextOf,
+  exitFor,
+  fiberOf,
+  originalContextOf,
+  originOf,
+  policyOf,
+  pushFrame,
+  raisesInEffect,
+  rebind,
+  replaceTopFrame,
+  setContextOf,
+  setFlag,
+  topFrameOf,
+  wrapFrames
+} from "./author.ts"
 export { letErrorsInto } from "./effect/beyond-public.ts"
 export { isParking } from "./effect/parking.ts"
 export { type Starter, starterOf } from "./effect/perform.ts"
@@ -21,22 +39,25 @@ export { AttributeError, GreenletError, GreenletExit, SystemError, ValueError } 
 export { exitOf, nameIs } from "./kernel/exit.ts"
 export { type Frame, isEffectFrame } from "./kernel/frame.ts"
 export { depthOf, frameOf, type GreenletFrame, standsAt } from "./kernel/greenlet-frame.ts"
+export { INBOX } from "./kernel/inbox.ts"
 export { ledOutOf } from "./kernel/lead.ts"
 export type { Displaced } from "./kernel/microthread.ts"
 export { PERFORM } from "./kernel/operation.ts"
 export { onRest, programs, rested } from "./kernel/origin.ts"
-export { MainPolicy } from "./kernel/policy.ts"
+export { MainPolicy, type Policy } from "./kernel/policy.ts"
 export { Routine } from "./kernel/routine.ts"
-export { FLAG, TRACED } from "./kernel/state.ts"
+export { BITS, FLAG, TRACED } from "./kernel/state.ts"
 export { isThread } from "./kernel/thread.ts"
 export { explained } from "./kernel/unbound.ts"
 export {
   assemble,
   assembleGreenlet,
   enlist,
+  GREENLET_FIELDS,
   type GreenletParts,
   greenletParts,
   isData,
+  MICROTHREAD_FIELDS,
   type Parts,
   partsOf,
   type PartState,

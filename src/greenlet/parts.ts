@@ -7,8 +7,30 @@ import { type Body, requireFunction } from "./kernel/body.ts"
 import { type DataFrame, isDataFrame } from "./kernel/data-frame.ts"
 import { GreenletError } from "./kernel/errors.ts"
 import type { Frame } from "./kernel/frame.ts"
+import { INBOX } from "./kernel/inbox.ts"
 import type { Microthread } from "./kernel/microthread.ts"
-import { DEAD, DOOMED, isSuspended, OUTSIDE, OUTSIDE_RAISING, RAISING, UNSTARTED, WAITING } from "./kernel/state.ts"
+import {
+  BITS,
+  DEAD,
+  DOOMED,
+  isSuspended,
+  OUTSIDE,
+  OUTSIDE_RAISING,
+  RAISING,
+  UNSTARTED,
+  WAITING
+} from "./kernel/state.ts"
+
+/** The fields that all microthreads have: others are those of a kind, or of a program. */
+export const MICROTHREAD_FIELDS: ReadonlySet<PropertyKey> = new Set([INBOX, BITS, "_home", "_code", "_rest"])
+
+/** The same of greenlets. */
+export const GREENLET_FIELDS: ReadonlySet<PropertyKey> = new Set([
+  ...MICROTHREAD_FIELDS,
+  "_up",
+  "_origin",
+  "_switching"
+])
 
 /** The states in which a microthread can be taken apart: `outside` is a main greenlet whose program runs outside. */
 export type PartState = "unstarted" | "doomed" | "suspended" | "raising" | "dead" | "outside"
@@ -38,7 +60,7 @@ const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame)
  * @since 0.1.0
  */
 export const partsOf = (microthread: Microthread): Parts => {
-  const { _code: code, _inbox: inbox, _stack: stack, _state: state } = microthread
+  const { _code: code, [INBOX]: inbox, _stack: stack, _state: state } = microthread
   if (microthread._fiber !== undefined) throw new GreenletError("it is in the middle of an Effect, on a fiber")
   switch (state) {
     case UNSTARTED:
@@ -95,7 +117,7 @@ export const assemble = (microthread: Microthread, { below, code, inbox, state }
     case "outside":
       return
   }
-  microthread._inbox = inbox
+  microthread[INBOX] = inbox
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   assembleGreenlet,
   enlist,
   Greenlet,
+  GREENLET_FIELDS,
   type GreenletParts,
   greenletParts,
   isDataFrame,
@@ -444,17 +445,6 @@ export const channelKind: Kind<Channel> = {
 // ---- greenlets ------------------------------------------------------------------------------------------------------
 
 const HAS_PARENT = OWN
-
-export const GREENLET_FIELDS: ReadonlySet<PropertyKey> = new Set([
-  "_home",
-  "_bits",
-  "_inbox",
-  "_code",
-  "_rest",
-  "_up",
-  "_origin",
-  "_switching"
-])
 
 export const greenletKind: Kind<Greenlet> = {
   name: "greenlet",

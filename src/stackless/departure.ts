@@ -6,7 +6,7 @@
  * carries it away, which waits for what becomes of it there.
  */
 import * as Exit from "effect/Exit"
-import { enlist, failureOf, type Microthread, type Routine } from "../greenlet/index.ts"
+import { enlist, failureOf, INBOX, type Microthread, type Routine } from "../greenlet/index.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { endOf, hideEnd, joinedEndOf } from "./join.ts"
 import { OutsideWaiter } from "./outside-waiter.ts"
@@ -44,7 +44,7 @@ export const depart = <A>(tasklet: Tasklet, write: () => A, rest: Routine | unde
     const written = takeApartAlone(tasklet, write)
     tasklet._unblock()
     tasklet.remove()
-    tasklet._rebind(undefined)
+    tasklet._bindTo(undefined)
     const parts = { inbox: undefined, code: rest, below: [] }
     if (rest === undefined) assembleTasklet(tasklet, { ...parts, state: "dead" }, 0, undefined)
     else {
@@ -70,7 +70,7 @@ export const whenEnded = (tasklet: Tasklet, f: (exit: Exit.Exit<unknown, unknown
     undefined,
     false,
     () => {
-      const { _failed: failed, _inbox: inbox } = tasklet
+      const { _failed: failed, [INBOX]: inbox } = tasklet
       f(failed ? failureOf(inbox ?? new TaskletExit()) : Exit.succeed(inbox))
     },
     undefined

@@ -5,7 +5,16 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type Body, explained, isFrame, isParking, letErrorsInto, Microthread, Operation } from "../greenlet/index.ts"
+import {
+  type Body,
+  explained,
+  fiberOf,
+  isFrame,
+  isParking,
+  letErrorsInto,
+  Microthread,
+  Operation
+} from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
 /** @internal */
@@ -51,9 +60,9 @@ export const hardened = (body: Body): (...args: ReadonlyArray<any>) => Effect.Ef
 const drive = (steps: Steps, body: Body, owner: Microthread | undefined): Effect.Effect<unknown, unknown> => {
   let resume = (): IteratorResult<unknown, unknown> => steps.next()
   const failures = new Set<unknown>()
-  let side: Microthread["_fiber"]
+  let side: ReturnType<typeof fiberOf>
   const loop: Effect.Effect<unknown, unknown> = Effect.suspend((): Effect.Effect<unknown, unknown> => {
-    side ??= owner?._fiber
+    side ??= owner === undefined ? undefined : fiberOf(owner)
     let step: IteratorResult<unknown, unknown>
     try {
       step = resume()
@@ -76,7 +85,7 @@ const drive = (steps: Steps, body: Body, owner: Microthread | undefined): Effect
       if (side !== undefined) {
         side.foreign = false
         // its frames are dropped as they are, and it may have others already
-        if (side.greenlet._fiber !== side) return exit
+        if (fiberOf(side.greenlet) !== side) return exit
         const { thrown } = side
         if (thrown !== undefined || (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause))) {
           const error = thrown === undefined ? errorOf(exit) : thrown.error

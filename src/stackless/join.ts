@@ -6,7 +6,15 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { expected, failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
+import {
+  expected,
+  failureOf,
+  GreenletExit,
+  INBOX,
+  type Microthread,
+  Operation,
+  type Thread
+} from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
@@ -27,13 +35,13 @@ export class Join<A, E> extends Operation<A, E> {
     const { tasklet } = this
     if (!tasklet.dead) return endOf(tasklet).receive().perform(performer)
     if (tasklet._failed) throw errorOf(tasklet)
-    return performer.give(tasklet._inbox)
+    return performer.give(tasklet[INBOX])
   }
 
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
     return Effect.suspend((): Effect.Effect<A, E> => {
       const { tasklet } = this
-      if (tasklet.dead) return tasklet._failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet._inbox as A)
+      if (tasklet.dead) return tasklet._failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet[INBOX] as A)
       const received = endOf(tasklet).receive().performOutside(thread, fiber) as Effect.Effect<A>
       return Effect.catchDefect(received, failureOf) as Effect.Effect<A, E>
     })
@@ -75,7 +83,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
   if (end === undefined || end.balance === 0) return false
   ends.delete(tasklet)
   const { _failed: failed } = tasklet
-  const result = failed ? errorOf(tasklet) : tasklet._inbox
+  const result = failed ? errorOf(tasklet) : tasklet[INBOX]
   while (end.balance < 0) {
     const waiter = end.right as Waiter
     end.take(waiter)
@@ -87,7 +95,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
 
 /** A `TaskletExit` would end those who join as silently as it ended the tasklet. */
 const errorOf = (tasklet: Tasklet): unknown => {
-  const { _inbox: inbox } = tasklet
+  const { [INBOX]: inbox } = tasklet
   expected(inbox)
   return inbox === undefined || inbox instanceof TaskletExit || inbox instanceof GreenletExit
     ? new RuntimeError(`${named("tasklet", tasklet)} was killed, and has no result to join`, { cause: inbox })

@@ -5,12 +5,16 @@
  */
 import {
   assemble,
+  BITS,
   currentThread,
   GreenletError,
+  INBOX,
   type Microthread,
+  MICROTHREAD_FIELDS,
   type Parts,
   partsOf,
   type Routine,
+  setFlag,
   type Thread
 } from "../greenlet/index.ts"
 import { Atomically } from "./atomic.ts"
@@ -47,11 +51,7 @@ export interface TaskletParts extends Parts {
 
 /** The fields that all tasklets have: others are those of a subclass, or of a program. */
 export const TASKLET_FIELDS: ReadonlySet<PropertyKey> = new Set([
-  "_home",
-  "_bits",
-  "_inbox",
-  "_code",
-  "_rest",
+  ...MICROTHREAD_FIELDS,
   "_right",
   "_left",
   "_channel"
@@ -85,7 +85,7 @@ export const taskletParts = (tasklet: Tasklet): TaskletParts => {
     throw new RuntimeError("it is another one than the one that moves, and is alive: it would run twice")
   }
   const { below, code, inbox, state } = partsOf(tasklet as unknown as Microthread)
-  const { _bits: bits, _channel: waits } = tasklet
+  const { [BITS]: bits, _channel: waits } = tasklet
   const selecting = waits instanceof Selection
   const channel = selecting ? undefined : waits
   let flags = 0
@@ -124,7 +124,7 @@ export const takeApartAlone = <A>(tasklet: Tasklet, write: () => A): A => {
  */
 export const assembleTasklet = (tasklet: Tasklet, parts: Parts, flags: number, end: Channel | undefined): void => {
   assemble(tasklet as unknown as Microthread, parts)
-  for (let i = 0; i < FLAGS.length; i++) if ((flags & 1 << i) !== 0) tasklet._flag(FLAGS[i]!, true)
+  for (let i = 0; i < FLAGS.length; i++) if ((flags & 1 << i) !== 0) setFlag(tasklet, FLAGS[i]!, true)
   if (end !== undefined) endOf(tasklet, end)
 }
 
@@ -196,7 +196,7 @@ export const channelParts = (channel: Channel): ChannelParts => {
   const buffered = channel instanceof BufferedChannel
   for (let waiter = channel.right; waiter !== null; waiter = waiter._right as typeof waiter) {
     if (!(waiter instanceof OutsideWaiter)) queue.push(waiter as Tasklet)
-    else if (buffered && waiter.resume === channel.taken) stored.push({ value: waiter._inbox, raising: waiter.raising })
+    else if (buffered && waiter.resume === channel.taken) stored.push({ value: waiter[INBOX], raising: waiter.raising })
     else if (waiter instanceof Offer && waiter.tasklet !== undefined) {
       ;(keys ??= new Map()).set(queue.length, waiter.key)
       queue.push(waiter.tasklet as Tasklet)
@@ -298,7 +298,7 @@ export class Snapshot {
   /** Those that are in the middle of `run`, the innermost last: who wakes when nobody is runnable. */
   readonly running: ReadonlyArray<Tasklet>
 
-  /** @internal */
+  /** The library makes them. */
   constructor(runnable: ReadonlyArray<Tasklet>, running: ReadonlyArray<Tasklet>) {
     this.runnable = runnable
     this.running = running

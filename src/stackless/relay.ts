@@ -8,6 +8,7 @@
  * A tasklet that waits here waits on the outside, as for an Effect: `run` goes on meanwhile, and it is no deadlock.
  */
 import * as Exit from "effect/Exit"
+import { INBOX } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import { exchangeAsOutsider, serve, TAKES_IN } from "./rendezvous.ts"
@@ -91,7 +92,7 @@ export class Relay<in out T = any> extends Channel<T> {
       const waiter = this.right as OutsideWaiter
       this.take(waiter)
       this.kept--
-      values.push(waiter._inbox as T)
+      values.push(waiter[INBOX] as T)
     }
     return values
   }

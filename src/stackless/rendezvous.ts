@@ -8,7 +8,17 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { Greenlet, KEPT, type Microthread, Operation, PERFORM, starterOf, type Thread } from "../greenlet/index.ts"
+import {
+  BITS,
+  Greenlet,
+  INBOX,
+  KEPT,
+  type Microthread,
+  Operation,
+  PERFORM,
+  starterOf,
+  type Thread
+} from "../greenlet/index.ts"
 import { RuntimeError, ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
@@ -26,8 +36,10 @@ export const CLOSING = 8
 /** @internal It has a capacity. */
 export const TAKES_IN = 16
 
-/** A constant: what is imported is looked at anew at every use. */
+// constants: what is imported is looked at anew at every use
 const blockTrap = BLOCK_TRAP
+const box: typeof INBOX = INBOX
+const bits: typeof BITS = BITS
 
 /**
  * A send. What happens most often is written out: a tasklet of this thread waits to receive, and nothing is out of the
@@ -50,24 +62,23 @@ class Sending {
   }
   [PERFORM](performer: Microthread): Microthread {
     const channel = this.channel
-    const home = performer._home
-    const thread = home.thread
+    const thread = performer.thread
     const place = thread.place
     const scheduler = thread.scheduler as Scheduler | undefined
     if (
       !channel.mode && channel._balance < 0 && scheduler !== undefined && place.head === performer && !scheduler.watched
     ) {
       const target = channel.right as Tasklet
-      // an outside waiter has no home
-      if (target._home === home) {
+      // an outside waiter belongs to no thread
+      if (target.thread === thread) {
         const right = target._right as Waiter | null
         channel.right = right
         if (right === null) channel.left = right
         else right._left = null
         target._channel = undefined
         channel._balance++
-        performer._inbox = undefined
-        target._inbox = this.sent
+        performer[box] = undefined
+        target[box] = this.sent
         const next = (performer as Tasklet)._right as Tasklet
         target._left = performer as Tasklet
         target._right = next
@@ -127,15 +138,15 @@ export class Receive<T> extends Operation<T> {
   }
   override [PERFORM](performer: Microthread): Microthread {
     const channel = this.channel
-    const thread = performer._home.thread
+    const thread = performer.thread
     const place = thread.place
     const scheduler = thread.scheduler as Scheduler | undefined
     if (
       !channel.mode && channel._balance <= 0 && scheduler !== undefined && place.head === performer &&
-      scheduler.runcount > 1 && !scheduler.watched && !(performer._bits & blockTrap)
+      scheduler.runcount > 1 && !scheduler.watched && !(performer[bits] & blockTrap)
     ) {
       const source = performer as Tasklet
-      source._inbox = undefined
+      source[box] = undefined
       const next = source._right as Tasklet
       const before = source._left as Tasklet
       before._right = next
@@ -186,7 +197,7 @@ const exchangeCommon = (
         return exchangeFully(channel, performer, value, false, direction, told)
       }
       if (!tells) {
-        source._inbox = value
+        source[box] = value
         const next = scheduler.head = scheduler.unlink(source)
         channel.line(source, direction)
         return scheduler.pass(source, next, false)
@@ -199,8 +210,8 @@ const exchangeCommon = (
       }
       if (!tells) {
         channel.shift(target, direction)
-        source._inbox = target._inbox
-        target._inbox = value
+        source[box] = target[box]
+        target[box] = value
         if (watched) witness(channel, source, target, direction)
         // a sender prefers its receiver with -1, which is nothing set
         if (channel.mode === (direction > 0 ? 0 : PREFERS_SENDER)) {
@@ -211,11 +222,11 @@ const exchangeCommon = (
         return scheduler.pass(source, source, true)
       }
     }
-    source._inbox = value
+    source[box] = value
     try {
       notify(channel, source, direction, willblock)
     } finally {
-      source._inbox = undefined
+      source[box] = undefined
     }
     // the callback may have changed how it goes on
   }
@@ -315,8 +326,8 @@ const meetOutside = (
   const yields = chooser !== undefined && (channel.scheduleAll || channel.preference === -direction)
   if (yields) scheduler.requireSwitch(chooser)
   channel.take(target)
-  const { _inbox: inbox, raising } = source
-  carry(source, target._inbox, target.raising)
+  const { [box]: inbox, raising } = source
+  carry(source, target[box], target.raising)
   scheduler.head = source
   witness(channel, source, partyOf(target), direction)
   serve(target, inbox, raising)
@@ -338,7 +349,7 @@ const putIn = (channel: Channel, source: Tasklet): Microthread => {
   const scheduler = schedulerOf(source.thread)
   const next = channel.scheduleAll ? source._right as Tasklet : source
   if (next !== source) scheduler.requireSwitch(next)
-  channel.store(source._inbox, source.raising)
+  channel.store(source[box], source.raising)
   witness(channel, source, undefined, 1)
   source.give(undefined)
   return scheduler.switch(source, next)
@@ -384,13 +395,13 @@ export const exchangeAsOutsider = (channel: Channel, waiter: OutsideWaiter, dire
     const target = channel.right as Waiter
     channel.take(target)
     witness(channel, undefined, partyOf(target), direction)
-    const { _inbox: inbox, raising } = target
-    serve(target, waiter._inbox, waiter.raising)
+    const { [box]: inbox, raising } = target
+    serve(target, waiter[box], waiter.raising)
     waiter.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
     return true
   }
   if (direction < 0 || !channel.room) return false
-  channel.store(waiter._inbox, waiter.raising)
+  channel.store(waiter[box], waiter.raising)
   witness(channel, undefined, undefined, 1)
   waiter.resume(Exit.void)
   return true
@@ -438,8 +449,8 @@ export const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
 }
 
 const exchange = (a: Tasklet, b: Tasklet): void => {
-  const { _inbox: inbox, raising } = a
-  carry(a, b._inbox, b.raising)
+  const { [box]: inbox, raising } = a
+  carry(a, b[box], b.raising)
   carry(b, inbox, raising)
 }
 

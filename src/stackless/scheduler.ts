@@ -12,9 +12,12 @@ import {
   developing,
   type Displaced,
   type Frame,
+  INBOX,
   ledOutOf,
   MainPolicy,
   type Microthread,
+  type Policy,
+  policyOf,
   rested,
   strayed,
   type Thread
@@ -273,8 +276,8 @@ export class Scheduler extends Ring {
   private keepOfMain(): void {
     const { main } = this
     const outside = this.thread.main
-    if (outside.raising) main.raise(outside._inbox)
-    else main.give(outside._inbox)
+    if (outside.raising) main.raise(outside[INBOX])
+    else main.give(outside[INBOX])
   }
 
   /** Tells all who watch of a switch; who runs in the end. */
@@ -325,7 +328,7 @@ export class Scheduler extends Ring {
     if (this.outside > 0 || (this.threadblock !== undefined && wakeup._right === undefined)) return this.idles(prev)
     if (wakeup._right === undefined) {
       // it is in `run`, or has just left the ring itself: it is revived, and passed nothing but an error
-      if (prev !== wakeup && prev.raising) wakeup.raise(prev._inbox)
+      if (prev !== wakeup && prev.raising) wakeup.raise(prev[INBOX])
       return this.switch(prev, wakeup)
     }
     return this.thread.mayWait ? this.idles(prev, true) : this.deadlocked(prev)
@@ -369,7 +372,7 @@ export class Scheduler extends Ring {
    * that nothing can forbid: upstream aborts when a trap is set or a callback runs.
    */
   end(t: Tasklet, failed: boolean, error: unknown): Microthread {
-    if (failed && t._isExit(error)) failed = false
+    if (failed && policyOf(t).isExit(error)) failed = false
     if (failed) ledOutOf(error, named("tasklet", t))
     if (failed && callbacks.error !== undefined) {
       try {
@@ -475,8 +478,8 @@ export class Scheduler extends Ring {
   toMain(): Microthread {
     const { main } = this
     const outside = this.thread.main
-    if (main.raising) outside.raise(main._inbox)
-    else outside.give(main._inbox)
+    if (main.raising) outside.raise(main[INBOX])
+    else outside.give(main[INBOX])
     main.give(undefined)
     return outside
   }
@@ -547,29 +550,32 @@ class ProgramOutside extends MainPolicy {
     super(scheduler.thread.main)
     this.scheduler = scheduler
   }
+  private get tasklet(): Policy {
+    return policyOf(this.scheduler.main)
+  }
   override get raising(): boolean {
     return this.scheduler.main.raising || super.raising
   }
   override waits(): Microthread {
-    return this.scheduler.main.waits()
+    return this.tasklet.waits()
   }
   override expects(something: boolean): void {
-    this.scheduler.main.expects(something)
+    this.tasklet.expects(something)
   }
   override waited(): void {
-    this.scheduler.main.waited()
+    this.tasklet.waited()
   }
   override interrupted(): unknown {
-    return this.scheduler.main.interrupted()
+    return this.tasklet.interrupted()
   }
-  override _isExit(error: unknown): boolean {
-    return this.scheduler.main._isExit(error)
+  override isExit(error: unknown): boolean {
+    return this.tasklet.isExit(error)
   }
   override givesUp(): unknown {
-    return this.scheduler.main.interrupted()
+    return this.tasklet.interrupted()
   }
   override reclaims(): void {
-    this.scheduler.main.reclaims()
+    this.tasklet.reclaims()
   }
   override abandoned(): void {
     this.scheduler.abandoned()
@@ -580,13 +586,11 @@ class ProgramOutside extends MainPolicy {
   override orphaned(): void {
     this.scheduler.orphaned()
   }
-  /** @internal */
-  override _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
-    return this.scheduler.main._tracedFrame(frame)
+  override tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return this.tasklet.tracedFrame(frame)
   }
-  /** @internal */
-  override _tracedBody(body: Body): Body {
-    return this.scheduler.main._tracedBody(body)
+  override tracedBody(body: Body): Body {
+    return this.tasklet.tracedBody(body)
   }
 }
 

@@ -25,7 +25,8 @@ import {
   type Starter,
   starterOf,
   type Thread,
-  THROW
+  THROW,
+  topFrameOf
 } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { Composite } from "./composite.ts"
@@ -370,7 +371,8 @@ class Select extends Operation<unknown, any> {
 
 /** @internal a tasklet that is in the middle of a `Selecting` waits again; it has made no offer yet. Throws if it is in none */
 export const selectionOf = (tasklet: Tasklet): Selection => {
-  const { _channel: waits, _code: code } = tasklet
+  const { _channel: waits } = tasklet
+  const code = topFrameOf(tasklet)
   if (waits instanceof Selection) return waits
   if (waits !== undefined || tasklet._right !== undefined || !(code instanceof Selecting) || code.pc !== WAITING) {
     throw new RuntimeError("the tasklet is not in the middle of a selection")

@@ -3,6 +3,7 @@
  * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
  */
 import {
+  BITS,
   type Body,
   type DataFrame,
   depthOf,
@@ -10,8 +11,10 @@ import {
   FLAG,
   type Frame,
   Microthread,
+  setFlag,
   standsAt,
-  TRACED
+  TRACED,
+  wrapFrames
 } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 import { hardened, softswitch } from "./hard-body.ts"
@@ -20,6 +23,9 @@ import { type Link, OutsideWaiter } from "./outside-waiter.ts"
 import type { Channel, Scheduler, Tasklet } from "./ports.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { isObserved, observed, observedCall, tracedBody } from "./tracing.ts"
+
+/** A constant: what is imported is looked at anew at every use. */
+const bits: typeof BITS = BITS
 
 // the flags
 export const BOUND = FLAG
@@ -61,7 +67,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Has it something to run that has not ended? */
   get alive(): boolean {
-    return this.active || ((this._bits & BOUND) !== 0 && !this.thread.ended)
+    return this.active || ((this[bits] & BOUND) !== 0 && !this.thread.ended)
   }
 
   /** Is it in the ring, or in the queue of a channel? */
@@ -71,7 +77,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Does it wait, on a channel or for a foreign Effect? */
   get blocked(): boolean {
-    return this._channel !== undefined || (this._bits & WAITS_OUTSIDE) !== 0
+    return this._channel !== undefined || (this[bits] & WAITS_OUTSIDE) !== 0
   }
 
   /** Is it alive, but neither in the ring nor in a channel's queue? */
@@ -91,46 +97,47 @@ export abstract class TaskletState extends Microthread {
 
   /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
   get blockTrap(): boolean {
-    return (this._bits & BLOCK_TRAP) !== 0
+    return (this[bits] & BLOCK_TRAP) !== 0
   }
 
   set blockTrap(on: boolean) {
-    this._flag(BLOCK_TRAP, on)
+    setFlag(this, BLOCK_TRAP, on)
   }
 
   /** Is it spared by the watchdog of `run`? */
   get atomic(): boolean {
-    return (this._bits & ATOMIC) !== 0
+    return (this[bits] & ATOMIC) !== 0
   }
 
   /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
   setAtomic(on: boolean): boolean {
     const before = this.atomic
-    this._flag(ATOMIC, on)
+    setFlag(this, ATOMIC, on)
     if (this._pendingIrq) this._scheduler.watch?.retry(this._tasklet)
     return before
   }
 
   /** May the watchdog of `run` interrupt it while it is nested? */
   get ignoreNesting(): boolean {
-    return (this._bits & IGNORE_NESTING) !== 0
+    return (this[bits] & IGNORE_NESTING) !== 0
   }
 
   /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
   setIgnoreNesting(on: boolean): boolean {
     const before = this.ignoreNesting
-    this._flag(IGNORE_NESTING, on)
+    setFlag(this, IGNORE_NESTING, on)
     if (this._pendingIrq) this._scheduler.watch?.retry(this._tasklet)
     return before
   }
 
   /** @internal has the watchdog tried to interrupt it in vain? */
   get _pendingIrq(): boolean {
-    return (this._bits & PENDING_IRQ) !== 0
+    return (this[bits] & PENDING_IRQ) !== 0
   }
 
+  /** @internal */
   set _pendingIrq(on: boolean) {
-    this._flag(PENDING_IRQ, on)
+    setFlag(this, PENDING_IRQ, on)
   }
 
   // ---- where it is ------------------------------------------------------------------------------------------------
@@ -162,20 +169,14 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal has it a trace or profile function? */
   get _traced(): boolean {
-    return (this._bits & TRACED) !== 0
+    return (this[bits] & TRACED) !== 0
   }
 
   /** @internal puts the frames that it has behind frames that trace */
   _observe(): void {
     const { _performer: performer } = this
     if (!performer.active) return
-    const { _code: code, _stack: stack } = performer
-    if (code !== undefined && !isObserved(code as Frame | DataFrame)) {
-      performer._replaceTop(observed(this._tasklet, code as Frame | DataFrame, true))
-    }
-    if (stack !== undefined) {
-      performer._stack = stack.map((frame) => isObserved(frame) ? frame : observed(this._tasklet, frame, true))
-    }
+    wrapFrames(performer, (frame) => isObserved(frame) ? frame : observed(this._tasklet, frame, true))
   }
 
   /** @internal Who has its frames: the main greenlet, of the main tasklet. */
@@ -185,83 +186,81 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal somebody waits in `join` */
   _joined(): void {
-    this._bits |= JOINED
+    this[bits] |= JOINED
   }
 
   /** @internal has it arguments for its start? */
   get _bound(): boolean {
-    return (this._bits & BOUND) !== 0
+    return (this[bits] & BOUND) !== 0
   }
 
   /** @internal what it ended with */
   get _failed(): boolean {
-    return (this._bits & FAILED) !== 0
+    return (this[bits] & FAILED) !== 0
   }
 
   /** @internal does it wait for a foreign Effect? */
   get _waitsOutside(): boolean {
-    return (this._bits & WAITS_OUTSIDE) !== 0
+    return (this[bits] & WAITS_OUTSIDE) !== 0
   }
 
+  /** @internal */
   set _waitsOutside(on: boolean) {
-    this._flag(WAITS_OUTSIDE, on)
+    setFlag(this, WAITS_OUTSIDE, on)
   }
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override _body(): Body {
-    const body = softswitch ? super._body() : hardened(super._body())
-    return this._traced ? this._tracedBody(body) : body
+  protected override begins(): Body {
+    const body = softswitch ? super.begins() : hardened(super.begins())
+    return this._traced ? this.tracedBody(body) : body
   }
 
-  /** @internal a hardened body has to know whose it is, and does not pass it on */
-  override _self(): unknown {
+  /** A hardened body has to know whose it is, and does not pass it on. */
+  protected override receiver(): unknown {
     return softswitch ? undefined : this
   }
 
-  /** @internal */
-  override _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+  protected override tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
     return observedCall(this._tasklet, frame)
   }
 
-  /** @internal */
-  override _tracedBody(body: Body): Body {
+  protected override tracedBody(body: Body): Body {
     return tracedBody(this._tasklet, body)
   }
 
-  override preempted(): Microthread {
+  protected override preempted(): Microthread {
     return this._scheduler.preempted(this._tasklet) ?? this
   }
 
-  override reclaims(): void {
+  protected override reclaims(): void {
     if (this._right !== undefined && !this.blocked) return
     this._unblock()
     this._scheduler.insert(this._tasklet)
   }
 
-  override waits(): Microthread {
+  protected override waits(): Microthread {
     return this._scheduler.waits(this._tasklet)
   }
 
-  override expects(something: boolean): void {
+  protected override expects(something: boolean): void {
     this._scheduler.outside += something ? 1 : -1
   }
 
-  override waited(): void {
+  protected override waited(): void {
     this._scheduler.ready(this._tasklet)
   }
 
-  override _exit(message: string): Error {
+  protected override exitWith(message: string): Error {
     return exitOf(TaskletExit, message)
   }
 
-  /** @internal */
-  override _isExit(error: unknown): boolean {
-    return error instanceof TaskletExit || super._isExit(error)
+  protected override isExit(error: unknown): boolean {
+    return error instanceof TaskletExit || super.isExit(error)
   }
 
-  override interrupted(): unknown {
-    const error = this._exit("the fiber of this tasklet was interrupted")
+  protected override interrupted(): unknown {
+    const error = this.exitWith("the fiber of this tasklet was interrupted")
     this.raise(error)
     this.reclaims()
     return error

@@ -10,18 +10,28 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as EffectScheduler from "effect/Scheduler"
 import {
+  BITS,
   type Body,
+  bodyOf,
+  contextOf,
   currentThread,
   depthOf,
   exitOf,
+  fiberOf,
   frameOf,
   GreenletError,
   type GreenletFrame,
+  INBOX,
   isData,
   type Microthread,
   type NotAsync,
   Operation,
   type Plain,
+  pushFrame,
+  raisesInEffect,
+  rebind,
+  setContextOf,
+  setFlag,
   Thread,
   TRACED
 } from "../greenlet/index.ts"
@@ -45,6 +55,10 @@ export interface ThrowOptions {
   /** Make the tasklet runnable, to get the error when its turn comes, instead of running it at once. */
   readonly pending?: boolean
 }
+
+// constants: what is imported is looked at anew at every use
+const bits: typeof BITS = BITS
+const box: typeof INBOX = INBOX
 
 declare const failures: unique symbol
 
@@ -97,10 +111,10 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     if (this.scheduled || this._waitsOutside) throw new RuntimeError("tasklet is scheduled")
     if (this.isMain) throw new RuntimeError("can't (un)bind the main tasklet")
     if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
-    const body = f ?? (args == null || !this.unstarted ? undefined : this._code as Body | undefined)
+    const body = f ?? (args == null || !this.unstarted ? undefined : bodyOf(this))
     if (args != null && body === undefined) throw notBound()
     if (args != null) this._requireThread()
-    this._rebind(body)
+    this._bindTo(body)
     if (args != null) this._supply(args)
     return this
   }
@@ -112,7 +126,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
   setup(...args: Args): this {
     this._requireThread()
     if (this.alive) throw new RuntimeError("tasklet is alive: it has its arguments already")
-    const { _code: body } = this
+    const body = bodyOf(this)
     if (body === undefined) throw notBound()
     this._supply(args)
     this._scheduler.insert(this)
@@ -122,8 +136,8 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
 
   private _supply(args: ReadonlyArray<unknown>): void {
     if (args.length === 1) this.give(args[0])
-    else this._inbox = args
-    this._bits |= BOUND
+    else this[box] = args
+    this[bits] |= BOUND
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------
@@ -239,7 +253,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
       throw new RuntimeError("can't (re)bind a runnable tasklet")
     }
     if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
-    if (this._fiber !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
+    if (fiberOf(this) !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
     this.thread.buried(this)
     this.thread = target
     if (this.active) target.started(this)
@@ -256,13 +270,13 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
    * Mirrors `tasklet.tempval`.
    */
   get tempval(): unknown {
-    if (this.raising) return new Bomb(this._inbox)
-    if (this.unstarted) return this.alive ? undefined : this._code
-    return this.dead ? undefined : this._inbox
+    if (this.raising) return new Bomb(this[box])
+    if (this.unstarted) return this.alive ? undefined : bodyOf(this)
+    return this.dead ? undefined : this[box]
   }
 
   set tempval(value: unknown) {
-    if (this._waitsOutside || this._raisesInEffect) {
+    if (this._waitsOutside || raisesInEffect(this)) {
       throw new RuntimeError("the tasklet waits for an Effect, which gives it its value: throw into it, or kill it")
     }
     if (value instanceof Bomb) {
@@ -345,8 +359,8 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     }
     if (trace != null && !this.alive) throw new RuntimeError("tasklet is not alive")
     const any = setTrace(this, kind, trace ?? undefined)
-    this._flag(TRACED, any)
-    if (this.isMain) this.thread.main._flag(TRACED, any)
+    setFlag(this, TRACED, any)
+    if (this.isMain) setFlag(this.thread.main, TRACED, any)
     if (any) this._observe()
   }
 
@@ -362,7 +376,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     if (this.thread !== currentThread() && (this.isCurrent || this.scheduled)) {
       throw new RuntimeError("the tasklet is current or scheduled on another thread")
     }
-    this._performer._contextInForce = context as Context.Context<any>
+    setContextOf(this._performer, context as Context.Context<any>)
     return this
   }
 
@@ -379,7 +393,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     if (!Effect.isEffect(what) && typeof what !== "function") {
       throw new TypeError(`contextRun takes an Effect, or a body and its arguments; got ${typeof what}`)
     }
-    const context = this._performer._contextInForce
+    const context = contextOf(this._performer)
     const effect = Effect.isEffect(what) ? what as Effect.Effect<any, any> : Effect.suspend(() => {
       const made: unknown = hardened(what as Body)(...args)
       return Effect.isEffect(made) ? made as Effect.Effect<unknown> : Effect.succeed(made)
@@ -417,48 +431,48 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
 
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
-  override ends(value: unknown): Microthread {
-    this._bits &= ~BOUND
-    this._inbox = value
-    if ((this._bits & JOINED) !== 0) this._tellJoined()
+  protected override ends(value: unknown): Microthread {
+    this[bits] &= ~BOUND
+    this[box] = value
+    if ((this[bits] & JOINED) !== 0) this._tellJoined()
     return this._scheduler.end(this, false, undefined)
   }
 
-  override dies(error: unknown): Microthread {
-    this._bits = this._bits & ~BOUND | FAILED
-    this._inbox = error
+  protected override dies(error: unknown): Microthread {
+    this[bits] = this[bits] & ~BOUND | FAILED
+    this[box] = error
     let failed = true
-    if ((this._bits & JOINED) !== 0) failed = !this._tellJoined()
+    if ((this[bits] & JOINED) !== 0) failed = !this._tellJoined()
     return this._scheduler.end(this, failed, error)
   }
 
   /** Was there anybody? */
   private _tellJoined(): boolean {
-    this._bits &= ~JOINED
+    this[bits] &= ~JOINED
     return tellJoined(this)
   }
 
-  override orphaned(): unknown {
+  protected override orphaned(): unknown {
     this._unblock()
     if (this._right !== undefined) this._scheduler.remove(this)
-    this._bits = this._bits & ~BOUND | FAILED
-    const error = this._exit("the thread of this tasklet has ended")
+    this[bits] = this[bits] & ~BOUND | FAILED
+    const error = this.exitWith("the thread of this tasklet has ended")
     this.raise(error)
-    if ((this._bits & JOINED) !== 0) this._tellJoined()
+    if ((this[bits] & JOINED) !== 0) this._tellJoined()
     return error
   }
 
-  /** @internal */
-  override _rebind(body: Body | undefined): void {
-    super._rebind(body)
-    if ((this._bits & JOINED) !== 0) {
-      this._bits |= FAILED
+  /** @internal makes it unstarted, with a body; what it was in the middle of is dropped */
+  _bindTo(body: Body | undefined): void {
+    rebind(this, body)
+    if ((this[bits] & JOINED) !== 0) {
+      this[bits] |= FAILED
       this._tellJoined()
     }
-    this._bits &= ~(BOUND | PENDING_IRQ | FAILED)
+    this[bits] &= ~(BOUND | PENDING_IRQ | FAILED)
     if (this._traced) {
       setTrace(this, "trace", undefined)
-      this._flag(TRACED, setTrace(this, "profile", undefined))
+      setFlag(this, TRACED, setTrace(this, "profile", undefined))
     }
   }
 }
@@ -475,7 +489,7 @@ declare module "./ports.ts" {
  */
 const mainTasklet = (thread: Thread): Tasklet => {
   const main = new Tasklet(undefined, undefined, thread)
-  main._push({ next: unreachable, throw: unreachable })
+  pushFrame(main, { next: unreachable, throw: unreachable })
   return main
 }
 
@@ -578,7 +592,7 @@ class Run extends Operation<void> {
     }
     const own = scheduler.keep(current.bequeath(heir))
     if (own?.heir === current) own.reinstate()
-    else current._rebind(nothing)
+    else current._bindTo(nothing)
     scheduler.remove(current)
     scheduler.insert(current)
     return scheduler.to(heir)
@@ -635,7 +649,7 @@ class Throw extends Operation<void> {
     if (!(error instanceof TaskletExit) || (ended && !this.kill && tasklet._bound)) {
       throw ended ? noThread() : new RuntimeError("You cannot throw to a dead tasklet")
     }
-    if (ended) tasklet._rebind(undefined)
+    if (ended) tasklet._bindTo(undefined)
     else tasklet.remove()
     return true
   }

@@ -14,9 +14,11 @@ import {
   type Frame,
   isEffectFrame,
   isFrame,
+  replaceTopFrame,
   requireResult,
   resumeFrame,
-  throwIntoFrame
+  throwIntoFrame,
+  topFrameOf
 } from "../greenlet/index.ts"
 import type { Tasklet } from "./ports.ts"
 
@@ -81,7 +83,7 @@ class Observed implements Frame {
     const { inner, tasklet } = this
     if (!tasklet._traced) {
       const { _performer: performer } = tasklet
-      if (performer._code === this) performer._replaceTop(inner)
+      if (topFrameOf(performer) === this) replaceTopFrame(performer, inner)
       this.entered = true
       return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
     }

@@ -25,7 +25,7 @@ interface FileSystem {
 export class Timeline {
   private readonly recorder: Recorder
 
-  /** @internal */
+  /** The library makes them. */
   constructor(recorder: Recorder) {
     this.recorder = recorder
   }

@@ -4,8 +4,10 @@ import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, sep } from "node:path"
+import ts from "typescript-5.9"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { buildPackage } from "../project.ts"
 
 const oxlint = join(dirname(createRequire(import.meta.url).resolve("oxlint/package.json")), "bin/oxlint")
 
@@ -157,3 +159,116 @@ test("one file changes the state of a greenlet", () => {
   )
   expect(changing).toEqual([join("greenlet", "kernel", "state.ts")])
 })
+
+/** Names that begin with `_` and are not ours: of Effect, of the streams of Node, and of the gevent of Python. */
+const OTHERS = new Set(["_tag", "_observers", "_read", "_write", "_final", "_destroy", "_run"])
+
+/** The names that begin with `_` in a file: what it declares, and what it reads, sets or overrides. */
+function underscored(file: string, text: string): { declared: Set<string>; used: Map<string, number> } {
+  const declared = new Set<string>()
+  const used = new Map<string, number>()
+  if (!/\b_[a-z]/i.test(text)) return { declared, used }
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  const visit = (node: ts.Node): void => {
+    const named = ts.isPropertyAccessExpression(node)
+      ? node.name
+      : ts.isElementAccessExpression(node)
+      ? node.argumentExpression
+      : ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)
+      ? node.propertyName ?? node.name
+      : ts.isIndexedAccessTypeNode(node) && ts.isLiteralTypeNode(node.indexType)
+      ? node.indexType.literal
+      : ts.isClassElement(node) || ts.isTypeElement(node) || ts.isPropertyAssignment(node)
+      ? node.name
+      : undefined
+    if (named !== undefined && (ts.isIdentifier(named) || ts.isStringLiteral(named)) && /^_[a-z]/i.test(named.text)) {
+      const overrides = ts.canHaveModifiers(node) &&
+        ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.OverrideKeyword)
+      if ((ts.isClassElement(node) || ts.isTypeElement(node)) && overrides !== true) declared.add(named.text)
+      else if (!OTHERS.has(named.text)) {
+        used.set(named.text, source.getLineAndCharacterOfPosition(node.getStart()).line + 1)
+      }
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return { declared, used }
+}
+
+/** Where a room uses a name that begins with `_` and is none of its own. */
+function trespasses(files: ReadonlyArray<readonly [file: string, text: string]>): Array<string> {
+  const rooms = new Map<string, Array<readonly [string, ReturnType<typeof underscored>]>>()
+  for (const [file, text] of files) {
+    const [room] = file.split(sep) as [string]
+    rooms.set(room, [...rooms.get(room) ?? [], [file, underscored(file, text)]])
+  }
+  const found: Array<string> = []
+  for (const room of rooms.values()) {
+    const own = new Set(room.flatMap(([, { declared }]) => [...declared]))
+    for (const [file, { used }] of room) {
+      for (const [name, line] of used) if (!own.has(name)) found.push(`${file}:${line} ${name}`)
+    }
+  }
+  return found
+}
+
+test("no name that begins with _ crosses an index", () => {
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+  expect(trespasses(files.map((file) => [file, readFileSync(join("src", file), "utf8")]))).toEqual([])
+
+  const below = [
+    join("greenlet", "a.ts"),
+    "export class A { _inbox = 1; get _state() { return this._inbox } }"
+  ] as const
+  const above = [
+    "a._inbox",
+    "const { _inbox: inbox } = a",
+    "const { _inbox } = a",
+    `a["_state"]`,
+    `type State = A["_state"]`,
+    "class B extends A { override get _state() { return 2 } }"
+  ]
+  for (const text of above) expect(trespasses([below, [join("stackless", "b.ts"), text]])).toHaveLength(1)
+}, 60_000)
+
+/** The members that an editor offers behind the dot, of an instance of each class that some modules export. */
+function offered(modules: ReadonlyArray<string>): Map<string, Array<string>> {
+  const program = ts.createProgram(modules, {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    strict: true,
+    types: [],
+    noLib: true,
+    skipLibCheck: true
+  })
+  const checker = program.getTypeChecker()
+  const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected
+  const members = new Map<string, Array<string>>()
+  for (const module of modules) {
+    for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(module)!)!)) {
+      const [signature] = checker.getTypeOfSymbol(symbol).getConstructSignatures()
+      const properties = signature?.getReturnType().getProperties() ?? []
+      members.set(
+        symbol.name,
+        properties
+          .filter(({ valueDeclaration: at }) => at === undefined || (ts.getCombinedModifierFlags(at) & hidden) === 0)
+          .map(({ name }) => name)
+      )
+    }
+  }
+  return members
+}
+
+/** What the loop asks a microthread. */
+const HOOKS = new Set(["begins", "ends", "dies", "waits", "waited", "preempted", "orphaned"])
+
+test("who uses a greenlet, a tasklet or a channel is offered nothing that is internal", () => {
+  buildPackage()
+  const members = offered(["greenlet", "stackless"].map((entry) => join("dist", entry, "index.d.ts")))
+  for (const [name, member] of [["Greenlet", "switch"], ["Tasklet", "kill"], ["Channel", "send"]] as const) {
+    expect(members.get(name)).toContain(member)
+    // TypeScript writes a name that is a symbol with __@
+    const internal = members.get(name)!.filter((member) => /^_(?!_@)/.test(member) || HOOKS.has(member))
+    expect([name, internal]).toEqual([name, []])
+  }
+}, 120_000)

@@ -137,7 +137,7 @@ export class Network<C extends Components> {
   readonly components: C
   readonly wires: ReadonlyArray<Wire>
 
-  /** @internal */
+  /** The library makes them. */
   constructor(name: string, components: C, wires: ReadonlyArray<Wire>) {
     this.name = name
     this.components = components

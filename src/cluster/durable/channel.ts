@@ -49,7 +49,7 @@ export class DurableChannel<in out T = any> {
   /** @internal */
   readonly codec: Codec<T>
 
-  /** @internal */
+  /** The library makes them. */
   constructor(name: string, capacity: number, codec: Codec<T>) {
     this.name = name
     this.capacity = capacity
@@ -195,7 +195,7 @@ export class DurableChannel<in out T = any> {
     return error instanceof DurableChannelClosed && error.channel === this.name
   }
 
-  /** A channel is pickled by its name. */
+  /** @internal a channel is pickled by its name */
   static [reduce]({ capacity, codec, name }: DurableChannel): object {
     return { name, capacity, codec: codec.id }
   }

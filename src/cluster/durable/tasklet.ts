@@ -45,7 +45,7 @@ export class DurableTasklet extends Tasklet {
     const keeper = keepers.get(this)
     if (keeper === undefined) return super.dies(error)
     keeper.ended(
-      this._isExit(error) ? { failed: false, value: undefined } : {
+      this.isExit(error) ? { failed: false, value: undefined } : {
         failed: true,
         error,
         typed: Predicate.hasProperty(error, "_tag") || isTyped(error)
@@ -146,7 +146,7 @@ export class Durable<out A, out E> {
   readonly key: string
   private readonly storage: StorageState
 
-  /** @internal */
+  /** The library makes them. */
   constructor(key: string, storage: StorageState) {
     this.key = key
     this.storage = storage

@@ -48,7 +48,7 @@ export class RemoteChannel<in out T = any> {
   /** How its values are written; none, if they are pickles. */
   private readonly codec: Codec<T> | undefined
 
-  /** @internal */
+  /** The library makes them. */
   constructor(name: string, capacity: number, codec: Codec<T> | undefined, connect: (channel: RemoteChannel) => void) {
     this.name = name
     this.capacity = capacity
@@ -147,6 +147,7 @@ export class RemoteChannel<in out T = any> {
     }
   }
 
+  /** @internal */
   static [reduce]({ capacity, name, party }: RemoteChannel): Reference {
     return { name, capacity, kind: party.terms.kind }
   }

@@ -387,7 +387,7 @@ export class Keyed<out A = unknown> {
   /** What it ends with, for the type check alone. */
   declare readonly result: A
 
-  /** @internal */
+  /** The library makes them. */
   constructor(key: string) {
     this.key = key
   }
@@ -535,10 +535,10 @@ class Alarm extends Relay<void> {
   constructor(until: number) {
     super({
       changed: () => {
-        if (this._balance >= 0 || this.set) return
+        if (this.balance >= 0 || this.set) return
         this.set = true
         setTimeout(() => {
-          while (this._balance < 0) this.put(undefined)
+          while (this.balance < 0) this.put(undefined)
         }, Math.max(0, until - Date.now()))
       },
       room: () => false,

@@ -53,7 +53,7 @@ type Starting = {
 export class Place {
   readonly name: string
 
-  /** @internal */
+  /** The library makes them. */
   constructor(name: string) {
     this.name = name
   }

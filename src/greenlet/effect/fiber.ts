@@ -12,6 +12,7 @@ import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
 import { fuel as allFuel } from "../kernel/fuel.ts"
+import { INBOX } from "../kernel/inbox.ts"
 import type { Microthread } from "../kernel/ports.ts"
 import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
@@ -117,9 +118,9 @@ export class GreenletFiber implements Side {
   /** What an operation has brought its greenlet, if that goes on at once. */
   takeOutcome(): Exit.Exit<unknown, unknown> | undefined {
     const { greenlet } = this
-    const { _inbox: inbox, _state: state } = greenlet
+    const { [INBOX]: inbox, _state: state } = greenlet
     if (state !== SUSPENDED && state !== RAISING) return undefined
-    greenlet._inbox = undefined
+    greenlet[INBOX] = undefined
     becomeWoken(greenlet)
     return state === SUSPENDED ? this.exitWith(inbox) : failureOf(inbox)
   }
@@ -186,7 +187,7 @@ export class GreenletFiber implements Side {
     for (let { below } = this; below !== undefined; below = below.below) {
       if (!below.givenUp || below.unwinding !== undefined) continue
       // its frames ran on when that was decided
-      below.unwinding = this.greenlet._exit(decided)
+      below.unwinding = this.greenlet._hooks.exitWith(decided)
       this.thrown = { error: below.unwinding }
       return this.endsInterrupted()
     }
@@ -245,7 +246,7 @@ export class GreenletFiber implements Side {
       return this.outcome()
     }
     if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
-      return this.greenlet._policy._isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
+      return this.greenlet._policy.isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
     }
     this.thrown = { error }
     const { gate, state, task } = this
@@ -468,7 +469,7 @@ export class GreenletFiber implements Side {
     try {
       next = proxy.operation!.perform(greenlet)
     } catch (error) {
-      greenlet._inbox = undefined
+      greenlet[INBOX] = undefined
       return this.continue(failureOf(error))
     }
     this.calling = greenlet._code !== frame

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { ungated } from "../kernel/ending.ts"
 import { GreenletError } from "../kernel/errors.ts"
+import { INBOX } from "../kernel/inbox.ts"
 import type { Microthread, Operation } from "../kernel/ports.ts"
 import { SUSPENDED } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
@@ -112,8 +113,8 @@ const performOnOwnFiber = (
   if (thread.current === current && frame === current._code) {
     if (current._state === suspended && !side.stepwise) {
       if (thread.goesOn()) {
-        const value = current._inbox
-        current._inbox = undefined
+        const value = current[INBOX]
+        current[INBOX] = undefined
         return new Ended(value)
       }
     } else {

@@ -18,11 +18,11 @@ export type Body<Args extends ReadonlyArray<any> = any, A = any, E = any> = (
 
 /** @internal calls a body with what the inbox holds at the start */
 export const start = (body: Body, g: Microthread, inbox: unknown): unknown => {
-  const self = g._self(body)
+  const self = g._hooks.receiver(body)
   return inbox === undefined ? body.call(self) : Array.isArray(inbox) ? body.apply(self, inbox) : body.call(self, inbox)
 }
 
-/** @internal a generator object, or anything that walks like one; but no microthread, whatever methods it has */
+/** A generator object, or anything that walks like one; but no microthread, whatever methods it has */
 export const isFrame = (u: unknown): u is Frame | DataFrame =>
   isDataFrame(u) || typeof u === "object" && u !== null &&
     typeof (u as Partial<Frame>).next === "function" &&

@@ -35,7 +35,7 @@ export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown =>
   for (const reason of cause.reasons) {
     if (Cause.isDieReason(reason)) return reason.defect
   }
-  return g._exit("interrupted")
+  return g._hooks.exitWith("interrupted")
 }
 
 /** What Effect sees of an error that a body threw. */

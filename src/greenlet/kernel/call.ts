@@ -10,7 +10,7 @@ import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 import type { Routine } from "./routine.ts"
-import { TRACED } from "./state.ts"
+import { BITS, TRACED } from "./state.ts"
 
 class Call extends Operation<unknown> {
   readonly body: Body
@@ -22,7 +22,7 @@ class Call extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { args, body } = this
-    return enter(current, (current._bits & TRACED) === 0 ? body(...args) : current._policy._tracedBody(body)(...args))
+    return enter(current, (current[BITS] & TRACED) === 0 ? body(...args) : current._policy.tracedBody(body)(...args))
   }
 }
 
@@ -37,7 +37,7 @@ class CallWithOne extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { arg, body } = this
-    return enter(current, (current._bits & TRACED) === 0 ? body(arg) : current._policy._tracedBody(body)(arg))
+    return enter(current, (current[BITS] & TRACED) === 0 ? body(arg) : current._policy.tracedBody(body)(arg))
   }
 }
 
@@ -50,7 +50,7 @@ export class CallRoutine<A, E = never, R = never> extends Operation<A, E, R> {
   }
   perform(current: Microthread): Microthread {
     const { make } = this
-    return enter(current, (current._bits & TRACED) === 0 ? make() : current._policy._tracedBody(make)())
+    return enter(current, (current[BITS] & TRACED) === 0 ? make() : current._policy.tracedBody(make)())
   }
 }
 

@@ -52,7 +52,7 @@ export abstract class EndingThread extends MainThread {
     this.alive?.add(g)
   }
 
-  /** @internal */
+  /** For schedulers: `g` has ended, or left for another thread. */
   buried(g: Microthread): void {
     this.alive?.delete(g)
   }
@@ -91,7 +91,7 @@ export abstract class EndingThread extends MainThread {
         onFailure: (cause) => {
           for (const reason of cause.reasons) {
             if (reason._tag === "Die") {
-              if (reason.defect !== end.error && !g._isExit(reason.defect)) errors.push(reason.defect)
+              if (reason.defect !== end.error && !g._hooks.isExit(reason.defect)) errors.push(reason.defect)
             } else if (reason._tag === "Fail") {
               errors.push(reason.error)
             }
@@ -188,7 +188,9 @@ export abstract class EndingThread extends MainThread {
   private hurry(g: Microthread): Microthread {
     if (!this.hurried) {
       this.hurried = true
-      return g.raise(g._exit("the thread of this greenlet has ended, and it has taken too long to end with it"))
+      return g.raise(
+        g._hooks.exitWith("the thread of this greenlet has ended, and it has taken too long to end with it")
+      )
     }
     this.patience /= 2
     const who = nameOf(g)

@@ -124,18 +124,18 @@ const framesOf = (microthread: Microthread): Array<Frame | DataFrame> => {
   return frames.map(bare)
 }
 
-/** @internal where a microthread that is suspended stands, as a line of a stack: its innermost frame alone is asked */
+/** Where a microthread that is suspended stands, as a line of a stack: its innermost frame alone is asked */
 export const standsAt = ({ _code: code }: Microthread): string | undefined => {
   if (code === undefined) return undefined
   const frame = bare(code as Frame | DataFrame)
   return linesOf(sites.get(frame), descriptionOf(frame))[0]
 }
 
-/** @internal for schedulers: the innermost frame of a microthread that is suspended, and how many there are of each kind */
+/** For schedulers: the innermost frame of a microthread that is suspended. */
 export const frameOf = (microthread: Microthread, body: string): GreenletFrame | undefined =>
   GreenletFrame.of(microthread, body)
 
-/** @internal for schedulers: how many frames it has, and how many of them are Effects, the outermost not counted */
+/** For schedulers: how many frames it has, and how many of them are Effects, the outermost not counted */
 export const depthOf = (microthread: Microthread): { readonly frames: number; readonly effects: number } => {
   const frames = framesOf(microthread)
   return {

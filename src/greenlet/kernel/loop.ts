@@ -33,6 +33,7 @@ import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
+import { INBOX } from "./inbox.ts"
 import { Operation, PERFORM, switchedOfAll } from "./operation.ts"
 import { Place } from "./place.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
@@ -42,6 +43,7 @@ import {
   becomeResumed,
   becomeSoft,
   becomeStarted,
+  BITS,
   DATA,
   DOOMED,
   FRESH,
@@ -64,6 +66,8 @@ const soft = SOFT
 // the state is taken out of its field on the spot: the getter is one call too many for what V8 inlines here
 const states = STATES
 const data = DATA
+const box: typeof INBOX = INBOX
+const bits: typeof BITS = BITS
 const traced = TRACED
 const soften = becomeSoft
 const resumeData: typeof RESUME = RESUME
@@ -97,13 +101,13 @@ export type Tracer = (event: "switch" | "throw", origin: Microthread, target: Mi
 export abstract class Loop {
   /** The main greenlet: the program outside. */
   readonly main: MainGreenlet
-  /** @internal who runs, which every switch changes */
+  /** For schedulers: who runs, which every switch changes; and who is at the head of the ring. */
   place: Place
   /** Has it ended? Its greenlets cannot be switched to any more. */
   ended = false
-  /** @internal its greenlets are being ended */
+  /** For schedulers: are its greenlets being ended? */
   ending = false
-  /** @internal is its loop on the JavaScript stack? */
+  /** For schedulers: is its loop on the JavaScript stack? */
   looping = false
   /** The fiber that stands for main. */
   protected host: Fiber.Fiber<unknown, unknown> | undefined = undefined
@@ -153,7 +157,7 @@ export abstract class Loop {
 
   // ---- what is said elsewhere: ending.ts --------------------------------------------------------------------------
 
-  /** @internal `g` has begun to run its body */
+  /** For schedulers: `g` has begun to run its body, and is ended with the thread if it has not ended before. */
   abstract started(g: Microthread): void
   /** @internal */
   abstract drop(g: Microthread): Microthread | undefined
@@ -171,11 +175,11 @@ export abstract class Loop {
     for (;;) {
       try {
         for (;;) {
-          const state = g._bits & states
+          const state = g[bits] & states
           if (state === data) {
             g = this.loopOfData(g)
             // one that goes on in another way, in an Effect perhaps, gets on by a step
-            if (fuel.left > 0 || (fuel.left === 0 && (g._bits & states) !== data)) continue
+            if (fuel.left > 0 || (fuel.left === 0 && (g[bits] & states) !== data)) continue
             const going = this.usedUp(g)
             if (going === undefined) return
             g = going
@@ -185,8 +189,8 @@ export abstract class Loop {
           fuel.stop = fuel.left > STRETCH ? fuel.left - STRETCH : 0
           if (state >= soft) {
             if (state !== soft) soften(g)
-            const value = g._inbox
-            g._inbox = undefined
+            const value = g[box]
+            g[box] = undefined
             const { request } = step
             request.operation = undefined
             request.inPlace = true
@@ -217,8 +221,8 @@ export abstract class Loop {
     let performing = false
     try {
       for (;;) {
-        const value = g._inbox
-        g._inbox = undefined
+        const value = g[box]
+        g[box] = undefined
         const outcome = (g._code as DataFrame)[resumeData](plainly, value) as
           | Partial<Operation<any, any, any>>
           | undefined
@@ -232,7 +236,7 @@ export abstract class Loop {
           performing = false
           this.current = g = next
         } else g = this.carryOut(g, outcome)
-        if (--fuel.left <= 0 || (g._bits & states) !== data) return g
+        if (--fuel.left <= 0 || (g[bits] & states) !== data) return g
       }
     } catch (error) {
       return performing ? g.raise(error) : this.fail(g, error)
@@ -254,12 +258,12 @@ export abstract class Loop {
     const next = operation[perform](g)
     if (next !== g) {
       this.current = next
-      if (this.nested === true || (next._bits & states) !== soft) return switched
+      if (this.nested === true || (next[bits] & states) !== soft) return switched
       this.nested = true
       request.operation = undefined
       request.inPlace = true
-      const value = next._inbox
-      next._inbox = undefined
+      const value = next[box]
+      next[box] = undefined
       try {
         const result = resumeGenerator.call(next._code as Frame, value)
         if (result !== switched || depth.levels > DEEP) this.proceed(next, result)
@@ -270,11 +274,11 @@ export abstract class Loop {
       this.nested = false
       if (this.current !== g) return switched
     }
-    if ((g._bits & states) !== soft || --fuel.left <= fuel.stop) return switched
+    if ((g[bits] & states) !== soft || --fuel.left <= fuel.stop) return switched
     request.inPlace = true
-    const value = g._inbox
+    const value = g[box]
     if (value === undefined) return endedWithNothing
-    g._inbox = undefined
+    g[box] = undefined
     return new Ended(value)
   }
 
@@ -355,10 +359,10 @@ export abstract class Loop {
 
   /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */
   private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
-    const inbox = g._inbox
+    const inbox = g[box]
     switch (g._state) {
       case SUSPENDED:
-        g._inbox = undefined
+        g[box] = undefined
         forgetRequest(false)
         return (g._code as Frame).next(inbox)
       case DATA:
@@ -367,17 +371,17 @@ export abstract class Loop {
       case SOFT:
       case FRESH:
         becomeSoft(g)
-        g._inbox = undefined
+        g[box] = undefined
         forgetRequest(true)
         return resumeGenerator.call(g._code as Frame, inbox)
       case UNSTARTED:
-        return this.start(g, g._body(), inbox)
+        return this.start(g, g._hooks.begins(), inbox)
       case DOOMED:
         becomeStarted(g)
         throw inbox
       case RAISING: {
         const frame = g._code as Frame | DataFrame
-        g._inbox = undefined
+        g[box] = undefined
         forgetRequest(becomeResumed(g, frame) === SOFT)
         return throwIntoFrame(frame, inbox)
       }
@@ -407,12 +411,12 @@ export abstract class Loop {
 
   private begin(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
     g._code = undefined
-    g._inbox = undefined
+    g[box] = undefined
     becomeStarted(g)
     this.started(g)
     step.request.inPlace = false
     const made = start(body, g, args)
-    if (isGenerator(made as Frame | undefined) && (g._bits & traced) === 0) {
+    if (isGenerator(made as Frame | undefined) && (g[bits] & traced) === 0) {
       // most bodies are. What follows would do the same; by the short way a tasklet is made, run and ended in half the time
       g._code = made as Frame
       soften(g)
@@ -594,7 +598,7 @@ export abstract class Loop {
 
   // ---- who is told ------------------------------------------------------------------------------------------------
 
-  /** @internal see trace.ts */
+  /** For schedulers: who is told of each switch, see trace.ts. */
   get tracer(): Tracer | undefined {
     return this.traceFunction
   }

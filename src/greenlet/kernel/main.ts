@@ -10,6 +10,7 @@ import { failureOf } from "./border.ts"
 import type { Thread } from "./current.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { FiberGate } from "./hard.ts"
+import { INBOX } from "./inbox.ts"
 import { Loop } from "./loop.ts"
 import type { Operation } from "./operation.ts"
 import { type Origin, rested } from "./origin.ts"
@@ -110,9 +111,9 @@ export abstract class MainThread extends Loop {
   /** Main's turn has come: its fiber goes on with what it brings. */
   private leave(): Exit.Exit<any, any> {
     const { main } = this
-    const { _inbox: inbox, _state: state } = main
+    const { [INBOX]: inbox, _state: state } = main
     becomeOutside(main)
-    main._inbox = undefined
+    main[INBOX] = undefined
     main._fiber?.release()
     main._fiber = undefined
     this.finish = undefined
@@ -156,7 +157,7 @@ export abstract class MainThread extends Loop {
 
   /** What a body that ran as main made of its end is of no interest any more, unless it is an error of its own. */
   private leaveAbandoned(): Exit.Exit<any, any> {
-    const { _inbox: inbox, _state: state } = this.main
+    const { [INBOX]: inbox, _state: state } = this.main
     const left = this.leave()
     return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Exit.void
   }

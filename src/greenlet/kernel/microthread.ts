@@ -17,6 +17,7 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import type { Home } from "./home.ts"
+import { INBOX } from "./inbox.ts"
 import type { Policy } from "./policy.ts"
 import type { GreenletFiber } from "./ports.ts"
 import {
@@ -28,6 +29,7 @@ import {
   becomeRaising,
   becomeStarted,
   becomeUnstarted,
+  BITS,
   DEAD,
   DOOMED,
   isSuspended,
@@ -43,20 +45,24 @@ import {
   WAITING
 } from "./state.ts"
 
+/** A constant, as the loop has them. */
+const box: typeof INBOX = INBOX
+const bits: typeof BITS = BITS
+
 /**
  * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
- * with, and returns the one to run next. Names that begin with `_` are the library's.
+ * with, and returns the one to run next. What the loop asks it are its `protected` methods, which a subclass overrides.
  *
  * @category models
  * @since 0.1.0
  */
-export abstract class Microthread implements Policy {
+export abstract class Microthread {
+  /** @internal its state, in the lowest bits, and the flags of its kind above them: see state.ts */
+  [bits]: number = UNSTARTED;
+  /** @internal what its next resume brings: see inbox.ts */
+  [box]: unknown = undefined
   /** @internal its thread and the context that it inherits */
   _home: Home
-  /** @internal its state, in the lowest bits, and the flags of its kind above them */
-  _bits: number = UNSTARTED
-  /** @internal what its next resume brings: a value or an error (`give`, `raise`), or the arguments of its start */
-  _inbox: unknown = undefined
   /** @internal its body before the start, its top frame after it */
   _code: Body | Frame | DataFrame | undefined
   /** @internal the frames below the top one; once it is hard, its fiber, which has those */
@@ -86,12 +92,12 @@ export abstract class Microthread implements Policy {
 
   /** @internal see state.ts */
   get _state(): State {
-    return (this._bits & STATES) as State
+    return (this[bits] & STATES) as State
   }
 
   /** @internal for the transitions in state.ts alone */
   _become(state: State): void {
-    this._bits = this._bits & ~STATES | state
+    this[bits] = this[bits] & ~STATES | state
   }
 
   /** @internal what its fiber inherits: the context of its creator, if there was one */
@@ -99,6 +105,7 @@ export abstract class Microthread implements Policy {
     return this._home.context
   }
 
+  /** @internal */
   set _context(context: Context.Context<never> | undefined) {
     this._home = this.thread.homeIn(context)
   }
@@ -109,6 +116,7 @@ export abstract class Microthread implements Policy {
     return rest === undefined || Array.isArray(rest) ? rest : rest.stack
   }
 
+  /** @internal */
   set _stack(stack: Array<Frame | DataFrame> | undefined) {
     const { _rest: rest } = this
     if (rest === undefined || Array.isArray(rest)) this._rest = stack
@@ -121,6 +129,7 @@ export abstract class Microthread implements Policy {
     return rest === undefined || Array.isArray(rest) ? undefined : rest
   }
 
+  /** @internal */
   set _fiber(fiber: GreenletFiber | undefined) {
     const { _stack: stack } = this
     if (fiber !== undefined) fiber.stack = stack
@@ -144,7 +153,7 @@ export abstract class Microthread implements Policy {
   give(value: unknown): this {
     if (this._state === DEAD) return this
     const unstarted = becomeGiven(this, this._code as Frame | DataFrame | undefined)
-    this._inbox = unstarted ? only(value) : value
+    this[box] = unstarted ? only(value) : value
     return this
   }
 
@@ -153,7 +162,7 @@ export abstract class Microthread implements Policy {
    * foreign Effect has that Effect interrupted first. Returns it.
    */
   raise(error: unknown): this {
-    if (becomeRaising(this)) this._inbox = error
+    if (becomeRaising(this)) this[box] = error
     return this
   }
 
@@ -189,8 +198,8 @@ export abstract class Microthread implements Policy {
    * there: a later resume brings it. Gives back what the heir itself would have run.
    */
   bequeath(heir: Microthread): Displaced {
-    const { _code: code, _fiber: fiber, _inbox: inbox, _stack: stack } = this
-    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir._inbox : undefined
+    const { _code: code, _fiber: fiber, [box]: inbox, _stack: stack } = this
+    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir[box] : undefined
     const displaced = new Displaced(heir)
     this._fiber = undefined
     this._bury()
@@ -198,7 +207,7 @@ export abstract class Microthread implements Policy {
     heir._replaceTop(
       kept === undefined ? code as Frame | DataFrame : new Inherited(code as Frame | DataFrame, heir, kept)
     )
-    heir._inbox = inbox
+    heir[box] = inbox
     heir._stack = stack
     heir._fiber = fiber
     for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
@@ -210,11 +219,11 @@ export abstract class Microthread implements Policy {
 
   /** @internal Who answers: itself, or whoever governs its thread, if it is a main greenlet. */
   get _policy(): Policy {
-    return this
+    return this as unknown as Policy
   }
 
-  /** @internal its body */
-  _body(): Body {
+  /** It is about to start: the body that it runs. */
+  protected begins(): Body {
     return this._code as Body
   }
 
@@ -223,22 +232,22 @@ export abstract class Microthread implements Policy {
     return body
   }
 
-  /** @internal what `this` is in its body: nothing in a function, itself in a method of its class */
-  _self(_body: Body): unknown {
+  /** What `this` is in its body: nothing in a function, itself in a method of its class. */
+  protected receiver(_body: Body): unknown {
     return undefined
   }
 
   /** Its body returned `value`, and it is dead: names the one to run next. */
-  abstract ends(value: unknown): Microthread
+  protected abstract ends(value: unknown): Microthread
 
   /** Its body threw `error`, and it is dead: names the one to run next. */
-  abstract dies(error: unknown): Microthread
+  protected abstract dies(error: unknown): Microthread
 
   /**
    * Its fiber suspends on a foreign Effect: names the one to run next. Here itself, which stops the thread until the
    * wait is over, as a blocking call does upstream.
    */
-  waits(): Microthread {
+  protected waits(): Microthread {
     return this
   }
 
@@ -246,18 +255,18 @@ export abstract class Microthread implements Policy {
    * Its body waits for an Effect, such as a timeout or a race, while what that has called goes on: something may come from
    * outside, whatever it waits for else. So it is from `true` to `false`.
    */
-  expects(_something: boolean): void {}
+  protected expects(_something: boolean): void {}
 
   /** Its wait is over, and it can be resumed. */
-  waited(): void {}
+  protected waited(): void {}
 
-  /** @internal the error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
-  _exit(message: string): Error {
+  /** The error that ends one of its kind silently: what it sees of an Effect that was interrupted. */
+  protected exitWith(message: string): Error {
     return exitOf(GreenletExit, message)
   }
 
-  /** @internal is it such an error, whoever made it? */
-  _isExit(error: unknown): boolean {
+  /** Is it such an error, whoever made it? */
+  protected isExit(error: unknown): boolean {
     return error instanceof GreenletExit
   }
 
@@ -265,8 +274,8 @@ export abstract class Microthread implements Policy {
    * Its fiber was interrupted from outside while it was suspended in an operation. Here it resumes with its `_exit` when
    * somebody next resumes it. Returns the error that it resumes with.
    */
-  interrupted(): unknown {
-    const error = this._exit("the fiber of this greenlet was interrupted")
+  protected interrupted(): unknown {
+    const error = this.exitWith("the fiber of this greenlet was interrupted")
     this.raise(error)
     return error
   }
@@ -275,7 +284,7 @@ export abstract class Microthread implements Policy {
    * Its body has put a call under a timeout or in a race, that was decided otherwise, and what was called is suspended: it
    * resumes with an error, to end. Returns the error.
    */
-  givesUp(): unknown {
+  protected givesUp(): unknown {
     return this.interrupted()
   }
 
@@ -283,34 +292,28 @@ export abstract class Microthread implements Policy {
    * It is suspended in a switch that its body has put under a timeout or in a race, and that was decided: it need not be
    * switched to any more to go on. Here it goes on when somebody next resumes it.
    */
-  reclaims(): void {}
+  protected reclaims(): void {}
 
   /** It has made as many steps as `thread.allow` says: names the one to run next. Here it goes on. */
-  preempted(): Microthread {
+  protected preempted(): Microthread {
     return this
   }
 
   /** Its thread ends, and it has not: the error to end it with. */
-  orphaned(): unknown {
-    return this._exit("the thread of this greenlet has ended")
+  protected orphaned(): unknown {
+    return this.exitWith("the thread of this greenlet has ended")
   }
 
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
-  abandoned(): void {}
+  protected abandoned(): void {}
 
-  /** @internal sets a flag, or takes it off */
-  _flag(flag: number, on: boolean): void {
-    if (on) this._bits |= flag
-    else this._bits &= ~flag
-  }
-
-  /** @internal */
-  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+  /** A frame of one that is traced (`TRACED`), behind one that tells of it. */
+  protected tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
     return frame
   }
 
-  /** @internal */
-  _tracedBody(body: Body): Body {
+  /** A body of one that is traced, which tells of its call. */
+  protected tracedBody(body: Body): Body {
     return body
   }
 
@@ -329,6 +332,7 @@ export abstract class Microthread implements Policy {
     return (this._isOutside() ? Fiber.getCurrent()?.context : this._ownContext) ?? this.thread.contextOf(this)
   }
 
+  /** @internal */
   set _contextInForce(context: Context.Context<never>) {
     this._context = context
     if (this._isOutside()) Fiber.getCurrent()?.setContext(context)
@@ -344,6 +348,11 @@ export abstract class Microthread implements Policy {
 
   // ---- frames -----------------------------------------------------------------------------------------------------
 
+  /** @internal what it is asked by the loop alone */
+  get _hooks(): Hooks {
+    return this as unknown as Hooks
+  }
+
   /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
   _starts(body: Body): void {
     this._code = new Start(this, body)
@@ -355,11 +364,11 @@ export abstract class Microthread implements Policy {
 
   /** @internal puts a frame on top, to be resumed next */
   _push(frame: Frame | DataFrame): void {
-    if ((this._bits & TRACED) !== 0) frame = this._policy._tracedFrame(frame)
+    if ((this[bits] & TRACED) !== 0) frame = this._policy.tracedFrame(frame)
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame | DataFrame)
     this._code = frame
     becomeOn(this, frame)
-    this._inbox = undefined
+    this[box] = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
@@ -386,7 +395,7 @@ export abstract class Microthread implements Policy {
 
   private _drop(): void {
     this._code = undefined
-    this._inbox = undefined
+    this[box] = undefined
     this._stack = undefined
     const { _fiber: fiber } = this
     if (fiber !== undefined) {
@@ -395,6 +404,14 @@ export abstract class Microthread implements Policy {
     }
     this.thread.buried(this)
   }
+}
+
+/** What the loop asks of each microthread, whoever governs its thread. */
+interface Hooks {
+  begins(): Body
+  receiver(body: Body): unknown
+  exitWith(message: string): Error
+  isExit(error: unknown): boolean
 }
 
 const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
@@ -442,14 +459,14 @@ class Inherited implements Frame {
     heir._replaceTop(this.frame)
     for (;;) {
       const frame = heir._code as Frame | DataFrame
-      heir._inbox = this.kept
+      heir[box] = this.kept
       try {
         const result = thrown ? throwIntoFrame(frame, value) : resumeFrame(frame, value)
         if (result instanceof Delegation) {
           if (Effect.isEffect(result.to)) return result
           heir.thread.delegate(heir, result.to)
           thrown = heir.raising
-          value = heir._inbox
+          value = heir[box]
           if (thrown) heir.give(undefined)
         } else if (result.done === true && this.leavesForData()) {
           thrown = false
@@ -487,7 +504,7 @@ export class Displaced {
   constructor(heir: Microthread) {
     this.heir = heir
     this.state = heir._state
-    this.inbox = heir._inbox
+    this.inbox = heir[box]
     this.code = heir._code
     this.stack = heir._stack
     this.fiber = heir._fiber
@@ -501,7 +518,7 @@ export class Displaced {
     heir._stack = this.stack
     heir._fiber = this.fiber
     // what a started one had there is with the frames that it inherited
-    heir._inbox = state === UNSTARTED || state === DOOMED || state === RAISING ? this.inbox : undefined
+    heir[box] = state === UNSTARTED || state === DOOMED || state === RAISING ? this.inbox : undefined
     if (heir.active) heir.thread.started(heir)
   }
 

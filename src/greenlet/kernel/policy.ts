@@ -10,6 +10,10 @@ import type { DataFrame } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
 import type { MainGreenlet, Microthread, Operation } from "./ports.ts"
 
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Policy {
   /** Is it an error that it will resume with? */
   readonly raising: boolean
@@ -25,8 +29,8 @@ export interface Policy {
   waited(): void
   /** Its fiber was interrupted while it was suspended in an operation. Returns the error that it resumes with. */
   interrupted(): unknown
-  /** @internal is it an error that ends one of its kind silently, whoever made it? */
-  _isExit(error: unknown): boolean
+  /** Is it an error that ends one of its kind silently, whoever made it? */
+  isExit(error: unknown): boolean
   /** A race or timeout around a call of it was decided otherwise. Returns the error that the call ends with. */
   givesUp(): unknown
   /** A race or timeout around its switch was decided: it need not be switched to any more to go on. */
@@ -37,10 +41,10 @@ export interface Policy {
   orphaned(): unknown
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   abandoned(): void
-  /** @internal a frame of one that is traced, behind one that tells of it */
-  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame
-  /** @internal a body of one that is traced, which tells of its call */
-  _tracedBody(body: Body): Body
+  /** A frame of one that is traced, behind one that tells of it. */
+  tracedFrame(frame: Frame | DataFrame): Frame | DataFrame
+  /** A body of one that is traced, which tells of its call. */
+  tracedBody(body: Body): Body
 }
 
 /**
@@ -57,54 +61,56 @@ export class MainPolicy implements Policy {
     this.main = main
   }
 
+  /** What main answers by itself. */
+  private get own(): Policy {
+    return this.main as unknown as Policy
+  }
+
   /** See `Microthread`, for this and for what follows. */
   get raising(): boolean {
-    return this.main.raising
+    return this.own.raising
   }
   ends(value: unknown): Microthread {
-    return this.main.ends(value)
+    return this.own.ends(value)
   }
   dies(error: unknown): Microthread {
-    return this.main.dies(error)
+    return this.own.dies(error)
   }
   waits(): Microthread {
-    return this.main.waits()
+    return this.own.waits()
   }
   expects(something: boolean): void {
-    this.main.expects(something)
+    this.own.expects(something)
   }
   waited(): void {
-    this.main.waited()
+    this.own.waited()
   }
   interrupted(): unknown {
-    return this.main.interrupted()
+    return this.own.interrupted()
   }
-  /** @internal */
-  _isExit(error: unknown): boolean {
-    return this.main._isExit(error)
+  isExit(error: unknown): boolean {
+    return this.own.isExit(error)
   }
   givesUp(): unknown {
-    return this.main.givesUp()
+    return this.own.givesUp()
   }
   reclaims(): void {
-    this.main.reclaims()
+    this.own.reclaims()
   }
   preempted(): Microthread {
-    return this.main.preempted()
+    return this.own.preempted()
   }
   orphaned(): unknown {
-    return this.main.orphaned()
+    return this.own.orphaned()
   }
   abandoned(): void {
-    this.main.abandoned()
+    this.own.abandoned()
   }
-  /** @internal */
-  _tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
-    return this.main._tracedFrame(frame)
+  tracedFrame(frame: Frame | DataFrame): Frame | DataFrame {
+    return this.own.tracedFrame(frame)
   }
-  /** @internal */
-  _tracedBody(body: Body): Body {
-    return this.main._tracedBody(body)
+  tracedBody(body: Body): Body {
+    return this.own.tracedBody(body)
   }
 
   /** It is about to get an error: what it waits for must not resume it any more. */

@@ -73,10 +73,24 @@ export type State =
 /** Room for all of them: a microthread has them in the lowest bits of a field, and its flags above. */
 export const STATES = 15
 
+/**
+ * The field of a microthread that holds its state and its flags. A scheduler has flags of its own there, from `FLAG` on, each a bit of
+ * its own: `microthread[BITS] & MINE`. All others are the library's.
+ *
+ * @category schedulers
+ * @since 0.1.0
+ */
+export const BITS: unique symbol = Symbol("effect-stackless.bits")
+
 /** Is somebody told of its frames? Kept with the state, where it costs next to nothing to look at. */
 export const TRACED = STATES + 1
 
-/** The lowest bit that is free for the flags of its kind. */
+/**
+ * The lowest bit that is free for the flags of its kind.
+ *
+ * @category schedulers
+ * @since 0.1.0
+ */
 export const FLAG = 2 * TRACED
 
 /** The state of a greenlet that is suspended in `frame`, its top one from now on. */

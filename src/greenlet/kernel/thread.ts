@@ -23,7 +23,7 @@ export class ThreadState extends EndingThread {
   mainPolicy: MainPolicy
   /** @internal has a greenlet been moved to another thread? Unstarted ones below it are there as well, and say they are here. */
   left = false
-  /** @internal for the stackless layer, whose scheduler every operation asks for: a map takes a twentieth of a message */
+  /** For schedulers: whoever governs the thread. `stackless` has its scheduler there: a map takes a twentieth of a message. */
   scheduler: unknown = undefined
   /** Where the last greenlet was made. */
   private lastHome: Home | undefined
@@ -76,7 +76,7 @@ export class ThreadState extends EndingThread {
   }
 }
 
-/** @internal */
+/** Is it a thread? */
 export const isThread = (u: unknown): u is Thread => u instanceof ThreadState
 
 declare module "./ports.ts" {

@@ -6,6 +6,8 @@
 import type * as Effect from "effect/Effect"
 import {
   type Body,
+  bodyOf,
+  bury,
   call,
   getcurrent,
   Greenlet as KernelGreenlet,
@@ -13,6 +15,7 @@ import {
   type Microthread,
   type NotAsync,
   type Operation,
+  originOf,
   type Plain
 } from "../../../greenlet/index.ts"
 import type { GetOptions } from "../sync/event.ts"
@@ -144,8 +147,8 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     spawnCallbacks.delete(callback)
   }
 
-  override _body(): Body {
-    this._entry = this._code === undefined && !hasRun(this) ? nothing : super._body()
+  protected override begins(): Body {
+    this._entry = bodyOf(this) === undefined && !hasRun(this) ? nothing : super.begins()
     return launch
   }
 
@@ -156,7 +159,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
     const { _args: args, _entry: entry } = this
     this._entry = undefined
     this._args = []
-    return entry!.apply(this._self(entry!), args as Array<unknown>)
+    return entry!.apply(this.receiver(entry!), args as Array<unknown>)
   }
 
   /** It will not be started any more. One that has never run is dead then. */
@@ -225,18 +228,18 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   override toString(): string {
     const name = this._name === undefined && this._ident === undefined ? "" : ` "${this.name}"`
-    const run = this._origin?.name
+    const run = originOf(this)?.name
     return `<${this.constructor.name}${name}${run ? `: ${run}` : ""}>`
   }
 
   // ---- its end ----------------------------------------------------------------------------------------------------
 
-  override ends(value: unknown): Microthread {
+  protected override ends(value: unknown): Microthread {
     this._reportResult(value as A)
     return super.ends(undefined)
   }
 
-  override dies(error: unknown): Microthread {
+  protected override dies(error: unknown): Microthread {
     this._cancelStart()
     this._reportError(error)
     return super.ends(undefined)
@@ -260,7 +263,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   /** It will never run: it ends of what it was killed with. */
   private _reportDeathBeforeStart(error: unknown): void {
     if (this._over || !this.dead) return
-    if (!super.dead) this._bury()
+    if (!super.dead) bury(this)
     this._reportError(error)
   }
 

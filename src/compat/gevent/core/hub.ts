@@ -19,6 +19,7 @@ import {
   type Body,
   call,
   currentThread,
+  exitFor,
   getcurrent,
   Greenlet as KernelGreenlet,
   GreenletExit,
@@ -27,6 +28,7 @@ import {
   type Mode,
   type NotAsync,
   Operation,
+  originalContextOf,
   RESUME,
   Routine,
   type Starter,
@@ -341,7 +343,7 @@ export class Hub extends KernelGreenlet {
 
   /** @internal the fiber of `g` was interrupted from outside while it was parked */
   interrupts(g: Microthread): unknown {
-    const error = g._exit("the fiber of this greenlet was interrupted")
+    const error = exitFor(g, "the fiber of this greenlet was interrupted")
     g.raise(error)
     this.runCallback(() => g.raising ? this.to(g) : undefined)
     return error
@@ -356,12 +358,12 @@ export class Hub extends KernelGreenlet {
 
   // ---- its body ---------------------------------------------------------------------------------------------------
 
-  override _body(): Body {
+  protected override begins(): Body {
     return () => new Course(this) as unknown as Generator<Effect.Effect<void>, never>
   }
 
   /** @internal a link returned an Effect that is not over at once */
-  override waits(): Microthread {
+  protected override waits(): Microthread {
     if (this.wakeUp !== undefined) return this
     throw new BlockingSwitchOutError("Impossible to wait in the event loop callback: spawn a greenlet there")
   }
@@ -443,7 +445,7 @@ export class Hub extends KernelGreenlet {
   private rests(): Effect.Effect<any> {
     if (this.expectant) return this.rest
     this.running = undefined
-    destination = this.to(this._up!.raise(new LoopExit(this.blocked())))
+    destination = this.to(this.parent!.raise(new LoopExit(this.blocked())))
     return jump
   }
 
@@ -550,7 +552,7 @@ export class Hub extends KernelGreenlet {
 
   /** The clock is that of the program that the main greenlet is; its time goes on where that of the last one was. */
   private follow(): void {
-    const { _context: context } = this.thread.main
+    const context = originalContextOf(this.thread.main)
     if (context === this.context_ || context === undefined) return
     this.context_ = context
     this.sync = Context.get(context, Scheduler.Scheduler).executionMode === "sync"
@@ -927,24 +929,24 @@ export abstract class Cooperative<out A = any, out E = any> extends KernelGreenl
     return super.raise(error)
   }
 
-  override waits(): Microthread {
+  protected override waits(): Microthread {
     return this.hub.waitsOutside(this)
   }
 
-  override expects(something: boolean): void {
+  protected override expects(something: boolean): void {
     if (something) this.hub.ref()
     else this.hub.unref()
   }
 
-  override waited(): void {
+  protected override waited(): void {
     this.hub.isWoken(this)
   }
 
-  override interrupted(): unknown {
+  protected override interrupted(): unknown {
     return this.hub.interrupts(this)
   }
 
-  override givesUp(): unknown {
+  protected override givesUp(): unknown {
     return this.interrupted()
   }
 }

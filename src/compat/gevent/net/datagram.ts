@@ -90,14 +90,12 @@ export class DatagramSocket implements Selectable {
     this.changes()
   }
 
-  /** @internal */
   readiness(): number {
     if (this.closed) return POLLNVAL
     if (this.error !== undefined) return POLLIN | POLLOUT | POLLERR
     return this.received.size > 0 ? POLLIN | POLLOUT : POLLOUT
   }
 
-  /** @internal */
   watch(changed: () => void): () => void {
     return this.watchers.add(changed)
   }

@@ -335,7 +335,7 @@ export class Input extends ReadableFile {
   private arrival: NodeEvent | undefined = undefined
   private position = 0
 
-  /** @internal @param expects does the client wait to be told to send the body? @param asks is called before it is first read */
+  /** The library makes them. */
   constructor(request: IncomingMessage, expects: boolean, asks: () => void) {
     super()
     this.request = this.source = request

@@ -372,7 +372,6 @@ export class Socket implements Selectable {
     return new SocketFile(this)
   }
 
-  /** @internal */
   readiness(): number {
     const { accepted, node } = this
     if (this.closed) return POLLNVAL
@@ -386,7 +385,6 @@ export class Socket implements Selectable {
       (this.ended && !node.writable ? POLLHUP : 0)
   }
 
-  /** @internal */
   watch(changed: () => void): () => void {
     return (this.watchers ??= new Watchers()).add(changed)
   }

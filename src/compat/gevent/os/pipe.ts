@@ -188,7 +188,7 @@ export class ReadPipe<out T extends string | Buffer = Buffer> extends Pipe {
   /** What went wrong with it. */
   private failure: { readonly error: unknown } | undefined = undefined
 
-  constructor(/** @internal */ stream: Readable, options: TextOptions = {}) {
+  constructor(stream: Readable, options: TextOptions = {}) {
     super(stream)
     const encoding = encodingOf(options)
     this.decoder = encoding === undefined ? undefined : new Decoder(encoding, options.errors !== "replace")
@@ -406,7 +406,7 @@ export class WritePipe extends Pipe {
   declare readonly stream: Writable
   private readonly encoding: BufferEncoding | undefined
 
-  constructor(/** @internal */ stream: Writable, options: TextOptions = {}) {
+  constructor(stream: Writable, options: TextOptions = {}) {
     super(stream)
     this.encoding = encodingOf(options)
     stream.on("drain", () => this.wakes())
