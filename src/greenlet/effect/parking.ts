@@ -7,10 +7,11 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Scheduler from "effect/Scheduler"
 import { GreenletError } from "../kernel/errors.ts"
+import { isGate } from "../kernel/hard.ts"
 import { stepping } from "../kernel/step.ts"
 import { evaluatorOf } from "./beyond-public.ts"
 import { fiberStates } from "./fiber-state.ts"
-import { Gate, type Side } from "./gate.ts"
+import type { Gate, Side } from "./gate.ts"
 
 const { HANDED_OVER } = fiberStates
 const { countedDone, Yielded } = stepping
@@ -33,7 +34,7 @@ const parking: Effect.Effect<any, any> = Effectable.Prototype<Effect.Effect<any,
   label: "Parking",
   evaluate(fiber) {
     const gate = fiber.cache.scheduler
-    const side = gate instanceof Gate ? gate.open : undefined
+    const side = isGate(gate) ? (gate as Gate).open : undefined
     if (side?.state !== HANDED_OVER) return Exit.die(new GreenletError(switchedByHand))
     return side.fiber === fiber ? parkAtOnce(fiber) : parkChild(side)
   }

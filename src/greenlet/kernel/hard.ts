@@ -21,8 +21,16 @@ export interface Hard {
   letErrorsInto(effect: Effect.Effect<any, any, any>): void
 }
 
+/** How a gate is known: `instanceof` takes a tenth of a hard switch (`greenlet.switch.hard`). */
+const GATE: unique symbol = Symbol("gate")
+
+/** Is a scheduler one for the fibers of greenlets? */
+export const isGate = (scheduler: Scheduler.Scheduler | undefined): scheduler is FiberGate =>
+  (scheduler as Partial<FiberGate> | undefined)?.[GATE] === true
+
 /** The scheduler of the fibers of a thread's greenlets. A fiber that has one is a greenlet's, or a child of one. */
 export abstract class FiberGate implements Scheduler.Scheduler {
+  readonly [GATE] = true
   readonly thread: Thread
   /** The scheduler without it. */
   readonly base: Scheduler.Scheduler

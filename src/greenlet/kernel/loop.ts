@@ -63,6 +63,8 @@ import { explained } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
+const fresh = FRESH
+const suspended = SUSPENDED
 // the state is taken out of its field on the spot: the getter is one call too many for what V8 inlines here
 const states = STATES
 const data = DATA
@@ -284,7 +286,8 @@ export abstract class Loop {
 
   /** @internal may `next` run on top of the fiber that has named it? */
   mayRunOnTop(next: Microthread): boolean {
-    return !this.nested && (next._state === SUSPENDED || next._state === SOFT || next._state === FRESH) &&
+    const state = next[bits] & states
+    return !this.nested && (state === suspended || state === soft || state === fresh) &&
       this.performingFiber !== nowhere
   }
 

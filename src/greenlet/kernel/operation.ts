@@ -15,7 +15,7 @@ import * as Effectable from "effect/Effectable"
 import * as Fiber from "effect/Fiber"
 import { Thread } from "./current.ts"
 import type { Frame } from "./frame.ts"
-import { FiberGate } from "./hard.ts"
+import { isGate } from "./hard.ts"
 import { led } from "./lead.ts"
 import type { Microthread } from "./ports.ts"
 import { stepping } from "./step.ts"
@@ -27,7 +27,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
       label: "Operation",
       evaluate(fiber) {
         const gate = fiber.cache.scheduler
-        return gate instanceof FiberGate
+        return isGate(gate)
           ? gate.perform(this, fiber)
           : this.performOutside(fiber.getRef(Thread), fiber)
       }
@@ -66,7 +66,7 @@ const iterator: Frame = {
       }
       const fiber = currentFiber()
       const gate = fiber?.cache.scheduler
-      return gate instanceof FiberGate && gate.performInPlace(operation, fiber!) ||
+      return isGate(gate) && gate.performInPlace(operation, fiber!) ||
         operation as unknown as IteratorResult<unknown, unknown>
     }
     return value === undefined ? endedWithNothing : new Ended(value)
