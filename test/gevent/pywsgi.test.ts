@@ -382,8 +382,8 @@ describe("a response", () => {
       "RangeError",
       "AssertionError",
       "ValueError",
-      "TypeError",
-      "TypeError",
+      "ValueError",
+      "ValueError",
       "TypeError",
       "TypeError",
       "AssertionError"

@@ -41,6 +41,44 @@ const last = "Connection: close\r\n"
 const bodyOf = (answer: string): string => answer.slice(answer.indexOf("\r\n\r\n") + 4)
 const text: ReadonlyArray<readonly [string, string]> = [["Content-Type", "text/plain"]]
 
+describe("what a client sends that is no HTTP", () => {
+  realProgram("does not take away the answer to what it has asked before", function*(program) {
+    let asked = 0
+    const application: App = function*(environ, startResponse) {
+      const body = yield* environ["wsgi.input"].read()
+      // the rest is here by then
+      yield* gevent.sleep(0.01)
+      asked++
+      startResponse("200 OK", text)
+      return [`got ${body}`]
+    }
+    const post = (headers = "", version = "1.1") =>
+      `POST / HTTP/${version}\r\nHost: test\r\nContent-Length: 3\r\n${headers}\r\na=a`
+    const junk = "01234567890123456789\r\n\r\n"
+    const [ok, bad] = ["HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"]
+    yield* serving(inGear(program, application), function*(address) {
+      const statuses = (answers: string) => answers.match(/HTTP\/1\.1 .*(?=\r\n)/g)
+      for (const [request, ...expected] of [[post("", "1.0"), ok], [post(last), ok], [post(), ok, bad]] as const) {
+        asked = 0
+        const answers = yield* said(address, request + junk)
+        expect([statuses(answers), asked]).toEqual([expected, 1])
+        expect(answers).toContain("got a=a")
+      }
+      asked = 0
+      expect(statuses(yield* said(address, post() + post() + junk))).toEqual([ok, ok, bad])
+      expect(asked).toBe(2)
+      // by itself, or as the rest of a request, it is refused at once
+      asked = 0
+      expect(statuses(yield* said(address, junk))).toEqual([bad])
+      const chunked = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\noh\r\nxyz\r\n"
+      expect(statuses(yield* said(address, chunked))).toEqual([bad])
+      expect(asked).toBe(0)
+      const long = `GET / HTTP/1.1\r\nHost: test\r\nX: ${"x".repeat(200_000)}\r\n\r\n`
+      expect(statuses(yield* said(address, long))).toEqual(["HTTP/1.1 431 Request Header Fields Too Large"])
+    })
+  })
+})
+
 describe("an answer ends where it says", () => {
   realProgram("so what is longer than its Content-Length is not sent, and the application is told", function*(program) {
     const told: Array<unknown> = []
@@ -85,6 +123,29 @@ describe("an answer ends where it says", () => {
     })
     expect(program.reports.length).toBe(5)
     for (const [, error] of program.reports) expect(String(error)).toMatch(/shorter than its Content-Length/)
+  })
+
+  realProgram("so a line break in its head is an error of startResponse, as upstream", function*(program) {
+    const told: Array<unknown> = []
+    const heads: ReadonlyArray<readonly [string, ReadonlyArray<readonly [string, string]>]> = [
+      ["200 OK\r\nContent-Length: 0\r\n\r\n", []],
+      ["200 OK", [["Test", "Hi\r\nConnection: close"]]],
+      ["200 OK", [["Test\r\n", "Hi"]]]
+    ]
+    const application: App = function*(environ, startResponse) {
+      try {
+        startResponse(...heads[Number(environ.PATH_INFO.slice(1))]!)
+      } catch (error) {
+        told.push(error)
+        throw error
+      }
+    }
+    yield* serving(inGear(program, application), function*(address) {
+      for (const n of heads.keys()) expect(yield* said(address, get(`/${n}`, last))).toMatch(/^HTTP\/1.1 500 /)
+    })
+    expect(told.map((error) => [error instanceof gevent.ValueError, (error as Error).message])).toEqual(
+      ["status", "header value", "header name"].map((what) => [true, `carriage return or newline in ${what}`])
+    )
   })
 
   realProgram("so what leaves that open is an error of startResponse", function*(program) {

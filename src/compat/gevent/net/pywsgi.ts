@@ -68,8 +68,8 @@ export interface Environ {
  *
  * It can be called again, with other headers, until the first part of the body is sent. After that, one that is given an
  * error as `excInfo` throws that, and one that is not throws `AssertionError`, as does a `Content-Length` where there is no
- * body. Throws `ValueError` for a status that does not begin with a number or is not a final one, and for headers that leave
- * open where the body ends; `TypeError` for headers that HTTP does not allow.
+ * body. Throws `ValueError` for a status that does not begin with a number or is not a final one, for a line break in it or in a
+ * header, and for headers that leave open where the body ends; `TypeError` for other headers that HTTP does not allow.
  *
  * The body is as long as its `Content-Length` says: what is more is not sent, and `write` dies with `AssertionError`; if it is
  * less, the connection is closed.
@@ -145,7 +145,7 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
   private readonly timeouts: Timeouts
   private readonly connections = new Set<NodeSocket>()
   /** How many requests of a connection are answered. */
-  private readonly busy = new Map<unknown, number>()
+  private readonly busy = new Map<unknown, Progress>()
   /** Is set when no request is answered any more, and the server has been stopped. */
   private readonly settled = new Event(this)
   protected override readonly defaultMaxConnections = 10_000
@@ -193,6 +193,7 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
         this.connections.add(connection)
         connection.once("close", () => this.connections.delete(connection))
       })
+      .on("clientError", (error: NodeJS.ErrnoException, socket) => this.misunderstands(error, socket as NodeSocket))
       .on("request", comes(false))
       .on("checkContinue", comes(true))
       .on("upgrade", (request, socket, head) => this.upgrades(request, socket as NodeSocket, head))
@@ -211,9 +212,28 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
   ): void {
     if (request.headers.upgrade !== undefined && isOrdinary(request)) dropUpgrade(request)
     const connection = this.keyOf(request.socket)
-    this.busy.set(connection, (this.busy.get(connection) ?? 0) + 1)
+    const progress = this.busy.get(connection)
+    if (progress === undefined) this.busy.set(connection, { count: 1, last: response, refusal: undefined })
+    else {
+      progress.count++
+      progress.last = response
+    }
     const exchange: Exchange = { expects, head, connection, raw: undefined, done: false }
     this.hub.arrives(() => this.comes(request, response, exchange))
+  }
+
+  /**
+   * What a client sends is no HTTP, or does not come in time. Whatever it asked for before, and in full, is answered first; Node by
+   * itself would refuse that.
+   */
+  private misunderstands(error: NodeJS.ErrnoException, socket: NodeSocket): void {
+    const progress = this.busy.get(this.keyOf(socket))
+    if (socket.writable && progress?.last.req.complete === true) {
+      progress.refusal ??= refusalOf(error)
+      return
+    }
+    if (socket.writable && progress?.last.headersSent !== true) socket.write(refusalOf(error))
+    socket.destroy(error)
   }
 
   /** A client asks for another protocol, and Node has let go of the connection. */
@@ -278,18 +298,39 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
   /** One that was stopped before it could answer leaves its client alone. */
   protected finished(request: IncomingMessage, response: ServerResponse, exchange: Exchange): void {
     const { connection, done, head, raw } = exchange
-    const others = this.busy.get(connection)! - 1
-    if (others > 0) this.busy.set(connection, others)
-    else this.busy.delete(connection)
+    const progress = this.busy.get(connection)!
+    const others = --progress.count
+    if (others === 0) this.busy.delete(connection)
     if (this.closed && this.busy.size === 0) this.settled.set()
     if (raw !== undefined) {
       if (done) raw.resume().destroySoon()
       else raw.destroy()
     } else if (!response.writableEnded) response.destroy()
-    // Node sees to the rest, unless it has let go of the connection, or does not know that this was the last request
+    else if (others === 0 && progress.refusal !== undefined) {
+      if (response.shouldKeepAlive && request.socket.writable) request.socket.write(progress.refusal)
+      request.socket.destroySoon()
+    } // Node sees to the rest, unless it has let go of the connection, or does not know that this was the last request
     else if (head !== undefined || (others === 0 && !this.started)) request.socket.destroySoon()
   }
 }
+
+/** The requests of one connection that are in progress. */
+interface Progress {
+  count: number
+  last: ServerResponse
+  /** What is said behind their answers, if something came behind them that nobody understands. */
+  refusal: string | undefined
+}
+
+/** As Node says it. */
+const refusalOf = ({ code = "" }: NodeJS.ErrnoException): string =>
+  `HTTP/1.1 ${refusals.get(code) ?? "400 Bad Request"}\r\nConnection: close\r\n\r\n`
+
+const refusals: ReadonlyMap<string, string> = new Map([
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", "413 Payload Too Large"],
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"]
+])
 
 // ---- timeouts -------------------------------------------------------------------------------------------------------
 
@@ -595,8 +636,11 @@ class Reply {
           : `${code} is not a final status: the client would wait for another answer`
       )
     }
+    requireOneLine("status", status)
     if (reason !== undefined) validateHeaderValue("status", reason)
     for (const [name, value] of headers) {
+      requireOneLine("header name", name)
+      requireOneLine("header value", value)
       validateHeaderName(name)
       validateHeaderValue(name, value)
     }
@@ -785,6 +829,11 @@ function* sendingNothing(): Generator<never, void, any> {}
 
 /** Another protocol follows. */
 const SWITCHING = 101
+
+/** What has two lines would pass for two headers. */
+const requireOneLine = (what: string, text: unknown): void => {
+  if (/[\r\n]/.test(String(text))) throw new ValueError(`carriage return or newline in ${what}`)
+}
 
 /** The `Content-Length` that the headers give. Throws if a client could not tell where the body ends. */
 const lengthGiven = (code: number, headers: Head["headers"]): number | undefined => {
