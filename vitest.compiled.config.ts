@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     ...generators.test,
     name: "compiled",
-    include: ["test/greenlet/**/*.test.ts", "test/stackless/**/*.test.ts"],
+    include: ["test/greenlet/**/*.test.ts", "test/stackless/**/*.test.ts", "test/async-context/**/*.test.ts"],
     // A recursion without end overflows nothing, but takes all the memory there is. And what is measured in processes of its
     // own is not compiled.
     exclude: ["test/stackless/recursion.test.ts", "test/greenlet/memory.test.ts"],

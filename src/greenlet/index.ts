@@ -47,6 +47,7 @@ export { onRest, programs, rested } from "./kernel/origin.ts"
 export { MainPolicy, type Policy } from "./kernel/policy.ts"
 export { Routine } from "./kernel/routine.ts"
 export { BITS, FLAG, TRACED } from "./kernel/state.ts"
+export { type Stretching, type Surroundings, surroundings, surroundWith } from "./kernel/surroundings.ts"
 export { isThread } from "./kernel/thread.ts"
 export { explained } from "./kernel/unbound.ts"
 export {

@@ -32,6 +32,7 @@ import {
   rebind,
   setContextOf,
   setFlag,
+  surroundings,
   Thread,
   TRACED
 } from "../greenlet/index.ts"
@@ -138,6 +139,7 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     if (args.length === 1) this.give(args[0])
     else this[box] = args
     this[bits] |= BOUND
+    if (surroundings.keeper !== undefined) surroundings.keeper.made(this)
   }
 
   // ---- the ring ---------------------------------------------------------------------------------------------------

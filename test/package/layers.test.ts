@@ -107,6 +107,12 @@ test("timeline imports effect, the indexes of greenlet and stackless, and its ow
   expect(refused("src/timeline/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
 })
 
+test("async-context imports effect, Node's async_hooks, the index of greenlet and its own files", () => {
+  const allowed = [...everyone, "node:async_hooks", "../greenlet/index.ts"]
+  const others = ["../greenlet/kernel/loop.ts", "../stackless/index.ts", "../index.ts", "node:fs"]
+  expect(refused("src/async-context/file.ts", [...allowed, ...nobody, ...others])).toEqual([...nobody, ...others])
+})
+
 test("vitest imports Vitest, effect, the index of stackless and its own files", () => {
   const allowed = [...everyone, "vitest", "../stackless/index.ts"]
   const others = ["../stackless/tasklet.ts", "../greenlet/index.ts", "../index.ts", "node:fs"]

@@ -59,6 +59,7 @@ import {
   WAITING
 } from "./state.ts"
 import { forgetRequest, renewRequest, stepping } from "./step.ts"
+import { type Surroundings, surroundings } from "./surroundings.ts"
 import { explained } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
@@ -242,6 +243,41 @@ export abstract class Loop {
       }
     } catch (error) {
       return performing ? g.raise(error) : this.fail(g, error)
+    }
+  }
+
+  /**
+   * The same for who looks after surroundings: each stretch is run in those of the greenlet that is resumed, and nothing is
+   * performed in place.
+   */
+  private loopWithin(g: Microthread, keeper: Surroundings): void {
+    for (;;) {
+      const inData = (g[bits] & states) === data
+      fuel.stop = fuel.left > STRETCH ? fuel.left - STRETCH : 0
+      const going = keeper.within(g, this)
+      if (going === undefined) return
+      g = going
+      depth.levels = 0
+      fuel.left--
+      if (fuel.left > 0 || (fuel.left === 0 && !(inData && (g[bits] & states) === data))) continue
+      const due = this.usedUp(g)
+      if (due === undefined) return
+      g = due
+    }
+  }
+
+  /** @internal resumes `g` once, and returns who is current then. `undefined`: the loop has to stop here. */
+  stretch(g: Microthread): Microthread | undefined {
+    try {
+      if ((g[bits] & states) === data) {
+        const value = g[box]
+        g[box] = undefined
+        return this.carryOut(g, (g._code as DataFrame)[resumeData](plainly, value))
+      }
+      const result = this.resume(g)
+      return result === undefined ? undefined : this.proceed(g, result)
+    } catch (error) {
+      return this.fail(g, error)
     }
   }
 
@@ -611,9 +647,11 @@ export abstract class Loop {
     this.choosePerformingFiber()
   }
 
-  /** Who traces, and whoever ends a thread, has to see each switch. */
+  /** Who traces, or looks after surroundings, and whoever ends a thread, has to see each switch. */
   private choosePerformingFiber(): void {
-    this.performingFiber = this.ending || this.traceFunction !== undefined ? nowhere : this.loopFiber
+    this.performingFiber = this.ending || this.traceFunction !== undefined || surroundings.keeper !== undefined
+      ? nowhere
+      : this.loopFiber
   }
 
   /** @internal tells the trace function */
@@ -639,8 +677,10 @@ export abstract class Loop {
     this.nested = false
     this.loopFiber = currentFiber()
     this.choosePerformingFiber()
+    const { keeper } = surroundings
     try {
-      this.loop(g)
+      if (keeper === undefined) this.loop(g)
+      else this.loopWithin(g, keeper)
     } finally {
       this.kept = fuel.left
       if (thread === undefined) leaveFuel()

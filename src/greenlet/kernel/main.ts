@@ -16,6 +16,7 @@ import type { Operation } from "./operation.ts"
 import { type Origin, rested } from "./origin.ts"
 import type { Microthread } from "./ports.ts"
 import { becomeOutside, OUTSIDE, OUTSIDE_RAISING } from "./state.ts"
+import { surroundings } from "./surroundings.ts"
 
 /** How the program outside takes part in a loop. */
 export abstract class MainThread extends Loop {
@@ -85,6 +86,7 @@ export abstract class MainThread extends Loop {
       const { main } = this
       this.host = fiber
       main._context = fiber.context
+      surroundings.keeper?.made(main)
       let next: Microthread
       try {
         next = operation.perform(main)

@@ -44,6 +44,7 @@ import {
   UNSTARTED,
   WAITING
 } from "./state.ts"
+import { surroundings } from "./surroundings.ts"
 
 /** A constant, as the loop has them. */
 const box: typeof INBOX = INBOX
@@ -79,6 +80,7 @@ export abstract class Microthread {
     if (thread.ended) throw new GreenletError("the thread has ended: nothing can be started on it")
     this._home = thread.homeIn(thread.creatorContext())
     this._code = body ?? undefined
+    if (surroundings.keeper !== undefined) surroundings.keeper.made(this)
   }
 
   /** The thread it belongs to. */

@@ -33,6 +33,7 @@ import {
   Routine,
   type Starter,
   starterOf,
+  surroundings,
   type Thread,
   THROW
 } from "../../../greenlet/index.ts"
@@ -999,7 +1000,11 @@ let last: Hub | undefined
 export const hubOf = (thread: Thread): Hub => {
   if (last !== undefined && last.thread === thread) return last
   let hub = hubs.get(thread)
-  if (hub === undefined) hubs.set(thread, hub = new Hub(thread))
+  if (hub === undefined) {
+    const { keeper } = surroundings
+    hub = keeper === undefined ? new Hub(thread) : keeper.outside(() => new Hub(thread))
+    hubs.set(thread, hub)
+  }
   return last = hub
 }
 
