@@ -164,7 +164,10 @@ const answerTo = ({ headers, method, url }: Request, token: string, recorder: Re
     }
   }
   if (pathname === "/events") return json(packed(recordingOf(recorder)))
-  if (id === undefined) return refusal(404, "there are /, /events, /tasklets/N and /tasklets/N/kill, pause and insert")
+  if (pathname === "/greenlets") return json({ greenlets: greenletsOf(recorder, node) })
+  if (id === undefined) {
+    return refusal(404, "there are /, /events, /greenlets, /tasklets/N and /tasklets/N/kill, pause and insert")
+  }
   const party = recorder.parties.find(({ track }) => track.id === Number(id))?.party
   if (party === undefined) return refusal(404, `there is no tasklet or greenlet #${id} any more`)
   if (verb === undefined) return json({ printed: String(party), frames: framesOf(party, node) })
@@ -183,6 +186,20 @@ const act = (tasklet: Tasklet, verb: string): void => {
   else if (tasklet.isMain) throw new Error("the main tasklet is the program outside")
   else Effect.runSync(tasklet.kill({ pending: true }))
 }
+
+/** How many greenlets are shown with their frames. */
+const GREENLETS = 1_000
+
+/** The greenlets that have not ended, each behind its parent, which `parent` names. */
+const greenletsOf = (recorder: Recorder, node: Node): ReadonlyArray<object> =>
+  recorder.greenlets(GREENLETS).map(({ party, track: { id, main, name, parent } }) => ({
+    id,
+    name,
+    main,
+    parent,
+    state: party.toJSON().state,
+    frames: framesOf(party, node)
+  }))
 
 /** Its frames, the innermost first, with their lines and variables. */
 const framesOf = (party: Tasklet | Greenlet, node: Node): string => {

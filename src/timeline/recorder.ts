@@ -49,8 +49,8 @@ export interface Track {
   readonly kind: "tasklet" | "greenlet"
   readonly thread: number
   readonly main: boolean
-  /** The number of a greenlet's parent. */
-  readonly parent: number | undefined
+  /** The number of a greenlet's parent, which a program may change. */
+  parent: number | undefined
 }
 
 /** A channel, or what a `select` waits on. */
@@ -300,6 +300,7 @@ export class Recorder implements Observer {
 
   /** All who are in the events that are kept, by their numbers. */
   get tracks(): ReadonlyArray<Track> {
+    for (const track of this.known.values()) this.noteParent(track)
     return [...this.all.values()].map((track) => {
       nameOf(track)
       const { id, kind, main, name, parent, thread } = track
@@ -323,6 +324,37 @@ export class Recorder implements Observer {
   /** Who is still there, with what a name of it is. */
   get parties(): ReadonlyArray<{ readonly track: Track; readonly party: Tasklet | Greenlet }> {
     return [...this.known.values()].flatMap((track) => track.party === undefined ? [] : [{ track, party: track.party }])
+  }
+
+  /** The greenlets that are still there, up to a number of them: each comes behind its parent, children in the order they were seen. */
+  greenlets(limit: number): ReadonlyArray<{ readonly track: Track; readonly party: Greenlet }> {
+    for (const track of this.known.values()) this.noteParent(track)
+    const children = new Map<number | undefined, Array<Known & { readonly party: Greenlet }>>()
+    for (const track of this.known.values()) {
+      if (!(track.party instanceof Greenlet)) continue
+      nameOf(track)
+      const { parent } = track
+      const siblings = children.get(parent)
+      if (siblings === undefined) children.set(parent, [track as Known & { readonly party: Greenlet }])
+      else siblings.push(track as Known & { readonly party: Greenlet })
+    }
+    const found: Array<{ readonly track: Track; readonly party: Greenlet }> = []
+    const left = (children.get(undefined) ?? []).reverse()
+    while (left.length > 0 && found.length < limit) {
+      const track = left.pop()!
+      found.push({ track, party: track.party })
+      for (const child of (children.get(track.id) ?? []).reverse()) left.push(child)
+    }
+    return found
+  }
+
+  /** Its parent may be another one by now. One that has ended stands for its own. */
+  private noteParent(track: Known): void {
+    const { party } = track
+    if (!(party instanceof Greenlet)) return
+    let { parent } = party
+    while (parent?.dead === true && parent.parent !== undefined) parent = parent.parent
+    track.parent = parent === undefined ? undefined : this.of(parent).id
   }
 
   /** What was in a chunk is only known as what everybody was in at its end. */

@@ -13,7 +13,7 @@ main { display: grid; grid-template-columns: 1fr 340px; min-height: 0 }
 #chart { position: relative; min-width: 0; overflow: hidden } canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block }
 aside { border-left: 1px solid var(--line); background: var(--panel); overflow: auto; padding: 8px 10px }
 aside h2 { font-size: 13px; margin: 10px 0 4px } aside table { border-collapse: collapse; width: 100% }
-aside td { padding: 1px 4px 1px 0; vertical-align: top; overflow-wrap: anywhere } tr.pick { cursor: pointer } tr.pick:hover { background: var(--line) }
+aside td { padding: 1px 4px 1px 0; vertical-align: top; overflow-wrap: anywhere } .pick { cursor: pointer } .pick:hover { background: var(--line) } .node { padding: 1px 0 } .node pre { margin: 0 0 2px 14px }
 .at { color: var(--soft); font: 11px ui-monospace, monospace } .red { color: #d6293e; font-weight: 600 }
 i.key { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 3px 0 8px; vertical-align: -1px }
 pre { font: 11px ui-monospace, monospace; white-space: pre-wrap; margin: 2px 0 }

@@ -49,7 +49,9 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
   let instant: number | undefined
   let selected: number | undefined
   let following = source !== null
-  let panel: "waiting" | "channels" | "selected" = "waiting"
+  let panel: "waiting" | "channels" | "greenlets" | "selected" = "waiting"
+  /** Of a live program: the frames of its greenlets now, by their numbers. */
+  let frames = new Map<number, string>()
 
   const keys = [["running", "#2f9e44"], ["runnable", "#e2b93b"], ["blocked", "#8fa3b8"], ["an Effect", "#4f9a94"], [
     "deadlock",
@@ -59,7 +61,7 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
     element(
       `<header><b>effect-stackless</b><input id="filter" type="search" placeholder="filter by name" aria-label="filter by name">
 <select id="only" aria-label="which"><option value="">all</option><option value="stuck">blocked at the instant</option><option value="dead">in a deadlock</option></select>
-<button id="all">whole</button><button id="waits" class="on">who waits</button><button id="graph">channels</button>
+<button id="all">whole</button><button id="waits" class="on">who waits</button><button id="graph">channels</button><button id="tree" hidden>greenlets</button>
 <span class="soft" id="count"></span><span>${
         keys.map(([name, colour]) => `<i class="key" style="background:${colour}"></i>${name}`).join("")
       }</span></header>`
@@ -224,6 +226,48 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
     })
     return pictures.join("") || "<p class=\"soft\">no messages yet</p>"
   }
+  /** The greenlets that are there at an instant, each below its parent. */
+  const treePanel = (time: number): string => {
+    const shows = new Set<number>()
+    for (const { id, kind } of data.tracks) {
+      const lane = shown.byId.get(id)
+      if (kind !== "greenlet" || lane === undefined) continue
+      const i = stateAt(lane, time)
+      if (i < 0 || (lane.states[i]! & 7) === 4 || (lane.states[i]! & 7) === 5) continue
+      // and those above it, wherever they are
+      for (let at: Lane | undefined = lane; at !== undefined && !shows.has(at.id);) {
+        shows.add(at.id)
+        at = at.parent === undefined ? undefined : shown.byId.get(at.parent)
+      }
+    }
+    const roots: Array<Lane> = []
+    const children = new Map<number, Array<Lane>>()
+    for (const id of [...shows].sort((a, b) => a - b)) {
+      const lane = shown.byId.get(id)!
+      if (lane.parent === undefined || !shown.byId.has(lane.parent)) roots.push(lane)
+      else if (children.has(lane.parent)) children.get(lane.parent)!.push(lane)
+      else children.set(lane.parent, [lane])
+    }
+    const rows: Array<string> = []
+    const left = roots.map((lane) => ({ lane, depth: 0 })).reverse()
+    while (left.length > 0 && rows.length < 500) {
+      const { depth, lane } = left.pop()!
+      for (const child of (children.get(lane.id) ?? []).reverse()) left.push({ lane: child, depth: depth + 1 })
+      const i = stateAt(lane, time)
+      const stands = (instant === undefined ? frames.get(lane.id) : undefined) ??
+        (i < 0 ? "" : data.places[lane.places[i]!] ?? "")
+      rows.push(
+        `<div class="node" style="margin-left:${14 * Math.min(depth, 12)}px"><div class="pick" data-id="${lane.id}">${
+          depth === 0 ? "" : "└ "
+        }${escaped(lane.name)} <span class="soft">${escaped(stateOf(lane, i))}</span></div>${
+          stands === "" ? "" : `<pre class="at">${escaped(stands)}</pre>`
+        }</div>`
+      )
+    }
+    return `<h2>Greenlets at ${millis(time)}: ${shows.size}</h2>${rows.join("")}${
+      shows.size > rows.length ? `<p class="soft">and ${shows.size - rows.length} more</p>` : ""
+    }`
+  }
   const selectedPanel = (time: number): string => {
     const lane = shown.byId.get(selected!)
     if (lane === undefined) return ""
@@ -235,8 +279,11 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
       sums.set(name, (sums.get(name) ?? 0) + (lane.starts[j + 1] ?? shown.end) - lane.starts[j]!)
     }
     const parent = lane.parent === undefined ? "" : `<p>parent: ${escaped(shown.byId.get(lane.parent)?.name ?? "")}</p>`
+    const acts = data.tracks.find(({ id }) => id === lane.id)?.kind === "tasklet"
     const buttons = source === null
       ? ""
+      : !acts
+      ? `<pre id="frames"></pre>`
       : `<p><button data-do="kill">kill</button> <button data-do="pause">pause</button> <button data-do="insert">insert</button> <span id="answer"></span></p><pre id="frames"></pre>`
     return `<h2>${escaped(lane.name)}</h2>${parent}<table>${
       row(lane, time)
@@ -255,9 +302,13 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
     const time = instant ?? shown.end
     get("panel").innerHTML = panel === "channels"
       ? graphPanel(time)
+      : panel === "greenlets"
+      ? treePanel(time)
       : (panel === "selected" ? selectedPanel(time) : "") + waitingPanel(time)
-    get("waits").className = panel === "channels" ? "" : "on"
+    get("waits").className = panel === "channels" || panel === "greenlets" ? "" : "on"
     get("graph").className = panel === "channels" ? "on" : ""
+    get("tree").className = panel === "greenlets" ? "on" : ""
+    get("tree").hidden = !data.tracks.some(({ kind }) => kind === "greenlet")
   }
   const all = (): void => {
     filter()
@@ -353,10 +404,14 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
     panel = "channels"
     fill()
   })
+  get("tree").addEventListener("click", () => {
+    panel = "greenlets"
+    fill()
+  })
   get("panel").addEventListener("click", (event: any) => {
     const verb = event.target.dataset.do
     if (verb !== undefined) return void act(verb)
-    const id = event.target.closest("tr.pick")?.dataset.id
+    const id = event.target.closest(".pick")?.dataset.id
     if (id === undefined) return
     selected = Number(id)
     panel = "selected"
@@ -384,10 +439,14 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
       shown = model(data, replay)
       if (following) whole()
       const answer = get("answer")?.textContent
+      if (panel === "greenlets") {
+        const { greenlets } = await ask("/greenlets")
+        frames = new Map(greenlets.map((greenlet: { id: number; frames: string }) => [greenlet.id, greenlet.frames]))
+      }
       all()
       if (panel === "selected" && selected !== undefined) {
-        const { frames } = await ask(`/tasklets/${selected}`)
-        if (get("frames") !== null) get("frames").textContent = frames
+        const story = await ask(`/tasklets/${selected}`)
+        if (get("frames") !== null) get("frames").textContent = story.frames
         if (answer && get("answer") !== null) get("answer").textContent = answer
       }
       browser.setTimeout(follow, 1_000)

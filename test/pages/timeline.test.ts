@@ -1,5 +1,6 @@
 /** The page of a timeline and of an inspector, in a real browser. */
 import { Effect, Exit, Scope } from "effect"
+import { getcurrent, greenlet } from "effect-stackless/greenlet"
 import {
   call,
   channel,
@@ -93,7 +94,7 @@ test("a saved page shows who waits on what, the channels and a deadlock, and is 
   await page.selectOption("#only", "stuck")
   expect(await count()).toContain("1 of 3")
   await page.click("#waits")
-  await page.click("tr.pick")
+  await page.click(".pick")
   expect(await panel()).toContain("Time in each state")
   expect(errors).toEqual([])
 })
@@ -140,10 +141,45 @@ test("the inspector's page follows a program, and kills a tasklet by hand", asyn
       thread
     ))
     await page.waitForFunction(() => (globalThis as any).document.getElementById("panel").textContent.includes("cook"))
-    await page.click("tr.pick >> text=cook")
+    await page.click(".pick >> text=cook")
     await page.click("text=kill")
     await page.waitForFunction(() => (globalThis as any).document.getElementById("answer")?.textContent === "done")
     expect(cook!.raising).toBe(true)
+    expect(errors).toEqual([])
+  } finally {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+})
+
+test("the inspector's page draws greenlets as a tree, with the frames that they stand in", async () => {
+  const scope = Effect.runSync(Scope.make())
+  try {
+    const thread = await Effect.runPromise(Scope.provide(makeThread, scope))
+    const onIt = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(Effect.provideService(effect, Thread, thread))
+    const { url } = await onIt(Scope.provide(inspect(), scope))
+    await onIt(call(function*() {
+      const main = getcurrent()
+      const hub = greenlet(function* hub() {
+        const worker = greenlet(function* worker() {
+          yield* greenlet(function* helper() {
+            yield* main.switch()
+          }).switch()
+        })
+        yield* worker.switch()
+      })
+      yield* hub.switch()
+    }))
+    await page.goto(url)
+    await page.click("#tree")
+    await page.waitForFunction(() => (globalThis as any).document.querySelectorAll("#panel pre").length >= 3)
+    expect((await panel()).replaceAll(/\s+/g, " ")).toMatch(
+      /^Greenlets at .*: 4 main running └ hub #\d+ paused in hub.*└ worker #\d+ paused in worker.*└ helper #\d+ paused in helper/
+    )
+    const indents = await page.$$eval("#panel .node", (nodes: Array<any>) => nodes.map(({ style }) => style.marginLeft))
+    expect(indents).toEqual(["0px", "14px", "28px", "42px"])
+    await page.click(".pick >> text=worker")
+    expect(await panel()).toContain("parent: hub")
+    expect(await page.locator("button:has-text('kill')").count()).toBe(0)
     expect(errors).toEqual([])
   } finally {
     await Effect.runPromise(Scope.close(scope, Exit.void))

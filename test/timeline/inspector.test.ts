@@ -1,19 +1,36 @@
 /** The inspector, as a browser asks it. */
 import { Effect, Exit, Scope } from "effect"
-import { channel, run, schedule, scheduleRemove, type Tasklet, tasklet, withThread } from "effect-stackless/stackless"
+import * as greenlets from "effect-stackless/greenlet"
+import {
+  call,
+  channel,
+  makeThread,
+  run,
+  schedule,
+  scheduleRemove,
+  type Tasklet,
+  tasklet,
+  Thread,
+  withThread
+} from "effect-stackless/stackless"
 import { inspect, InspectError } from "effect-stackless/timeline"
 import { request } from "node:http"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { load } from "../compiler/module.ts"
 
-const { waits } = load(
+const { hidden, waits } = load(
   `"use stackless"
 function* waits(c) {
   const count = 42
   yield* c.receive()
   return count
 }
-exports.waits = waits
+function* hidden(main) {
+  const depth = 7
+  yield* main.switch()
+  return depth
+}
+Object.assign(exports, { hidden, waits })
 `,
   "waits.cjs"
 )
@@ -111,6 +128,51 @@ test("a tasklet is killed, paused and inserted by hand", async () => {
     const refused = yield* act("main", "kill")
     expect(refused).toEqual({ status: 409, body: { error: "the main tasklet is the program outside" } })
   }))
+})
+
+test("greenlets are a tree, with their states and frames, and one whose parent has ended goes to that one's parent", async () => {
+  const thread = await Effect.runPromise(Scope.provide(makeThread, scope))
+  const onIt = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(Effect.provideService(effect, Thread, thread))
+  const inspector = await onIt(Scope.provide(inspect(), scope))
+  const shown = async () => {
+    const { body } = await ask(inspector, "/greenlets")
+    const names = new Map(body.greenlets.map((g: any) => [g.id, g.name]))
+    return body.greenlets.map(({ name, parent, state }: any) => `${name} of ${names.get(parent)}: ${state}`)
+  }
+  let hub: greenlets.Greenlet
+  let worker: greenlets.Greenlet
+  await onIt(call(function*() {
+    const main = greenlets.getcurrent()
+    hub = greenlets.greenlet(function* hub() {
+      worker = greenlets.greenlet(hidden as any)
+      const other = greenlets.greenlet(function* other() {
+        yield* main.switch()
+      })
+      yield* other.switch()
+      yield* worker.switch(main)
+    })
+    yield* hub.switch()
+    yield* hub.switch()
+  }))
+  expect(await shown()).toEqual([
+    "main of undefined: suspended",
+    "hub of main: suspended",
+    "other of hub: suspended",
+    "hidden of hub: suspended"
+  ])
+  const { body } = await ask(inspector, "/greenlets")
+  const { frames } = body.greenlets.find(({ name }: any) => name === "hidden")
+  expect(frames).toMatch(/^at hidden \(.*waits\.cjs:9:3\)\n/)
+  expect(frames).toContain("    depth = 7")
+  await onIt(call(function*() {
+    worker.parent = greenlets.getcurrent()
+    yield* hub.throw()
+  }))
+  expect(await shown()).toEqual([
+    "main of undefined: suspended",
+    "other of main: suspended",
+    "hidden of main: suspended"
+  ])
 })
 
 test("it keeps no process alive, and ends with its scope", async () => {
