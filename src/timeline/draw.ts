@@ -45,6 +45,11 @@ export const draw = (
   context.font = `${11 * scale}px system-ui, sans-serif`
   context.textBaseline = "middle"
 
+  const fill = (colour: string, left: number, top: number, width: number, height: number): void => {
+    context.fillStyle = colour
+    context.fillRect(left, top, width, height)
+  }
+
   // ---- the lanes ----
   const firstRow = Math.max(0, Math.floor(scroll / row))
   const lastRow = Math.min(lanes.length, Math.ceil((scroll + height - top) / row) + 1)
@@ -65,6 +70,11 @@ export const draw = (
     context.fillText(name, 8 * scale, y + row / 2, left - 12 * scale)
     const count = starts.length
     let i = Math.max(0, lastUpTo(starts, from))
+    // neighbours of one colour are painted in one go: a whole recording has a slice in each pixel
+    let paint = ""
+    let inset = 0
+    let since = 0
+    let until = 0
     while (i < count && starts[i]! < to) {
       const state = states[i]!
       const begins = Math.max(left, x(starts[i]!))
@@ -75,21 +85,28 @@ export const draw = (
       i++
       if (ends - begins < 1) {
         // all that are in one pixel are drawn as one: as running, if one of them is
-        const until = from + (begins + 1 - left) / inner * (to - from)
+        const last = from + (begins + 1 - left) / inner * (to - from)
         let running = kind === 7
         // the last one may go on beyond it
-        const skipped = Math.max(i, lastUpTo(starts, until))
+        const skipped = Math.max(i, lastUpTo(starts, last))
         for (let j = i; j < Math.min(skipped, i + 16) && !running; j++) running = (states[j]! & 7) === 7
         if (running) colour = colours[7]!
         i = skipped
         ends = begins + 1
       }
-      if (colour === "") continue
       const thin = kind === 3 || kind === 6 || kind === 1 || kind === 2
-      const inset = (thin && (state & 16) === 0 ? 0.32 : 0.15) * row
-      context.fillStyle = colour
-      context.fillRect(begins, y + inset, ends - begins, row - 2 * inset)
+      const margin = (thin && (state & 16) === 0 ? 0.32 : 0.15) * row
+      if (colour === paint && margin === inset && begins <= until) {
+        until = ends
+        continue
+      }
+      if (paint !== "") fill(paint, since, y + inset, until - since, row - 2 * inset)
+      paint = colour
+      inset = margin
+      since = begins
+      until = ends
     }
+    if (paint !== "") fill(paint, since, y + inset, until - since, row - 2 * inset)
     if ((states[count - 1]! & 7) === 5) {
       context.fillStyle = "#d6293e"
       context.fillText("✕", x(starts[count - 1]!) - 4 * scale, y + row / 2)
