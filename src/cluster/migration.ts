@@ -7,6 +7,9 @@
  *
  * Nothing is lost: what cannot be pickled does not leave; what the other place cannot load comes back, with an error; and if the
  * place where it is dies, its origin fails with `PlaceLost`.
+ *
+ * Where a place may be lost in the middle, a tasklet is offered first. The other place loads it, says so, and has it go on when it is told to. So up to
+ * the moment in which it is told it is here, and goes on here if the other place is lost; from then on it is there. It never runs at both.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -35,6 +38,14 @@ interface Origin {
 export type MigrationMessage =
   /** A tasklet comes; `refused` says why the place that it was sent to could not load it. */
   | { readonly m: "arrive"; readonly pickle: Uint8Array; readonly origin: Origin; readonly refused?: string }
+  /** A tasklet would come. */
+  | { readonly m: "offer"; readonly id: number; readonly pickle: Uint8Array; readonly origin: Origin }
+  /** It is loaded, and waits; or it cannot be. */
+  | { readonly m: "accept"; readonly id: number }
+  | { readonly m: "refuse"; readonly id: number; readonly reason: string }
+  /** It goes on there; or it does not, as it goes on here. */
+  | { readonly m: "go"; readonly id: number }
+  | { readonly m: "drop"; readonly id: number }
   /** To its origin: it has gone to another place. */
   | { readonly m: "moved"; readonly id: number; readonly to: string }
   /** To its origin: how it has ended. */
@@ -50,6 +61,33 @@ interface PackedExit {
   readonly pickle: Uint8Array
 }
 
+/** One that is offered to another place. */
+interface Offer {
+  readonly to: string
+  readonly pickle: Uint8Array
+  readonly origin: Origin
+  /** Does it move itself? Then it is told if it cannot. */
+  readonly own: boolean
+  /** What is thrown into it meanwhile. */
+  readonly thrown: Array<Uint8Array | undefined>
+}
+
+/** One that another place has offered. */
+interface Parked {
+  readonly pickle: Uint8Array
+  readonly origin: Origin
+  /** Nothing, if it would wait on a channel as soon as it is loaded. */
+  readonly tasklet: Tasklet | undefined
+}
+
+/** How places are, between which tasklets move. */
+export interface MigrationOptions {
+  /** What pickles are signed with. */
+  readonly signed?: DumpOptions & LoadOptions
+  /** Has `lose` be called if that place is lost. With it, tasklets are offered first. */
+  readonly watch?: (place: string) => void
+}
+
 const nameOf = ({ name }: Tasklet): string => name === undefined ? "a tasklet" : `the tasklet ${JSON.stringify(name)}`
 
 /** The tasklets of one place that have gone elsewhere, or come from there. */
@@ -63,6 +101,9 @@ export class Migration {
   private readonly busy: (busy: boolean) => void
   /** What pickles are signed with. */
   private readonly signed: DumpOptions & LoadOptions
+  private readonly watch: ((place: string) => void) | undefined
+  private readonly offers = new Map<number, Offer>()
+  private readonly parked = new Map<string, Parked>()
   private readonly away = new Map<number, Away>()
   private readonly origins = new WeakMap<Tasklet, Guest>()
   private readonly guests = new Map<string, Tasklet>()
@@ -73,10 +114,11 @@ export class Migration {
     post: (place: string, message: MigrationMessage) => boolean,
     isLost: (place: string) => PlaceLost | undefined,
     busy: (busy: boolean) => void,
-    signed: DumpOptions & LoadOptions = {}
+    { signed = {}, watch }: MigrationOptions = {}
   ) {
     this.place = place
     this.signed = signed
+    this.watch = watch
     this.post = post
     this.isLost = isLost
     this.busy = busy
@@ -85,17 +127,29 @@ export class Migration {
   /**
    * Sends a tasklet to another place, which is not the current one. Throws `NotMovable` if it cannot leave, `PlaceLost` if the place is
    * not there; it stays as it was then.
+   *
+   * @param own does it move itself?
    */
-  send(tasklet: Tasklet, to: string): void {
+  send(tasklet: Tasklet, to: string, own: boolean): void {
     const guest = this.origins.get(tasklet)
     guest?.forget()
     const leavesStub = guest === undefined || isJoined(tasklet)
-    const away = leavesStub ? new Away(this, ++this.lastId, to) : undefined
+    const offers = this.watch !== undefined
+    const away = leavesStub ? new Away(this, ++this.lastId, offers ? this.place : to) : undefined
     const origin = away === undefined ? guest!.origin : { place: this.place, id: away.id }
     try {
       depart(tasklet, () => {
         const pickle = dumps(tasklet, this.signed)
-        if (!this.post(to, { m: "arrive", pickle, origin })) throw this.isLost(to) ?? new PlaceLost({ place: to })
+        const lost = (): PlaceLost => this.isLost(to) ?? new PlaceLost({ place: to })
+        if (!offers) {
+          if (!this.post(to, { m: "arrive", pickle, origin })) throw lost()
+          return
+        }
+        // who is moved by another one is not told later
+        if (!own && this.isLost(to) !== undefined) throw lost()
+        const id = ++this.lastId
+        this.offers.set(id, { to, pickle, origin, own, thrown: [] })
+        this.post(to, { m: "offer", id, pickle, origin })
       }, away)
     } catch (error) {
       guest?.remember()
@@ -108,7 +162,7 @@ export class Migration {
       guest?.remember()
     } else {
       this.origins.delete(tasklet)
-      this.tell(origin, { m: "moved", id: origin.id, to })
+      if (!offers) this.tell(origin, { m: "moved", id: origin.id, to })
     }
   }
 
@@ -117,10 +171,33 @@ export class Migration {
     switch (message.m) {
       case "arrive":
         return this.arrive(from, message)
+      case "offer":
+        return this.consider(from, message)
+      case "accept": {
+        const { id } = message
+        const offer = this.offers.get(id)
+        if (offer === undefined) return void this.post(from, { m: "drop", id })
+        this.offers.delete(id)
+        this.post(from, { m: "go", id })
+        const { origin, thrown } = offer
+        this.tell(origin, { m: "moved", id: origin.id, to: from })
+        for (const error of thrown) this.post(from, throwing(origin, error))
+        return
+      }
+      case "refuse": {
+        const offer = this.offers.get(message.id)
+        if (offer !== undefined) this.stay(message.id, offer, cannotLoad(from, message.reason))
+        return
+      }
+      case "go":
+        return this.start(from, message.id)
+      case "drop":
+        return this.discard(offeredBy(from, message.id))
       case "moved": {
         const away = this.away.get(message.id)
         if (away === undefined) return
         away.place = message.to
+        if (this.watch !== undefined) return this.watch(message.to)
         // that may be gone already
         const lost = this.isLost(message.to)
         if (lost !== undefined) this.lose(lost)
@@ -130,10 +207,12 @@ export class Migration {
         return this.over(message.id, unpackExit(message.exit, this.signed))
       case "throw": {
         const { error, origin } = message
+        const offer = this.offerOf(origin)
+        if (offer !== undefined) return void offer.thrown.push(error)
         const tasklet = this.guests.get(keyOf(origin))
         if (tasklet === undefined) {
           this.post(origin.place, { m: "absent", id: origin.id, ...(error === undefined ? {} : { error }) })
-        } else throwInto(tasklet, error === undefined ? exitOf(TaskletExit) : loads(error, this.signed))
+        } else throwInto(tasklet, this.unpackThrown(error))
         return
       }
       case "absent": {
@@ -147,7 +226,83 @@ export class Migration {
   /** A place is gone: what was there is lost. */
   lose(lost: PlaceLost): void {
     for (const away of this.away.values()) if (away.place === lost.place) this.over(away.id, Exit.fail(lost))
+    for (const [id, offer] of this.offers) {
+      if (offer.to === lost.place) this.stay(id, offer, offer.own ? lost : undefined)
+    }
+    for (const key of this.parked.keys()) if (key.endsWith(` ${lost.place}`)) this.discard(key)
   }
+
+  // ---- offers -------------------------------------------------------------------------------------------------------
+
+  private offerOf({ id, place }: Origin): Offer | undefined {
+    for (const offer of this.offers.values()) if (offer.origin.id === id && offer.origin.place === place) return offer
+    return undefined
+  }
+
+  /** Another place offers a tasklet. */
+  private consider(from: string, { id, origin, pickle }: MigrationMessage & { readonly m: "offer" }): void {
+    let tasklet: Tasklet
+    try {
+      tasklet = loads<Tasklet>(pickle, this.signed)
+    } catch (error) {
+      this.post(from, { m: "refuse", id, reason: (error as Error).message })
+      return
+    }
+    const { blocked } = tasklet
+    // it has lined up, and must not get a value before it goes on here
+    if (blocked) forget(tasklet)
+    this.parked.set(offeredBy(from, id), { pickle, origin, tasklet: blocked ? undefined : tasklet })
+    this.post(from, { m: "accept", id })
+  }
+
+  /** One that was offered is this place's now. */
+  private start(from: string, id: number): void {
+    const key = offeredBy(from, id)
+    const parked = this.parked.get(key)
+    if (parked === undefined) return
+    this.parked.delete(key)
+    const { origin, pickle, tasklet } = parked
+    if (tasklet === undefined) return this.arrive(from, { m: "arrive", origin, pickle })
+    new Guest(this, tasklet, origin).remember()
+    tasklet.insert()
+  }
+
+  private discard(key: string): void {
+    const tasklet = this.parked.get(key)?.tasklet
+    this.parked.delete(key)
+    if (tasklet !== undefined) forget(tasklet)
+  }
+
+  /** One that was offered goes on here. */
+  private stay(id: number, { origin, pickle, thrown }: Offer, error: Error | undefined): void {
+    this.offers.delete(id)
+    let tasklet: Tasklet
+    try {
+      tasklet = loads<Tasklet>(pickle, this.signed)
+    } catch (cause) {
+      return this.unloadable(origin, cause)
+    }
+    new Guest(this, tasklet, origin).remember()
+    const errors = thrown.length > 0
+      ? thrown.map((packed) => this.unpackThrown(packed))
+      : error === undefined
+      ? []
+      : [error]
+    for (const each of errors) throwInto(tasklet, each)
+    if (errors.length === 0 && !tasklet.blocked) tasklet.insert()
+  }
+
+  private unpackThrown(error: Uint8Array | undefined): unknown {
+    return error === undefined ? exitOf(TaskletExit) : loads(error, this.signed)
+  }
+
+  private unloadable(origin: Origin, cause: unknown): void {
+    const reason = (cause as Error).message
+    const exit = packExit(Exit.fail(new NotMovable({ what: "a tasklet", reason })), "", this.signed)
+    this.tell(origin, { m: "ended", id: origin.id, exit })
+  }
+
+  // ---- throwing, and what comes -------------------------------------------------------------------------------------
 
   /** @internal Throws into one that has gone from here, wherever it is; nobody waits for it here any more. */
   recall(away: Away, error: unknown): void {
@@ -159,8 +314,7 @@ export class Migration {
   }
 
   private throwAway({ id, place }: Away, error: Uint8Array | undefined): void {
-    const origin = { place: this.place, id }
-    this.post(place, { m: "throw", origin, ...(error === undefined ? {} : { error }) })
+    this.post(place, throwing({ place: this.place, id }, error))
   }
 
   private over(id: number, exit: Exit.Exit<unknown, unknown>): void {
@@ -178,17 +332,12 @@ export class Migration {
     } catch (error) {
       const reason = (error as Error).message
       if (refused === undefined && this.post(from, { m: "arrive", pickle, origin, refused: reason })) return
-      this.tell(origin, {
-        m: "ended",
-        id: origin.id,
-        exit: packExit(Exit.fail(new NotMovable({ what: "a tasklet", reason })), "", this.signed)
-      })
-      return
+      return this.unloadable(origin, error)
     }
     new Guest(this, tasklet, origin).remember()
     if (refused !== undefined) {
       this.tell(origin, { m: "moved", id: origin.id, to: this.place })
-      return throwInto(tasklet, new NotMovable({ what: nameOf(tasklet), reason: `${from} cannot load it: ${refused}` }))
+      return throwInto(tasklet, cannotLoad(from, refused))
     }
     if (!tasklet.blocked) tasklet.insert()
   }
@@ -214,6 +363,20 @@ export class Migration {
     else this.post(origin.place, message)
   }
 }
+
+const cannotLoad = (place: string, reason: string): NotMovable =>
+  new NotMovable({ what: "a tasklet", reason: `${place} cannot load it: ${reason}` })
+
+const throwing = (origin: Origin, error: Uint8Array | undefined): MigrationMessage => ({
+  m: "throw",
+  origin,
+  ...error === undefined ? {} : { error }
+})
+
+const offeredBy = (place: string, id: number): string => `${id} ${place}`
+
+/** It never goes on. */
+const forget = (tasklet: Tasklet): void => depart(tasklet, () => undefined, undefined)
 
 const keyOf = ({ id, place }: Origin): string => `${id} ${place}`
 
@@ -321,10 +484,10 @@ const unpackExit = ({ failed, pickle }: PackedExit, signed: LoadOptions): Exit.E
 
 /** Moves a tasklet, or the one that performs it: that goes on elsewhere with what comes behind this. */
 export class Move extends Operation<void, NotMovable | PlaceLost> {
-  private readonly move: (tasklet: Tasklet) => void
+  private readonly move: (tasklet: Tasklet, own: boolean) => void
   private readonly moving: Tasklet | undefined
 
-  constructor(moving: Tasklet | undefined, move: (tasklet: Tasklet) => void) {
+  constructor(moving: Tasklet | undefined, move: (tasklet: Tasklet, own: boolean) => void) {
     super()
     this.moving = moving
     this.move = move
@@ -334,7 +497,7 @@ export class Move extends Operation<void, NotMovable | PlaceLost> {
     const mover = getcurrent()
     const { move, moving = mover } = this
     if (moving !== mover) {
-      move(moving)
+      move(moving, false)
       return performer.give(undefined)
     }
     // it cannot be taken apart before it has left the ring
@@ -342,7 +505,7 @@ export class Move extends Operation<void, NotMovable | PlaceLost> {
       // somebody has woken it, or thrown into it, meanwhile: it is its own again
       if (!moving.paused) return
       try {
-        move(moving)
+        move(moving, true)
       } catch (error) {
         throwInto(moving, error)
       }
@@ -357,7 +520,7 @@ export class Move extends Operation<void, NotMovable | PlaceLost> {
         return Effect.fail(new NotMovable({ what: "the program outside", reason: "it is no tasklet" }))
       }
       try {
-        move(moving)
+        move(moving, false)
       } catch (error) {
         return Effect.fail(error as NotMovable | PlaceLost)
       }

@@ -38,8 +38,10 @@ test("values on a channel are signed, and others are not taken", async () => {
 
 test("tasklets that move are signed", () => {
   const said: Array<MigrationMessage> = []
-  const here = new Migration("here", (_, message) => said.push(message) > 0, () => undefined, () => {}, { key })
-  here.send(tasklet(body)(), "there")
+  const here = new Migration("here", (_, message) => said.push(message) > 0, () => undefined, () => {}, {
+    signed: { key }
+  })
+  here.send(tasklet(body)(), "there", false)
   const [arrive] = said
   expect(arrive!.m === "arrive" && (() => loads((arrive as { pickle: Uint8Array }).pickle))).toThrow(
     "the pickle is signed"

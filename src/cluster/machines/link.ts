@@ -23,6 +23,8 @@ const LONGEST = 2 ** 30
 export class SocketLink {
   /** The address of the machine at the other end, once it has said it. */
   name: string
+  /** Which process of that machine it is. */
+  incarnation = ""
   closed = false
   private readonly socket: Socket
   private posted: Array<unknown> = []

@@ -3,25 +3,29 @@ import * as Effect from "effect/Effect"
 import { Thread } from "../../stackless/index.ts"
 import { PlaceLost } from "../errors.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
+import { Courier } from "./courier.ts"
 import { here, type Node } from "./node.ts"
 
 /** The tasklets that have gone from this machine, or come to it. Those that come run on the thread of the tasklets by key. */
 export const startMoves = (node: Node, thread: Thread): void => {
+  const onThread = (f: () => void): void => Effect.runSync(Effect.provideService(Effect.sync(f), Thread, thread))
+  const hear = (from: string, message: MigrationMessage): void => onThread(() => migration.hear(from, message))
+  const courier = new Courier(
+    node,
+    hear,
+    (place) => onThread(() => migration.lose(new PlaceLost({ place })))
+  )
   const migration = new Migration(
     node.address,
     (place, message) => {
-      const link = node.openLink(place)
-      link?.post({ kind: "move", body: message })
-      return link !== undefined
+      if (place === node.address) queueMicrotask(() => hear(place, message))
+      else courier.post(place, message)
+      return true
     },
     (place) => place === node.address || node.openLink(place) !== undefined ? undefined : new PlaceLost({ place }),
     () => {},
-    node.signed
+    { signed: node.signed, watch: (place) => place === node.address || courier.watch(place) }
   )
-  const hear = (from: string, message: MigrationMessage): void =>
-    Effect.runSync(Effect.provideService(Effect.sync(() => migration.hear(from, message)), Thread, thread))
-  node.on("move", (message: MigrationMessage, { name }) => hear(name, message))
-  node.onLost((place) => migration.lose(new PlaceLost({ place })))
   node.migration = migration
 }
 

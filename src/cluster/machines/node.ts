@@ -16,11 +16,12 @@ import { dial, FOR_LINK, type Security } from "./sockets.ts"
 /** What a machine says of itself on a new link. */
 interface Hello {
   readonly address: string
+  readonly incarnation: string
   /** The version of what is said on links. */
   readonly protocol: number
 }
 
-const PROTOCOL = 1
+const PROTOCOL = 2
 
 /** How long a machine may take to say hello, in milliseconds. */
 const PATIENCE = 1000
@@ -61,7 +62,6 @@ export class Node {
   private readonly links = new Map<string, Deferred.Deferred<SocketLink, MachineUnreachable>>()
   private readonly open = new Map<string, SocketLink>()
   private readonly accepted = new Set<SocketLink>()
-  private readonly lost: Array<(address: string) => void> = []
   /** The machines that do not answer. */
   readonly gone = new Set<string>()
   /** The shards that this machine has, and what of others has not been fetched yet. */
@@ -103,7 +103,6 @@ export class Node {
         link.onClose(() => {
           if (this.open.get(address) === link) this.open.delete(address)
           if (this.links.get(address) === made) this.links.delete(address)
-          for (const f of this.lost) f(address)
         })
         return Effect.andThen(Deferred.done(made, exit), exit)
       }).pipe(Effect.uninterruptible)
@@ -142,6 +141,7 @@ export class Node {
             }
             if (hello.address !== address) return fails(`it is ${hello.address}`)
             greeted = true
+            link.incarnation = hello.incarnation
             clearTimeout(timer)
             resume(Effect.succeed(link))
           })
@@ -161,17 +161,13 @@ export class Node {
       const { hello } = message
       if (hello === undefined || hello.protocol !== PROTOCOL || this.ended) return link.close()
       link.name = hello.address
+      link.incarnation = hello.incarnation
       link.post({ hello: this.hello })
     })
   }
 
   private get hello(): Hello {
-    return { address: this.address, protocol: PROTOCOL }
-  }
-
-  /** Calls `f` whenever a link to a machine is lost. */
-  onLost(f: (address: string) => void): void {
-    this.lost.push(f)
+    return { address: this.address, incarnation: this.incarnation, protocol: PROTOCOL }
   }
 
   // ---- messages -----------------------------------------------------------------------------------------------------

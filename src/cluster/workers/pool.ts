@@ -138,7 +138,7 @@ const start = (place: string, body: Body, args: ReadonlyArray<unknown>): Tasklet
   const started = new Tasklet(body, args)
   const here = requirePlaces()
   if (place === here.name) return started.insert()
-  here.migration.send(started, place)
+  here.migration.send(started, place, false)
   return started
 }
 
@@ -162,7 +162,9 @@ const requirePlaces = (): Places => {
 export const moveTo = (place: Place | string, moving?: Tasklet): Operation<void, NotMovable | PlaceLost> => {
   if (typeof place === "string") {
     const { address, migration } = machineMigration()
-    return place === address ? schedule<any>(undefined) : new Move(moving, (tasklet) => migration.send(tasklet, place))
+    return place === address
+      ? schedule<any>(undefined)
+      : new Move(moving, (tasklet, own) => migration.send(tasklet, place, own))
   }
   if (!(place instanceof Place)) {
     throw new TypeError(`moveTo takes a place, as pool.workers has them, or a machine's address; got ${typeof place}`)
@@ -170,7 +172,7 @@ export const moveTo = (place: Place | string, moving?: Tasklet): Operation<void,
   // at its own place it lets others run, as it would have
   if (place.here) return schedule<any>(undefined)
   const { migration } = requirePlaces()
-  return new Move(moving, (tasklet) => migration.send(tasklet, place.name))
+  return new Move(moving, (tasklet, own) => migration.send(tasklet, place.name, own))
 }
 
 // ---- making one -----------------------------------------------------------------------------------------------------
