@@ -15,8 +15,12 @@ export const makeDirectory = (): { readonly path: string; readonly remove: () =>
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Bundles a program, by its path from this folder. */
-export const bundle = async (program: string, file: string): Promise<void> => {
+/** Bundles a program, by its path from this folder; `edit` changes its text. */
+export const bundle = async (
+  program: string,
+  file: string,
+  edit: (code: string) => string = (code) => code
+): Promise<void> => {
   const build = await rolldown({
     input: fileURLToPath(new URL(program, import.meta.url)),
     platform: "node",
@@ -27,7 +31,7 @@ export const bundle = async (program: string, file: string): Promise<void> => {
         id.startsWith("effect-stackless/") ? `${src}/${id.slice("effect-stackless/".length)}/index.ts` : undefined,
       transform: (code, id) =>
         !id.startsWith(src) && code.includes("use stackless")
-          ? { code: compile(code, { filename: id }).code, moduleType: "js" }
+          ? { code: compile(edit(code), { filename: id }).code, moduleType: "js" }
           : undefined
     }]
   })

@@ -1,78 +1,19 @@
 /** Machines that are processes, with a PostgreSQL where they are written down. */
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { bundle, makeDirectory } from "../bundle.ts"
-import { Process } from "./machines/process.ts"
-import { type Server, startPostgres } from "./postgres.ts"
+import { type Cluster, countedBy, keyOf, spread, startCluster, until } from "./machines/cluster.ts"
+import type { Process } from "./machines/process.ts"
 
-let postgres: Server
-const directory = makeDirectory()
-const program = `${directory.path}/program.mjs`
-let options: object
-const started: Array<Process> = []
+let cluster: Cluster
 let a: Process
 let b: Process
 let c: Process
 
-const start = (): Process => {
-  const made = new Process(program, options)
-  started.push(made)
-  return made
-}
-
 beforeAll(async () => {
-  postgres = startPostgres()
-  options = { host: postgres.host, database: postgres.newDatabase(), secret: "a secret that all of them know" }
-  await bundle("cluster/machines/program.ts", program)
-  ;[a, b, c] = [start(), start(), start()]
-  await Promise.all([a.ready(), b.ready(), c.ready()])
+  cluster = await startCluster()
+  ;[a, b, c] = await Promise.all([cluster.start(), cluster.start(), cluster.start()])
   await spread(a, b, c)
 }, 120_000)
-afterAll(async () => {
-  await Promise.all(started.map((machine) => machine.kill()))
-  postgres.remove()
-  directory.remove()
-})
-
-const until = async <A>(what: () => Promise<A> | A, is: (a: A) => boolean): Promise<A> => {
-  for (;;) {
-    const a = await what()
-    if (is(a)) return a
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-/** Waits until these machines, and no others, have the shards, and all of them say so. */
-const spread = async (...machines: ReadonlyArray<Process>): Promise<void> => {
-  await until(
-    () =>
-      Promise.all(machines.map(async (machine) => {
-        const found = new Set<string>()
-        for (let i = 0; i < 40; i++) found.add(await machine.do("locate", `key ${i}`))
-        return found
-      })),
-    (all) => all.every((found) => found.size === machines.length && machines.every(({ address }) => found.has(address)))
-  )
-}
-
-/** A key that a machine has. */
-const keyOf = async (machine: Process, name: string): Promise<string> => {
-  for (let i = 0;; i++) {
-    const key = `${name} ${i}`
-    if (await machine.do("locate", key) === machine.address) return key
-  }
-}
-
-/** What has come of a counter: the numbers, the processes, and the longest pause. */
-const countedBy = (got: ReadonlyArray<[{ name: string; n: number; at: number }, number]>, key: string) => {
-  const entries = got.filter(([{ name }]) => name === key)
-  let pause = 0
-  for (let i = 1; i < entries.length; i++) pause = Math.max(pause, entries[i]![1] - entries[i - 1]![1])
-  return {
-    numbers: entries.map(([{ n }]) => n),
-    processes: [...new Set(entries.map(([{ at }]) => at))],
-    pause
-  }
-}
+afterAll(() => cluster.remove())
 
 test("a channel is one on all machines: rendezvous, capacity, closing", async () => {
   const key = await keyOf(c, "market")
@@ -146,7 +87,7 @@ test("a tasklet goes on in the middle of what it does when its machine is told t
 })
 
 test("kill -9 of the machine that has a channel and a tasklet: who watches is told, and others go on", async () => {
-  c = await start().ready()
+  c = await cluster.start()
   await spread(a, b, c)
   const [there, key] = [await keyOf(c, "there"), await keyOf(c, "lost")]
   await a.do("spawn", key, 0)

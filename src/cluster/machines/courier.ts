@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SocketLink } from "./link.ts"
 import type { Node } from "./node.ts"
+import { REFUSED } from "./sockets.ts"
 
 /** How long to wait before a machine is looked for again, in milliseconds. */
 const PAUSE = 100
@@ -100,7 +101,7 @@ export class Courier {
         if (node.ended || this.sessions.get(address) !== session) return
         if (Exit.isSuccess(exit)) return this.found(address, session, exit.value)
         const [reason] = exit.cause.reasons
-        const refused = reason?._tag === "Fail" && reason.error.reason === "ECONNREFUSED"
+        const refused = reason?._tag === "Fail" && reason.error.reason === REFUSED
         if (refused) this.lose(address, session)
         else this.ask(address, session)
       }

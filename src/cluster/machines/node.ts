@@ -11,7 +11,7 @@ import type { Socket } from "node:net"
 import type { Placement } from "../engine.ts"
 import { MachineUnreachable, NoMachine } from "../errors.ts"
 import { SocketLink } from "./link.ts"
-import { dial, FOR_LINK, type Security } from "./sockets.ts"
+import { dial, FOR_LINK, REFUSED, type Security } from "./sockets.ts"
 
 /** What a machine says of itself on a new link. */
 interface Hello {
@@ -25,6 +25,9 @@ const PROTOCOL = 2
 
 /** How long a machine may take to say hello, in milliseconds. */
 const PATIENCE = 1000
+
+/** For how long a machine may fail to answer at whose address somebody listens, in milliseconds: it may be slow. */
+const SLOWNESS = 2500
 
 /** How long a shard that moves waits for tasklets that are in the middle of an Effect, in milliseconds. */
 const SETTLING = 500
@@ -62,7 +65,8 @@ export class Node {
   private readonly links = new Map<string, Deferred.Deferred<SocketLink, MachineUnreachable>>()
   private readonly open = new Map<string, SocketLink>()
   private readonly accepted = new Set<SocketLink>()
-  /** The machines that do not answer. */
+  /** Since when machines have not answered, and those that are taken to be gone. */
+  private readonly missed = new Map<string, number>()
   readonly gone = new Set<string>()
   /** The shards that this machine has, and what of others has not been fetched yet. */
   readonly held = new Set<number>()
@@ -329,21 +333,29 @@ export class Node {
       Effect.forEach(
         registered.filter((address) => address !== this.address),
         (address) =>
-          Effect.matchEffect(this.linkTo(address), {
-            onSuccess: () => Effect.void,
-            onFailure: () =>
-              Effect.suspend(() => {
-                this.gone.add(address)
-                return this.placement.gone(address)
-              })
+          Effect.flatMap(this.answers(address), (answers) => {
+            if (answers) return Effect.void
+            this.gone.add(address)
+            return this.placement.gone(address)
           }),
         { concurrency: "unbounded", discard: true }
       ))
   ).pipe(Effect.andThen(Effect.sleep(250)), Effect.forever)
 
-  /** Does a machine answer? */
+  /** Does a machine answer? One at whose address nobody listens does not; one that says nothing is given some time. */
   answers(address: string): Effect.Effect<boolean> {
-    return address === this.address ? Effect.succeed(true) : Effect.isSuccess(this.linkTo(address))
+    if (address === this.address) return Effect.succeed(true)
+    return Effect.match(this.linkTo(address), {
+      onSuccess: () => {
+        this.missed.delete(address)
+        return true
+      },
+      onFailure: ({ reason }) => {
+        const since = this.missed.get(address) ?? Date.now()
+        this.missed.set(address, since)
+        return reason !== REFUSED && Date.now() - since < SLOWNESS
+      }
+    })
   }
 
   end(): void {

@@ -31,6 +31,9 @@ export interface Security {
 export const FOR_ENGINE = 0x52
 export const FOR_LINK = 0x4c
 
+/** Why a machine does not answer at whose address nobody listens. */
+export const REFUSED = "ECONNREFUSED"
+
 /** How long a connection may take to be there, in milliseconds. */
 const PATIENCE = 1000
 

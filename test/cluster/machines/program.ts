@@ -61,6 +61,22 @@ function* traveller(to: string, home: string) {
   visited.push(process.pid)
   return visited
 }
+/** The stops that commuters have made here: one that is there twice has run twice. */
+const stops: Array<string> = []
+let isOver = false
+const stop = (name: string, n: number): void => void stops.push(`${name} ${n}`)
+const over = (): boolean => isOver
+
+/** Goes to and fro until its home says that it is over. */
+function* commuter(name: string, to: string, home: string) {
+  for (let n = 1;; n += 2) {
+    yield* moveTo(to)
+    stop(name, n)
+    yield* moveTo(home)
+    stop(name, n + 1)
+    if (over()) return n + 1
+  }
+}
 function* stubborn(to: string) {
   const secret = Promise.resolve(1)
   try {
@@ -105,6 +121,13 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
       const t = stays ? tasklet(stubborn)(to) : tasklet(traveller)(to, home)
       return Effect.andThen(run(), t.join() as Effect.Effect<unknown, unknown>)
     }),
+  commute: (n: number, to: string, home: string) =>
+    Effect.suspend(() => {
+      const travellers = Array.from({ length: n }, (_, i) => tasklet(commuter)(`commuter ${i}`, to, home))
+      return Effect.andThen(run(), Effect.forEach(travellers, (t) => t.join() as Effect.Effect<number, unknown>))
+    }),
+  arrive: () => Effect.sync(() => void (isOver = true)),
+  stops: () => Effect.sync(() => stops),
   find: (key: string) => Effect.map(find(key), ({ key }) => key),
   where: (key: string) => new Keyed(key).where(),
   kill: (key: string) => new Keyed(key).kill(),
@@ -126,6 +149,7 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
       background.push(Effect.runFork(Effect.forever(Effect.map(market.receive(), (n) => got.push([n, Date.now()])))))
     }),
   got: () => Effect.sync(() => got),
+  sent: () => Effect.sync(() => sent),
   stop: () => Effect.andThen(Fiber.interruptAll(background), Effect.sync(() => ({ sent, got })))
 }
 const sent: Array<number> = []
