@@ -4,6 +4,7 @@ import { channel, Machine, machine, MachineError, registry } from "effect-stackl
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
 import { Node } from "../../src/cluster/machines/node.ts"
+import { listen } from "../../src/cluster/machines/sockets.ts"
 import { makeDirectory } from "../bundle.ts"
 
 const directory = makeDirectory()
@@ -34,26 +35,64 @@ test("a registry whose file cannot be opened says why", async () => {
   expect(Exit.isFailure(exit) && exit.cause.reasons[0]).toMatchObject({ error: expect.any(MachineError) })
 })
 
-test("a machine that loses a shard, and gets it again, has what it had there", async () => {
-  const node = new Node("127.0.0.1:1", { secret: undefined, tls: undefined })
-  node.placement = {
-    shardOf: () => 1,
-    leased: () => true,
-    locate: () => Effect.succeed(node.address),
-    machines: Effect.succeed([node.address]),
-    gone: () => Effect.void
+// ---- shards ---------------------------------------------------------------------------------------------------------
+
+const security = { secret: undefined, tls: undefined }
+
+/** Machines that have shards in turn, and what they keep in them. */
+const machines = Effect.fnUntraced(function*(...keeping: ReadonlyArray<Array<string>>) {
+  let owner = ""
+  const nodes: Array<Node> = []
+  for (const kept of keeping) {
+    const { port } = yield* listen({ host: "127.0.0.1", port: 0 }, security, (_, socket) => node.accept(socket))
+    const node = new Node(`127.0.0.1:${port}`, security)
+    yield* Effect.addFinalizer(() => Effect.sync(() => node.end()))
+    node.placement = {
+      shardOf: () => 1,
+      leased: () => true,
+      locate: () => Effect.succeed(owner),
+      machines: Effect.sync(() => nodes.map(({ address }) => address)),
+      gone: () => Effect.void
+    }
+    node.keepers.set("test", {
+      freeze: () => kept.length === 0 ? undefined : kept.splice(0),
+      thaw: (_, frozen: ReadonlyArray<string>) => void kept.push(...frozen),
+      drop: () => {}
+    })
+    nodes.push(node)
   }
-  const kept = ["a tasklet"]
-  node.keepers.set("test", {
-    freeze: () => kept.splice(0),
-    thaw: (_, frozen: ReadonlyArray<string>) => void kept.push(...frozen),
-    drop: () => {}
+  /** A machine has the shard, until it loses it. */
+  const holds = Effect.fnUntraced(function*(node: Node) {
+    owner = node.address
+    const holding = yield* Effect.forkChild(node.hold(1))
+    yield* Effect.repeat(Effect.sleep(1), { until: () => node.held.has(1) })
+    return { loses: Fiber.interrupt(holding) }
   })
-  for (let times = 0; times < 2; times++) {
-    const holding = Effect.runFork(node.hold(1))
-    await Effect.runPromise(Effect.repeat(Effect.yieldNow, { until: () => node.held.has(1) }))
-    expect(kept).toEqual(["a tasklet"])
-    await Effect.runPromise(Fiber.interrupt(holding))
+  return { nodes, holds }
+})
+
+test("a machine that loses a shard, and gets it again, has what it had there", async () => {
+  const kept = ["a tasklet"]
+  await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const { holds, nodes: [node] } = yield* machines(kept)
+    yield* (yield* holds(node!)).loses
     expect(kept).toEqual([])
-  }
+    yield* holds(node!)
+    expect(kept).toEqual(["a tasklet"])
+  })))
+})
+
+test("what a machine has left of a shard comes late where it was taken to be gone, and once", async () => {
+  const [here, there] = [["a tasklet"], [] as Array<string>]
+  await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const { holds, nodes: [one, other] } = yield* machines(here, there)
+    yield* (yield* holds(one!)).loses
+    other!.gone.add(one!.address)
+    yield* holds(other!)
+    expect(there).toEqual([])
+    yield* Effect.forkChild(one!.watch)
+    yield* Effect.repeat(Effect.sleep(1), { until: () => there.length > 0 })
+    yield* one!.handedOver
+    expect([here, there]).toEqual([[], ["a tasklet"]])
+  })))
 })

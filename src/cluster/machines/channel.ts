@@ -90,7 +90,12 @@ export class Homes {
     node.keepers.set("channels", {
       freeze: (shard) => this.freeze(shard),
       thaw: (shard, frozen: Record<string, FrozenHome>) => {
-        for (const [name, home] of Object.entries(frozen)) this.homesOf(shard).set(name, new Home(0, "", home))
+        for (const [name, { closed, values, ...home }] of Object.entries(frozen)) {
+          // what has come late stands in front; those who have joined meanwhile join anew
+          const now = this.homesOf(shard).get(name)?.freeze()
+          const merged = { ...home, closed: closed || now?.closed === true, values: [...values, ...now?.values ?? []] }
+          this.homesOf(shard).set(name, new Home(0, "", merged))
+        }
       },
       drop: (shard) => {
         this.freeze(shard)

@@ -41,13 +41,9 @@ export class SocketLink {
   constructor(name: string, socket: Socket) {
     this.name = name
     this.socket = socket
-    socket.on("data", this.read)
     socket.on("close", this.ended)
     this.timer = setInterval(this.look, HEARTBEAT)
     this.timer.unref()
-    // what has come with the first byte
-    if (socket.readableLength > 0) this.read(socket.read() as Uint8Array)
-    socket.resume()
   }
 
   /** Sends a message: whatever can be cloned. It is lost if the link closes first, of which those who listen are told. */
@@ -58,8 +54,15 @@ export class SocketLink {
     else if (this.posted.length >= MOST) this.flush()
   }
 
+  /** Calls `f` with each message. What comes before anybody listens waits. */
   onMessage(f: (message: any) => void): void {
     this.listeners.push(f)
+    if (this.listeners.length > 1) return
+    const { socket } = this
+    socket.on("data", this.read)
+    // what has come with the first byte
+    if (socket.readableLength > 0) this.read(socket.read() as Uint8Array)
+    socket.resume()
   }
 
   /** Calls `f` when it closes; at once, if it is closed. Gives back what takes that back. */

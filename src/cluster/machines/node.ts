@@ -23,7 +23,7 @@ interface Hello {
 
 const PROTOCOL = 2
 
-/** How long a machine may take to say hello, in milliseconds. */
+/** How long a machine may take to say hello, or to answer a claim, in milliseconds. */
 const PATIENCE = 1000
 
 /** For how long a machine may fail to answer at whose address somebody listens, in milliseconds: it may be slow. */
@@ -36,10 +36,19 @@ const SETTLING = 500
 export interface Keeper {
   /** Takes what it has in a shard apart, to be moved; nothing, if there is nothing. It has it no more then. */
   readonly freeze: (shard: number) => unknown
-  /** Puts it together again, which another machine has taken apart. */
+  /** Puts it together again, which another machine has taken apart. It may come when the shard is in use already. */
   readonly thaw: (shard: number, frozen: any, from: string) => void
   /** Forgets what it has in a shard: it belongs to another machine already. */
   readonly drop: (shard: number) => void
+}
+
+/** What a machine has taken apart of a shard, for the next one that has it. */
+interface Left {
+  /** Another one each time. */
+  readonly id: string
+  /** By the names of keepers. */
+  readonly parts: Record<string, unknown>
+  readonly since: number
 }
 
 /** Answers a question of another machine, or fails with what can be cloned. */
@@ -70,7 +79,10 @@ export class Node {
   readonly gone = new Set<string>()
   /** The shards that this machine has, and what of others has not been fetched yet. */
   readonly held = new Set<number>()
-  private readonly parked = new Map<number, Record<string, unknown>>()
+  private readonly parked = new Map<number, Left>()
+  private parkings = 0
+  /** What has been taken, of which the machine that has left it may not have heard. */
+  private readonly taken = new Set<string>()
   private asked = 0
   private readonly questions = new Map<number, { readonly link: SocketLink; readonly answer: (message: any) => void }>()
   ended = false
@@ -81,7 +93,14 @@ export class Node {
     const { secret } = security
     this.signed = secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
     this.answer("claim", ({ shard }: { shard: number }) => Effect.sync(() => this.parked.get(shard)))
-    this.answer("claimed", ({ shard }: { shard: number }) => Effect.sync(() => void this.parked.delete(shard)))
+    this.answer("claimed", ({ id, shard }: { id: string; shard: number }) =>
+      Effect.sync(() => {
+        if (this.parked.get(shard)?.id === id) this.parked.delete(shard)
+      }))
+    this.on("left", ({ shard }: { shard: number }, { name }) => {
+      const held = (): boolean => this.held.has(shard)
+      if (held()) Effect.runFork(this.claim(shard, name, held))
+    })
   }
 
   // ---- links --------------------------------------------------------------------------------------------------------
@@ -266,46 +285,73 @@ export class Node {
 
   /** Fetches what the last one to have the shard has left for the next one. That may have been this machine itself. */
   private fetch(shard: number): Effect.Effect<void> {
-    const thaw = (frozen: Record<string, unknown>, from: string): void => {
-      for (const [name, part] of Object.entries(frozen)) this.keepers.get(name)?.thaw(shard, part, from)
-    }
     return Effect.flatMap(
       this.others,
       (others) =>
-        Effect.forEach(others, (address) =>
-          this.ask(address, "claim", { shard }).pipe(
-            Effect.flatMap((frozen: Record<string, unknown> | undefined) => {
-              if (frozen === undefined) return Effect.void
-              thaw(frozen, address)
-              return Effect.asVoid(this.ask(address, "claimed", { shard }))
-            }),
-            Effect.timeoutOption(PATIENCE),
-            Effect.ignore
-          ), { concurrency: "unbounded", discard: true })
+        Effect.forEach(others, (address) => this.claim(shard, address, () => true), {
+          concurrency: "unbounded",
+          discard: true
+        })
     ).pipe(
       Effect.andThen(Effect.sync(() => {
         const own = this.parked.get(shard)
         this.parked.delete(shard)
-        if (own !== undefined) thaw(own, this.address)
+        if (own !== undefined) this.take(shard, own, this.address)
         this.held.add(shard)
       }))
     )
+  }
+
+  /** Takes what another machine has left of a shard, if it is still wanted when it comes. */
+  private claim(shard: number, address: string, wanted: () => boolean): Effect.Effect<void> {
+    return this.ask(address, "claim", { shard }).pipe(
+      Effect.flatMap((left: Left | undefined) => {
+        if (left === undefined || !wanted()) return Effect.void
+        this.take(shard, left, address)
+        // it offers it again if it does not hear of this
+        return Effect.andThen(
+          this.ask(address, "claimed", { shard, id: left.id }),
+          Effect.sync(() => void this.taken.delete(left.id))
+        )
+      }),
+      Effect.timeoutOption(PATIENCE),
+      Effect.ignore
+    )
+  }
+
+  private take(shard: number, { id, parts }: Left, from: string): void {
+    if (this.taken.has(id)) return
+    this.taken.add(id)
+    for (const [name, part] of Object.entries(parts)) this.keepers.get(name)?.thaw(shard, part, from)
   }
 
   /** Leaves what is kept in the shard for the next one. If the lock was lost, as this machine has stopped, it is another one's. */
   private give(shard: number): void {
     this.held.delete(shard)
     const leased = this.placement.leased(shard)
-    const frozen: Record<string, unknown> = {}
+    const parts: Record<string, unknown> = {}
     for (const [name, keeper] of this.keepers) {
       if (!leased) keeper.drop(shard)
       else {
         const part = keeper.freeze(shard)
-        if (part !== undefined) frozen[name] = part
+        if (part !== undefined) parts[name] = part
       }
     }
-    if (Object.keys(frozen).length > 0) this.parked.set(shard, frozen)
+    if (Object.keys(parts).length === 0) return
+    this.parked.set(shard, { id: `${this.incarnation} ${++this.parkings}`, parts, since: Date.now() })
   }
+
+  /** Tells whoever has a shard what is left of it here, and was not fetched: this machine was taken to be gone, or was slow. */
+  private readonly offer: Effect.Effect<void> = Effect.suspend(() => {
+    const late = [...this.parked].filter(([, { since }]) => Date.now() - since > PATIENCE)
+    return Effect.forEach(late, ([shard]) =>
+      this.placement.locate(shard).pipe(
+        Effect.flatMap((address) => address === this.address ? Effect.never : this.linkTo(address)),
+        Effect.tap((link) => Effect.sync(() => link.post({ kind: "left", body: { shard } }))),
+        Effect.timeoutOption(PATIENCE),
+        Effect.ignore
+      ), { concurrency: "unbounded", discard: true })
+  })
 
   /** All machines but this one that may answer. */
   readonly others: Effect.Effect<ReadonlyArray<string>> = Effect.suspend(() =>
@@ -340,7 +386,7 @@ export class Node {
           }),
         { concurrency: "unbounded", discard: true }
       ))
-  ).pipe(Effect.andThen(Effect.sleep(250)), Effect.forever)
+  ).pipe(Effect.andThen(this.offer), Effect.andThen(Effect.sleep(250)), Effect.forever)
 
   /** Does a machine answer? One at whose address nobody listens does not; one that says nothing is given some time. */
   answers(address: string): Effect.Effect<boolean> {

@@ -248,6 +248,8 @@ export class Tasklets {
   }
 
   private thaw(shard: number, { id, key, links, pickle }: FrozenTasklet): void {
+    // somebody has started it anew, as it was nowhere for so long
+    if (this.shards.get(shard)?.has(key) === true) return
     const loaded = Effect.provideService(
       Effect.sync(() => {
         const tasklet = this.loads<Tasklet>(pickle)
