@@ -480,6 +480,10 @@ const unpackExit = ({ failed, pickle }: PackedExit, signed: LoadOptions): Exit.E
   return failed ? Exit.fail(value) : Exit.succeed(value)
 }
 
+/** After so many moves the event loop has its turn: one takes as long as hundreds of switches. */
+const MOVES = 32
+let moved = 0
+
 // ---- moving, as an operation ----------------------------------------------------------------------------------------
 
 /** Moves a tasklet, or the one that performs it: that goes on elsewhere with what comes behind this. */
@@ -509,6 +513,7 @@ export class Move extends Operation<void, NotMovable | PlaceLost> {
       } catch (error) {
         throwInto(moving, error)
       }
+      if (++moved % MOVES === 0) mover.thread.takeTurn()
     })()
     return scheduleRemove(undefined).perform(performer)
   }

@@ -83,6 +83,9 @@ export class Homes {
   /** Where this machine's parties have their homes. */
   private readonly joined = new Map<string, Joined>()
   private sessions = 0
+  /** What gives up looking for the home of a channel, by its name. */
+  private readonly looking = new Map<string, () => void>()
+  private serving = true
   private readonly sweeping: NodeJS.Timeout
 
   constructor(node: Node) {
@@ -110,8 +113,10 @@ export class Homes {
 
   /** This machine's parties look for their homes no more. */
   end(): void {
+    this.serving = false
     clearInterval(this.sweeping)
     setConnector(() => {})
+    for (const cancel of this.looking.values()) cancel()
   }
 
   // ---- homes --------------------------------------------------------------------------------------------------------
@@ -209,9 +214,10 @@ export class Homes {
       (address): Effect.Effect<SocketLink | undefined, MachineUnreachable> =>
         address === node.address ? Effect.succeed(undefined) : node.linkTo(address)
     )
-    Effect.runCallback(found, {
+    const cancel = Effect.runCallback(found, {
       onExit: (exit) => {
-        if (node.ended) return
+        this.looking.delete(name)
+        if (node.ended || !this.serving) return
         if (exit._tag === "Failure") return again()
         const link = exit.value
         const session = ++this.sessions
@@ -229,5 +235,6 @@ export class Homes {
         })
       }
     })
+    if (this.joined.get(name) === undefined) this.looking.set(name, cancel)
   }
 }

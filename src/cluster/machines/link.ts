@@ -34,6 +34,7 @@ export class SocketLink {
   private header = true
   private heard = Date.now()
   private looked = Date.now()
+  private written = Date.now()
   private readonly timer: NodeJS.Timeout
   private readonly listeners: Array<(message: unknown) => void> = []
   private readonly closing = new Set<() => void>()
@@ -92,6 +93,7 @@ export class SocketLink {
   }
 
   private write(bytes: Uint8Array): void {
+    this.written = Date.now()
     const header = new Uint8Array(4)
     new DataView(header.buffer).setUint32(0, bytes.length)
     this.socket.cork()
@@ -155,6 +157,8 @@ export class SocketLink {
     }
     // what was answered goes at once
     this.flush()
+    // who hears much in one turn is there all the time
+    if (Date.now() - this.written > HEARTBEAT) this.write(new Uint8Array(0))
   }
 
   private readonly ended = (): void => {
