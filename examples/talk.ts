@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import * as stackless from "effect-stackless/stackless"
-import { world } from "./world.ts"
+import { sectors } from "./sectors.ts"
 
 const channel = stackless.channel<string>()
 
@@ -31,4 +31,4 @@ stackless.tasklet(anotherTasklet)()
 await Effect.runPromise(stackless.run())
 
 console.log()
-await Effect.runPromise(world({ ships: 100_000, sectors: 1_000, rounds: 10 }))
+await Effect.runPromise(sectors({ ships: 100_000, sectors: 1_000, rounds: 10 }))

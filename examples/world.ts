@@ -1,106 +1,134 @@
 /**
- * A small world: ships that move through sectors and report to the beacon of theirs, each ship and each beacon a
- * tasklet, each sector's radio a channel. It runs twice: once to count the switches, once to take the time.
+ * A world as EVE has them: a hundred solar systems on two machines, and ten thousand ships that jump between them.
+ *
+ * A system is a tasklet with a key; the cluster decides which machine runs it. A ship is a tasklet, too. What it has is in its local
+ * variables: nobody writes it down before a jump, or reads it after one. It moves to the other machine in the middle of its
+ * function, and goes on there.
+ *
+ *     node --import effect-stackless/register examples/world.ts
  */
-import { Effect } from "effect"
-import { type Channel, channel, run, schedule, setScheduleCallback, tasklet } from "effect-stackless/stackless"
+"use stackless"
 
-export interface Size {
-  readonly ships: number
-  readonly sectors: number
-  readonly rounds: number
+import { Effect, Layer } from "effect"
+import { channel, Machine, machine, moveTo, registry, spawn } from "effect-stackless/cluster"
+import { run, tasklet } from "effect-stackless/stackless"
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const SYSTEMS = 100
+const JUMPS = 10
+
+/** A leg of a ship's route: a system, and the machine that has it. */
+interface Leg {
+  readonly system: string
+  readonly machine: string
 }
 
-interface Report {
-  readonly ship: number
-  readonly x: number
-  readonly y: number
+/** What a ship tells the system that it has come to. */
+interface Visit {
+  readonly ship: string
+  readonly ore: number
 }
 
-interface Tally {
-  messages: number
-  nearest: number
-}
-
-function* ship(id: number, rounds: number, radio: Channel<Report | undefined>) {
-  let x = id % 1000
-  let y = Math.floor(id / 1000)
-  const course = id * 0.7
-  yield* schedule() // all ships are launched before the first one moves
-  for (let round = 0; round < rounds; round++) {
-    x += Math.cos(course)
-    y += Math.sin(course)
-    yield* radio.send({ ship: id, x, y })
-    yield* schedule()
-  }
-  yield* radio.send(undefined)
-}
-
-function* beacon(ships: number, radio: Channel<Report | undefined>, tally: Tally) {
-  while (ships > 0) {
-    const report = yield* radio.receive()
-    tally.messages++
-    if (report === undefined) ships--
-    else tally.nearest = Math.min(tally.nearest, Math.hypot(report.x, report.y))
-  }
-}
-
-/** Makes the world: tasklets that are runnable, and have not run. */
-const launch = ({ rounds, sectors, ships }: Size): Tally => {
-  const tally: Tally = { messages: 0, nearest: Infinity }
-  for (let sector = 0; sector < sectors; sector++) {
-    const radio = channel<Report | undefined>()
-    const mine = Math.floor((ships + sectors - 1 - sector) / sectors)
-    tasklet(beacon)(mine, radio, tally)
-    for (let n = 0; n < mine; n++) tasklet(ship)(n * sectors + sector, rounds, radio)
-  }
-  return tally
-}
-
-/** Runs the world and prints what it cost. */
-export const world = Effect.fnUntraced(function*(size: Size) {
-  const tasklets = size.ships + size.sectors
-
-  const before = heapInUse()
-  let bytes: number | undefined
-  let switches = 0
-  setScheduleCallback(() => {
-    switches++
+/** A solar system: it hears of the ships that come, until its channel is closed. */
+function* solarSystem(name: string) {
+  let visits = 0
+  let ore = 0
+  yield* channel.named<Visit>(name).each((visit) => {
+    visits++
+    ore += visit.ore
   })
-  launch(size)
-  tasklet(() => {
-    // every tasklet has started, and none has ended
-    const now = heapInUse()
-    if (before !== undefined && now !== undefined) bytes = (now - before) / tasklets
-  })()
-  yield* run()
-  setScheduleCallback(undefined)
+  return { visits, ore }
+}
 
-  const tally = launch(size)
-  const started = process.hrtime.bigint()
-  yield* run()
-  const seconds = Number(process.hrtime.bigint() - started) / 1e9
+/** A ship: it flies its route, and comes home with what it has mined. */
+function* ship(name: string, route: ReadonlyArray<Leg>) {
+  let hull = 100
+  let cargo = 0
+  let jumps = 0
+  for (const { machine, system } of route) {
+    yield* moveTo(machine)
+    jumps++
+    if (jumps % 3 === 0) hull -= 5
+    cargo += yield* mine(name, system, hull)
+  }
+  return { hull, cargo, jumps }
+}
 
-  print([
-    ["tasklets", count(tasklets)],
-    ["switches", count(switches)],
-    ["messages", count(tally.messages)],
-    ["seconds", seconds.toFixed(2)],
-    ["switches per second", count(switches / seconds)],
-    ["bytes per tasklet", bytes === undefined ? "run with --expose-gc to see them" : count(bytes)]
-  ])
+/** Mines as much as the hull can bear. */
+function* mine(ship: string, system: string, hull: number) {
+  const ore = Math.floor(hull / 10)
+  yield* channel.named<Visit>(system).send({ ship, ore })
+  return ore
+}
+
+/** Starts the systems, and finds them once each machine has some. */
+const systems = Effect.gen(function*() {
+  const { locate, machines } = yield* Machine
+  yield* Effect.repeat(Effect.delay(machines, 50), { until: ({ length }) => length === 2 })
+  const names = Array.from({ length: SYSTEMS }, (_, n) => `system/${n + 1}`)
+  const started = yield* Effect.forEach(names, (name) => spawn(name, solarSystem)(name))
+  const look = Effect.forEach(names, (system) => Effect.map(locate(system), (machine): Leg => ({ system, machine })))
+  const chart = yield* Effect.repeat(Effect.delay(look, 50), {
+    until: (legs) => new Set(legs.map(({ machine }) => machine)).size === 2
+  })
+  return { started, chart }
 })
 
-const heapInUse = (): number | undefined => {
-  if (globalThis.gc === undefined) return undefined
-  globalThis.gc()
-  return process.memoryUsage().heapUsed
-}
+/** Lets so many ships fly, and prints what has become of them. */
+const world = Effect.fnUntraced(function*(ships: number) {
+  const { chart, started } = yield* systems
+  const fleet = Array.from({ length: ships }, (_, n) => {
+    const route = Array.from({ length: JUMPS }, (_, leg) => chart[(n + leg * 37) % SYSTEMS]!)
+    return tasklet(ship)(`ship ${n + 1}`, route)
+  })
 
-const count = (n: number): string => Math.round(n).toLocaleString("en-US")
+  const start = performance.now()
+  yield* run()
+  const seconds = (performance.now() - start) / 1000
 
-const print = (rows: ReadonlyArray<readonly [name: string, value: string]>): void => {
-  const left = Math.max(...rows.map(([name]) => name.length))
-  const right = Math.max(...rows.map(([, value]) => value.length))
-  for (const [name, value] of rows) console.log(`${name.padEnd(left)}  ${value.padStart(right)}`)
+  let jumps = 0
+  let cargo = 0
+  for (const each of fleet) {
+    const log = yield* each.join()
+    jumps += log.jumps
+    cargo += log.cargo
+  }
+  let visits = 0
+  let ore = 0
+  for (const system of started) {
+    channel.named<Visit>(system.key).close()
+    const seen = yield* system.join()
+    visits += seen.visits
+    ore += seen.ore
+  }
+  console.log(`${fleet.length} ships have made ${jumps} jumps, and the systems have seen ${visits}`)
+  console.log(`the ships have ${cargo} tons of ore, and the systems have lost ${ore}`)
+  console.log(`${Math.round(jumps / seconds)} jumps a second`)
+})
+
+// ---- the two machines -----------------------------------------------------------------------------------------------
+
+const [, , argument = "10000"] = process.argv
+
+const joined = (filename: string) => machine({ address: "127.0.0.1:0", registry: registry.sqlite({ filename }) })
+
+if (process.send === undefined) {
+  // the first machine starts the other one
+  const directory = mkdtempSync(join(tmpdir(), "world-"))
+  const filename = join(directory, "registry.sqlite")
+  const other = fork(fileURLToPath(import.meta.url), [filename])
+  try {
+    await Effect.runPromise(Effect.provide(world(Number(argument)), joined(filename)))
+  } finally {
+    other.kill()
+    rmSync(directory, { recursive: true })
+  }
+} else {
+  // which ends with it
+  process.on("disconnect", () => process.exit())
+  await Effect.runPromise(Layer.launch(joined(argument)))
 }
