@@ -5,13 +5,13 @@
  * These are functions and no methods, so that who uses a tasklet does not come across them.
  */
 import type * as Context from "effect/Context"
+import type { GreenletFiber } from "./effect/fiber.ts"
 import type { Greenlet } from "./greenlet.ts"
 import type { Body } from "./kernel/body.ts"
 import type { DataFrame } from "./kernel/data-frame.ts"
 import type { Frame } from "./kernel/frame.ts"
 import type { Microthread } from "./kernel/microthread.ts"
 import type { Policy } from "./kernel/policy.ts"
-import type { GreenletFiber } from "./kernel/ports.ts"
 import { BITS } from "./kernel/state.ts"
 
 // ---- what it answers ------------------------------------------------------------------------------------------------
@@ -128,7 +128,8 @@ export const wrapFrames = (microthread: Microthread, wrap: (frame: Frame | DataF
  * @category schedulers
  * @since 0.1.0
  */
-export const fiberOf = (microthread: Microthread): GreenletFiber | undefined => microthread._fiber
+export const fiberOf = (microthread: Microthread): GreenletFiber | undefined =>
+  microthread._fiber as GreenletFiber | undefined
 
 /**
  * Is it about to resume with an error that ends an Effect for which it waited?

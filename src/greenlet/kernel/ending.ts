@@ -47,7 +47,7 @@ export abstract class EndingThread extends MainThread {
     this.alive = willEnd ? new Set() : undefined
   }
 
-  /** @internal */
+  /** For schedulers: `g` has begun to run its body. */
   started(g: Microthread): void {
     this.alive?.add(g)
   }

@@ -20,7 +20,7 @@ import { surroundings } from "./surroundings.ts"
 
 /** How the program outside takes part in a loop. */
 export abstract class MainThread extends Loop {
-  /** @internal if `withThread` made it */
+  /** For schedulers: where `withThread` was called, if that has made it. */
   origin: Origin | undefined = undefined
   /** Was the fiber that stands for main interrupted? */
   private dismissed = false

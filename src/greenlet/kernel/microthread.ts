@@ -58,9 +58,9 @@ const bits: typeof BITS = BITS
  * @since 0.1.0
  */
 export abstract class Microthread {
-  /** @internal its state, in the lowest bits, and the flags of its kind above them: see state.ts */
+  /** For schedulers: its state, in the lowest bits, and the flags of its kind above them; see `BITS`. */
   [bits]: number = UNSTARTED;
-  /** @internal what its next resume brings: see inbox.ts */
+  /** For schedulers: what its next resume brings; see `INBOX`. */
   [box]: unknown = undefined
   /** @internal its thread and the context that it inherits */
   _home: Home

@@ -119,7 +119,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
    */
   abstract perform(current: Microthread): Microthread
 
-  /** @internal the same: see `PERFORM` */
+  /** The same, by the name that the loop looks up; see `PERFORM`. */
   [PERFORM](current: Microthread): Microthread {
     return this.perform(current)
   }
