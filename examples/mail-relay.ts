@@ -1,6 +1,6 @@
 /**
  * A mail relay, as IronPort built them on Stackless: a network of components. One accepts mail by SMTP, one filters it, and some
- * deliver it to the next server; between filter and delivery stands a queue that can be durable.
+ * deliver it to the next server; before and behind the filter stand queues that can be durable.
  *
  *     node .build/examples/mail-relay.js 2525 127.0.0.1:25
  *
@@ -183,13 +183,17 @@ export interface RelayOptions {
   readonly refuses?: (mail: Mail) => boolean
   /** What has come of a message. */
   readonly log?: (mail: Mail, error: string | undefined) => void
-  /** The channel between filter and delivery: `durableChannel("outbox")` keeps what it holds when the relay is killed. */
+  /**
+   * The channels before and behind the filter. With `durableChannel("inbox")` and `durableChannel("outbox")` a message that a client was
+   * told is accepted is delivered, even if the relay is killed; it may be delivered twice then.
+   */
+  readonly inbox?: WireOptions<Mail>
   readonly queue?: WireOptions<Mail>
 }
 
 /** A relay with two deliverers. */
 export const relay = (
-  { log = () => {}, next, queue = { capacity: 1000 }, refuses = () => false, server }: RelayOptions
+  { inbox = {}, log = () => {}, next, queue = { capacity: 1000 }, refuses = () => false, server }: RelayOptions
 ): Network<any> => {
   const logger = component(
     { in: { done: port<{ readonly mail: Mail; readonly error: string | undefined }>() } },
@@ -204,7 +208,7 @@ export const relay = (
     "deliver 2": deliverer(next),
     log: logger
   }, ({ accept, "deliver 1": one, "deliver 2": two, filter, log }) => [
-    wire(accept.out.mail, filter.in.mail),
+    wire(accept.out.mail, filter.in.mail, inbox),
     wire(filter.out.good, one.in.mail, queue),
     wire(filter.out.good, two.in.mail, queue),
     wire(one.out.done, log.in.done),
