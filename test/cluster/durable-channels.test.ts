@@ -6,9 +6,11 @@ import {
   durableChannel,
   DurableChannelClosed,
   DurableValueError,
+  memory,
   NameConflict,
   StorageError
 } from "effect-stackless/cluster"
+import { channel as localChannel, run as runTasklets, select, tasklet } from "effect-stackless/stackless"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Database, kinds } from "./storages.ts"
 
@@ -192,6 +194,28 @@ test("a channel by name is a durable one where that is asked for", () => {
   expect(channel.named("named: orders", Schema.String, { durable: true, capacity: 7 })).toBe(orders)
   expect(() => channel.named("named: jobs", Schema.String, { durable: true })).toThrow(NameConflict)
   expect(channel.named("named: jobs", { capacity: 3 })).toBe(channel.named("named: jobs", undefined, { capacity: 3 }))
+})
+
+test("a tasklet brings what is durable to a local channel, which can be a case of select", async () => {
+  const orders = durableChannel<string>("brought: orders")
+  const brought = localChannel<string>()
+  const nearby = localChannel<string>()
+  const got: globalThis.Array<string> = []
+  const program = Effect.gen(function*() {
+    yield* orders.send("an order")
+    const bringing = tasklet(() => orders.each((order) => brought.send(order)))()
+    tasklet(function*() {
+      const cases = () => select({ far: brought.receive(), near: nearby.receive() })
+      got.push((yield* cases()).value)
+      tasklet(() => nearby.send("from nearby"))()
+      got.push((yield* cases()).value)
+      yield* bringing.kill()
+    })()
+    yield* runTasklets()
+    got.push(`${(yield* orders.state).held} held`)
+  })
+  await Effect.runPromise(Effect.provide(program, memory()))
+  expect(got).toEqual(["an order", "from nearby", "0 held"])
 })
 
 test("without a storage, an operation says so", async () => {
