@@ -18,8 +18,24 @@ export class Slice {
   }
 }
 
+/** A piece of a loop that a frame may enter in the middle, and what it is where that begins from the start. */
+export class Entered {
+  readonly entered: Code
+  readonly begun: Code
+  constructor(entered: Code, begun: Code = "") {
+    this.entered = entered
+    this.begun = begun
+  }
+}
+
 /** A number stands for the place in the source that the next text comes from. */
-export type Code = string | number | Label | Slice | ReadonlyArray<Code>
+export type Code = string | number | Label | Slice | Entered | ReadonlyArray<Code>
+
+/** The same code for loops that begin from the start. */
+export const begun = (code: Code): Code => {
+  if (Array.isArray(code)) return (code as ReadonlyArray<Code>).map(begun)
+  return code instanceof Entered ? begun(code.begun) : code
+}
 
 export interface SourceMap {
   version: 3
@@ -80,6 +96,7 @@ export const print = (code: Code, parsed: Parsed): { readonly code: string; read
       mark(piece.start)
       add(source.slice(piece.start, piece.end), piece.start)
     } else if (piece instanceof Label) add(String(piece.pc), -1)
+    else if (piece instanceof Entered) pending.push(piece.entered)
     else for (let i = piece.length - 1; i >= 0; i--) pending.push((piece as ReadonlyArray<Code>)[i]!)
   }
   return { code: text, mappings: encode(lines) }

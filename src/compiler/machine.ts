@@ -268,15 +268,17 @@ export abstract class Machine implements Jumps {
     this.guard([`if (${pc} === `, label, ` && ${mode} !== 0) `, this.resumedOtherwise()])
   }
 
-  /** The same of loops in one another, which are entered there. */
+  /** The same of loops in one another, which are entered there: the outermost, which is the first, from its head as ever. */
   protected heads(labels: ReadonlyArray<Label>): void {
     const { handler, mode, pc, rewind } = this.module
     this.loops = true
     for (const label of labels) this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
-    const any: ReadonlyArray<Code> = labels.map((label, i) => [i === 0 ? "" : " || ", `${pc} === `, label])
-    this.emit(`${rewind} = `, any, ` ? ${pc} : 0;`)
-    this.guard([`if (${rewind} !== 0 && ${mode} !== 0) `, this.resumedOtherwise()])
+    const any = (labels: ReadonlyArray<Label>): Code =>
+      labels.map((label, i) => [i === 0 ? "" : " || ", `${pc} === `, label])
+    const inner = labels.slice(1)
+    this.emit(`${rewind} = `, inner.length === 0 ? "0;" : [any(inner), ` ? ${pc} : 0;`])
+    this.guard([`if (${mode} !== 0 && (`, any(labels), ")) ", this.resumedOtherwise()])
   }
 
   /** A loop where the frame may be preempted. */
@@ -355,7 +357,7 @@ export abstract class Machine implements Jumps {
     this.number()
     const locals: Array<string> = [`${pc} = ${frame}.pc`]
     if (this.regions) locals.push(`${handler} = 0`)
-    if (this.loops) locals.push(`${this.module.rewind} = 0`)
+    if (this.loops) locals.push(`${this.module.rewind} = 0`, `${this.module.counts} = false`)
     for (let i = 0; i < this.registers; i++) locals.push(this.module.numberedName("$x", i))
     const head: Array<Code> = [
       `function (${mode}, ${value}) {`,

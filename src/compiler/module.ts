@@ -58,9 +58,8 @@ export class Module {
   readonly error: string
   readonly loop: string
   readonly self: string
-  /** What is left of the fuel in a loop, and what was there when that began. */
+  /** What is left of the fuel in a loop. */
   readonly left: string
-  readonly given: string
 
   /** What is iterated, in a loop; if it is an array, that, and the place in it. */
   readonly cursor: string
@@ -68,9 +67,12 @@ export class Module {
   readonly index: string
   /** Where a frame goes on in loops that are in one another; 0 once it has come there. */
   readonly rewind: string
-  /** Which time around it is; how the outermost of such loops is called. */
-  readonly round: string
+  /** Do they run, or is it the time before? Have they come to their end? How is the outermost of them called? */
+  readonly runs: string
+  readonly ended: string
   readonly outermost: string
+  /** Do their variables count, now that the frame has entered them in the middle? */
+  readonly counts: string
   /** May loops be preempted? */
   readonly preempt: boolean
 
@@ -90,13 +92,14 @@ export class Module {
     this.loop = this.fresh("$l")
     this.self = this.fresh("$g")
     this.left = this.fresh("$n")
-    this.given = this.fresh("$t")
     this.cursor = this.fresh("$c")
     this.array = this.fresh("$d")
     this.index = this.fresh("$j")
     this.rewind = this.fresh("$q")
-    this.round = this.fresh("$k")
+    this.runs = this.fresh("$k")
+    this.ended = this.fresh("$t")
     this.outermost = this.fresh("$o")
+    this.counts = this.fresh("$b")
   }
 
   /** A name that the program does not use. */

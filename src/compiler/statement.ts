@@ -1,7 +1,7 @@
 /** Statements in which something suspends. */
 import { visitorKeys } from "oxc-parser"
 import { isLoop, methodCalled, type Node } from "./ast.ts"
-import { type Code, Label } from "./code.ts"
+import { begun, type Code, Entered, Label } from "./code.ts"
 import { type Counting, countingIn } from "./integers.ts"
 import { type Finalizer, NATIVE, type Region, type Target } from "./machine.ts"
 import { Patterns } from "./pattern.ts"
@@ -190,7 +190,7 @@ export class Statements extends Patterns {
    * that is written costs twice the time (20 million sums: 22 ms in a field, 13 in a local).
    */
   private nativeLoop(node: Node): void {
-    this.inLocals(node, [], [], undefined, () => ({ code: this.text(node), after: "", head: () => {} }))
+    this.inLocals(node, [], [], undefined, () => ({ code: this.text(node), after: "", several: false, head: () => {} }))
   }
 
   /**
@@ -202,7 +202,7 @@ export class Statements extends Patterns {
     also: ReadonlyArray<{ readonly local: string; readonly place: string }>,
     last: ReadonlyArray<string>,
     counting: Counting | undefined,
-    write: () => { readonly code: Code; readonly after: Code; readonly head: () => void }
+    write: () => { readonly code: Code; readonly after: Code; readonly several: boolean; readonly head: () => void }
   ): void {
     const { frame } = this.module
     const variables = new Map<Variable, boolean>()
@@ -234,12 +234,14 @@ export class Statements extends Patterns {
     kept.push(...last)
     const { left } = this
     this.left = false
-    const { after, code, head } = write()
+    const { after, code, head, several } = write()
     for (const variable of variables.keys()) variable.local = undefined
     for (const scope of scopes) scope.local = false
     const plain = !this.left && this.region === undefined
     this.left = left || this.left
     head()
+    const integer = plain && integers.length > 0
+    if (several && !integer) this.emit(`${this.module.counts} = false;`)
     const take = taken.length === 0 ? "" : `let ${taken.join(", ")};`
     const [begin, end] = after === "" ? ["", ""] : ["for (;;) { ", [" ", after, " }"]]
     if (kept.length === 0) {
@@ -247,7 +249,16 @@ export class Statements extends Patterns {
       this.emit(take === "" ? whole : ["{ ", take, " ", whole, " }"])
     } else if (plain) {
       const whole: Code = [" ", begin, code, " ", kept.join(" "), end, " }"]
-      if (integers.length > 0) this.emit(`if (${integers.join(" && ")}) { let ${counted.join(", ")};`, whole, " else ")
+      if (integer) {
+        const { counts, rewind } = this.module
+        const test = integers.join(" && ")
+        this.emit(
+          several ? `if ((${counts} = ${test}) && ${rewind} === 0) ` : `if (${test}) `,
+          `{ let ${counted.join(", ")};`,
+          begun(whole),
+          " else "
+        )
+      }
       this.emit("{ ", take, whole)
     } else this.emit("{ ", take, " ", begin, "try { ", code, " } finally { ", kept.join(" "), " }", end, " }")
   }
@@ -255,7 +266,8 @@ export class Statements extends Patterns {
   /**
    * Loops in which the generator may be preempted, and suspends nowhere else. They stay loops, as a tight one is half as fast
    * in the machine. A frame that goes on in them enters the outermost at its head, and leaves out what comes before the one it
-   * was in: `$q` says which one that is.
+   * was in: `$q` says which one that is. To ask for it costs a sieve a third of its time. So it is not asked for in the loops
+   * whose variables are integers: a frame that was in the middle comes to them when the outermost turns.
    */
   private nest(node: Node, labels: Code): void {
     const write = (): void => {
@@ -263,7 +275,7 @@ export class Statements extends Patterns {
       if (init !== null && init !== undefined) this.emit(this.initCode(init))
       const { length } = this.points
       this.preemptible(node, [], [], () => ({
-        code: this.nestedLoop(node, [`${this.module.outermost}: `, labels]),
+        code: this.nestedLoop(node, [`${this.module.outermost}: `, labels], true),
         labels: this.points.slice(length).map(({ label }) => label)
       }))
     }
@@ -272,9 +284,9 @@ export class Statements extends Patterns {
   }
 
   /**
-   * Such loops count in a local variable, unless they call something, which may want them to stop. The first time around they have no fuel, and are left at once: what comes then is so
-   * known to V8 before it compiles the loop, and else it would drop the compiled code each time that the loop is left (a
-   * tight one takes twice the time with that).
+   * Such loops count in a local variable, unless they call something, which may want them to stop. What comes behind them runs
+   * once before they do: so V8 knows it before it compiles the loop, and else it would drop the compiled code each time that the
+   * loop is left (a tight one takes twice the time with that).
    */
   private preemptible(
     node: Node,
@@ -282,37 +294,46 @@ export class Statements extends Patterns {
     last: ReadonlyArray<string>,
     write: () => { readonly code: Code; readonly labels: ReadonlyArray<Label> }
   ): void {
-    const { frame, given, left, rewind, round } = this.module
+    const { counts, ended, frame, left, rewind, runs } = this.module
     const fuel = `${this.module.runtime("fuel")}.left`
     const calling = calls(node)
-    const counters = calling ? [] : [{ local: left, place: "0" }, { local: given, place: "-1" }]
-    const account = calling ? [] : [`${fuel} += ${left} - ${given};`]
-    this.ownCounters.push(!calling)
+    const counters = calling ? [] : [{ local: left, place: `${fuel} | 0` }]
+    const account = calling ? [] : [`${fuel} = ${left};`]
     const counting = calling ? undefined : countingIn(node)
-    this.inLocals(node, [{ local: round, place: "0" }, ...counters, ...also], [...last, ...account], counting, () => {
+    this.nests.push({ calling, counting: counting !== undefined })
+    const places = [{ local: runs, place: "false" }, { local: ended, place: "false" }, ...counters, ...also]
+    this.inLocals(node, places, [...last, ...account], counting, () => {
       const { code, labels } = write()
-      this.ownCounters.pop()
+      this.nests.pop()
+      const several = counting !== undefined && labels.length > 1
+      const turn = several
+        ? new Entered([`if (${counts} && ${rewind} === `, labels[0]!, ") ", this.jump(this.target(labels[0]!)), " "])
+        : ""
       return {
-        code,
-        after: `${frame}.pc = ${round} === 3 ? ${rewind} : -2; ` +
-          `if (${round} === 1) { ${round} = 2; ${calling ? "" : `${left} = ${given} = ${fuel} | 0; `}continue; } ` +
-          `if (${round} === 3) return ${this.module.runtime("PREEMPTED")}; break;`,
+        code: [`if (${runs}) { ${frame}.pc = -2; `, code, " }"],
+        after: [
+          `${frame}.pc = (${ended} = ${rewind} === 0) ? -2 : ${rewind}; if (!${runs}) { ${runs} = true; continue; } ` +
+          `if (${ended}) break; `,
+          turn,
+          `return ${this.module.runtime("PREEMPTED")};`
+        ],
+        several,
         head: () => this.heads(labels)
       }
     })
   }
 
   /** At the head of such a loop. It is an integer at first sight, which saves V8 three instructions. */
-  private burn(label: Label): Code {
-    const { left, outermost, rewind, round } = this.module
-    const empty = this.ownCounters.at(-1)
-      ? `(${left} = ${left} - 1 | 0) < 0`
-      : `${round} === 0 || --${this.module.runtime("fuel")}.left < 0`
-    return [`if (${empty}) { ${rewind} = `, label, `; ${round}++; break ${outermost}; } `]
+  private burn(label: Label, turns = false): Code {
+    const { counts, left, outermost, rewind } = this.module
+    const { calling, counting } = this.nests.at(-1)!
+    const empty = calling ? `--${this.module.runtime("fuel")}.left < 0` : `(${left} = ${left} - 1 | 0) < 0`
+    const turn = turns && counting ? new Entered(`${counts} || `) : ""
+    return ["if (", turn, `${empty}) { ${rewind} = `, label, `; break ${outermost}; } `]
   }
 
-  /** Do the loops that are written count in a local variable? */
-  private readonly ownCounters: Array<boolean> = []
+  /** Do the loops that are written call something, and have they variables that count? */
+  private readonly nests: Array<{ readonly calling: boolean; readonly counting: boolean }> = []
   /** The labels before loops within others. */
   private readonly labelsOf = new Map<Node, Code>()
 
@@ -320,20 +341,22 @@ export class Statements extends Patterns {
     return init.type === "VariableDeclaration" ? this.text(init) : [this.text(init), ";"]
   }
 
-  private nestedLoop(node: Node, labels: Code): Code {
+  private nestedLoop(node: Node, labels: Code, outermost = false): Code {
     const { rewind } = this.module
     const { body, test, update } = node as { body: Node; test: Node | null; update?: Node | null } & Node
     const label = this.point(node, this.scope)
     const condition: Code = test === null ? "" : [test.start, "(", this.text(test), ")"]
     const doing = node.type === "DoWhileStatement"
     let head: Code = [
-      this.burn(label),
+      this.burn(label, outermost && node.tight !== true),
       doing || test === null ? "" : ["if (!", condition, ") break; "]
     ]
-    if (node.tight !== true) head = [`if (${rewind} <= `, label, `) { ${rewind} = 0; `, head, "} "]
+    if (node.tight !== true) {
+      head = [new Entered([`if (${rewind} <= `, label, `) { ${rewind} = 0; `]), head, new Entered("} ")]
+    }
     const inner = this.nested(body)
     return [
-      node.tight === true ? `${rewind} = 0; ` : "",
+      node.tight === true && !outermost ? new Entered(`${rewind} = 0; `) : "",
       labels,
       doing ? "do { " : ["for (;; ", update === null || update === undefined ? "" : this.text(update), ") { "],
       head,
@@ -355,7 +378,9 @@ export class Statements extends Patterns {
           const last = statements.length - 1 - [...statements].reverse().findIndex((one) => one.suspends)
           let plain: Array<Code> = []
           const flush = (): void => {
-            if (!plain.every(isEmpty)) code.push(`if (${rewind} === 0) { `, plain, "} ")
+            if (!plain.every(isEmpty)) {
+              code.push(new Entered(`if (${rewind} === 0) { `), plain, new Entered("} "))
+            }
             plain = []
           }
           for (const [i, statement] of statements.entries()) {
@@ -365,7 +390,8 @@ export class Statements extends Patterns {
             }
             flush()
             const inner = this.nested(statement)
-            code.push(i === last ? inner : [`if (${rewind} <= `, this.points.at(-1)!.label, ") { ", inner, " } "])
+            const reached: Code = [`if (${rewind} <= `, this.points.at(-1)!.label, ") { "]
+            code.push(i === last ? inner : [new Entered(reached), inner, new Entered(" } ")])
           }
           return ["{ ", code, plain, "}"]
         })
@@ -373,16 +399,18 @@ export class Statements extends Patterns {
         const { alternate, consequent, test } = node as { alternate: Node | null; consequent: Node; test: Node } & Node
         const condition: Code = ["(", this.text(test), ")"]
         const then = this.nested(consequent)
-        const whether: Code = consequent.suspends
-          ? [`${rewind} === 0 ? `, condition, ` : ${rewind} <= `, this.points.at(-1)!.label]
-          : [`${rewind} === 0 && `, condition]
+        const whether = consequent.suspends
+          ? new Entered([`${rewind} === 0 ? `, condition, ` : ${rewind} <= `, this.points.at(-1)!.label], condition)
+          : new Entered([`${rewind} === 0 && `, condition], condition)
         const otherwise: Code = alternate === null ? "" : [" else { ", this.nested(alternate), " }"]
         return ["if (", whether, ") { ", then, " }", otherwise]
       }
       case "ForStatement":
         return this.nestedWithin(node.scope!, () => {
           const init: Node | null = node["init"]
-          const begin: Code = init === null ? "" : [`if (${rewind} === 0) { `, this.initCode(init), " } "]
+          const begin: Code = init === null
+            ? ""
+            : [new Entered(`if (${rewind} === 0) { `), this.initCode(init), new Entered(" } ")]
           return ["{ ", begin, this.nestedLoop(node, this.labelsOf.get(node) ?? ""), " }"]
         })
       case "LabeledStatement": {
@@ -405,7 +433,8 @@ export class Statements extends Patterns {
     const entry = this.emitted(() => this.enter(scope))
     const code = write()
     this.scope = outer
-    return isEmpty(entry) ? code : ["{ ", `if (${this.module.rewind} === 0) { `, entry, "} ", code, "}"]
+    if (isEmpty(entry)) return code
+    return ["{ ", new Entered(`if (${this.module.rewind} === 0) { `), entry, new Entered("} "), code, "}"]
   }
 
   /** Such a loop over what is iterated, or over the names of properties. */
