@@ -16,14 +16,14 @@ const WARM = 20_000
 const ITERATIONS = 50_000_000
 const SIEVED = 5_000_000
 
-const scheduling = (bodies: Bodies) => (n: number): Promise<unknown> => {
+export const scheduling = (bodies: Bodies) => (n: number): Promise<unknown> => {
   const start = tasklet(bodies.scheduling)
   start(n / 2)
   start(n / 2)
   return Effect.runPromise(run())
 }
 
-const talking = (bodies: Bodies) => (n: number): Promise<unknown> => {
+export const talking = (bodies: Bodies) => (n: number): Promise<unknown> => {
   const c = channel<number>()
   tasklet(bodies.receiving)(c, n)
   tasklet(bodies.sending)(c, n)

@@ -9,7 +9,7 @@ import { inUnit, rounded, table } from "../print.ts"
 import { root } from "../root.ts"
 import { peers as scripts } from "./index.ts"
 import { type WorkName, workNames } from "./peer.ts"
-import { find, pythonPeers, takePython } from "./python.ts"
+import { programPeers, takeProgram } from "./programs.ts"
 
 const usage = "usage: npm run bench -- peers [--json] [--rounds N]"
 
@@ -73,16 +73,14 @@ const available = (): Available => {
       if (works[work] !== undefined) entries.push({ work, peer, take: () => fresh("peers/child.js", [peer, work]) })
     }
   }
-  for (const peer of pythonPeers) {
-    const interpreter = find(peer)
-    if (interpreter === undefined) {
-      skipped.push(`${peer.name} is skipped: ${peer.interpreters.join(" and ")} have no module ${peer.module}`)
+  for (const peer of programPeers) {
+    try {
+      versions.push(peer.version())
+    } catch {
+      skipped.push(`${peer.name} is skipped: install the package ${peer.package}`)
       continue
     }
-    versions.push(interpreter.version)
-    for (const work of peer.works) {
-      entries.push({ work, peer: peer.name, take: () => takePython(peer, interpreter, work) })
-    }
+    for (const work of peer.works) entries.push({ work, peer: peer.name, take: async () => takeProgram(peer, work) })
   }
   return { entries, skipped, versions }
 }
