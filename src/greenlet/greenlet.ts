@@ -212,7 +212,7 @@ export class Greenlet<Args extends ReadonlyArray<any> = any, out A = any, out E 
   }
 
   /** @internal */
-  override _written(body: Body): Body {
+  override _written<Known extends Body | undefined>(body: Known): Body | Known {
     return this._origin ?? body
   }
 

@@ -92,6 +92,32 @@ inBothGears("an error out of a wait", () => {
       expect(functionsOf(yield* caught(() => call(receives))).slice(0, 2)).toEqual(["sends", "receives"])
     }))
 
+  test("leads to where the Effects of `Effect.fn` were called that it comes through, and are written", () =>
+    main(function*() {
+      const c = channel()
+      const waits = Effect.fn("waits")(function*() {
+        return yield* c.receive()
+      })
+      const client = Effect.fn("client")(function*() {
+        yield* Effect.sleep(1)
+        return yield* waits()
+      })
+      const lines = (error: Error) =>
+        error.stack!.split("\n").filter((line) => /^ {4}at (?:waits|client)\b/.test(line)).map((line) =>
+          line.replace(/^ +at (.*) \(.*errors\.test\.ts:\d+:\d+\)$/, "$1")
+        )
+      const all = ["waits", "waits (definition)", "client (definition)"]
+      const deadlock = yield* caught(() => call(client))
+      expect(lines(deadlock)).toEqual(all)
+      expect(functionsOf(deadlock)[0]).toBe("waits")
+
+      // of a tasklet, out of which it comes at who has sent it
+      const t = tasklet(client)()
+      yield* run()
+      expect(t.blocked).toBe(true)
+      expect(lines(yield* caught(() => c.sendThrow(new RangeError("sent"))))).toEqual(all)
+    }))
+
   test("names the tasklet that has not caught it, and leads from the body that failed to who joins it", () =>
     main(function*() {
       function* fails(): Steps<never> {
@@ -265,6 +291,20 @@ describe("a method that is not bound, as the body of a greenlet", () => {
       })))
   )
 })
+
+test("a greenlet's method that is not bound is told so after a switch, too", () =>
+  Effect.runPromise(greenlets.withThread(greenlets.call(function*(): Steps<void> {
+    class Later {
+      *loop(): Steps<string> {
+        yield* greenlets.getcurrent().parent!.switch()
+        return this.label
+      }
+      readonly label = "later"
+    }
+    const g = greenlets.greenlet(new Later().loop)
+    yield* g.switch()
+    expect((yield* caught(() => g.switch())).message).toContain("o.loop.bind(o)")
+  }))))
 
 test("a subclass with Python's _run is told what the method is called", () => {
   class Job extends gevent.Greenlet {

@@ -1,6 +1,7 @@
 /** Errors across the border: what a body sees of a cause of Effect, and what Effect sees of an error that a body threw. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import { ledThrough } from "./lead.ts"
 import type { Microthread } from "./ports.ts"
 
 /**
@@ -29,11 +30,15 @@ export const errorOf = (cause: Cause.Cause<unknown>, g: Microthread): unknown =>
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) {
       rememberFailure(reason.error)
+      ledThrough(reason.error, reason)
       return reason.error
     }
   }
   for (const reason of cause.reasons) {
-    if (Cause.isDieReason(reason)) return reason.defect
+    if (Cause.isDieReason(reason)) {
+      ledThrough(reason.defect, reason)
+      return reason.defect
+    }
   }
   return g._hooks.exitWith("interrupted")
 }

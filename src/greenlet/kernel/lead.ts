@@ -7,6 +7,9 @@
  *
  * Nothing is paid for it before there is an error. Of an exit nobody wants to know where it was.
  */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type { StackFrame } from "effect/References"
 import { isExit } from "./brand.ts"
 import { type DataFrame, DESCRIBE, lineOf } from "./data-frame.ts"
 
@@ -45,6 +48,25 @@ export const ledTo = (error: unknown, frame: DataFrame): void => {
   const described = frame[DESCRIBE]?.()
   const line = described === undefined ? undefined : lineOf(described)
   if (line !== undefined) withLines(error, [`    ${line}`])
+}
+
+/**
+ * Puts into the stack of an error where the Effects were called that it has come through, as `Effect.fn` and spans know it. An
+ * `Effect.gen` without them is ended without being resumed, and only its generator knows its line.
+ */
+export const ledThrough = (error: unknown, reason: Cause.Reason<unknown>): void => {
+  if (reason.annotations.size === 0 || !(error instanceof Error) || isExit(error) || full.has(error)) return
+  let frame: StackFrame | undefined = Context.getOrUndefined(Cause.reasonAnnotations(reason), Cause.StackTrace)
+  if (frame === undefined || !affordable()) return
+  const { stack } = error
+  const lines: Array<string> = []
+  for (; frame !== undefined && lines.length < LIMIT; frame = frame.parent) {
+    const place = frame.stack()?.match(/\((.*)\)/)?.[1] ?? frame.stack()?.replace(/^\s*at /, "")
+    const line = `${AT}${frame.name}${place === undefined ? "" : ` (${place})`}`
+    // a body is called here; and what the error has come through before knows its callers, too
+    if (isOfUser(line) && stack?.includes(line) !== true) lines.push(line)
+  }
+  withLines(error, lines)
 }
 
 /** Says in the stack of an error whose it was. */

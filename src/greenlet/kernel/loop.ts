@@ -494,6 +494,8 @@ export abstract class Loop {
       becomeOutside(g)
       return g.raise(error)
     }
+    const body = g._written(undefined)
+    if (body !== undefined) explained(error, body)
     g._bury()
     if (this.ending) return this.main.raise(error)
     try {

@@ -229,8 +229,8 @@ export abstract class Microthread {
     return this._code as Body
   }
 
-  /** @internal what its user has given as its body, of what runs as that */
-  _written(body: Body): Body {
+  /** @internal what its user has given as its body, of what runs as that; of one that has started, if it is still known */
+  _written<Known extends Body | undefined>(body: Known): Body | Known {
     return body
   }
 
