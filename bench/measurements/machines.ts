@@ -46,6 +46,7 @@ const onTwo = async <A>(take: (two: Two) => Effect.Effect<A, unknown>): Promise<
   const both = Effect.gen(function*() {
     const { address: home, locate } = yield* Machine
     const { address: there, port } = yield* Effect.promise(() => told)
+    yield* settled(locate, [home, there])
     let keys = 0
     const keyAt = (address: string): Effect.Effect<string> =>
       Effect.suspend(() => {
@@ -76,6 +77,22 @@ const onTwo = async <A>(take: (two: Two) => Effect.Effect<A, unknown>): Promise<
 }
 
 persistent("bench: moveTo", moveTo)
+
+/** Waits until both machines have shards, and these have stayed where they are for a while: what runs then is not moved. */
+const settled = (
+  locate: (key: string) => Effect.Effect<string>,
+  machines: ReadonlyArray<string>
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const look = Effect.forEach(Array.from({ length: 100 }, (_, i) => `look ${i}`), locate)
+    for (let before = "";;) {
+      const found = yield* look
+      const now = String(found)
+      if (now === before && machines.every((address) => found.includes(address))) return
+      before = now
+      yield* Effect.sleep("1 second")
+    }
+  })
 
 /** The seconds that so many calls of RPC take. */
 const calling = ({ ask }: Two, n: number, width: number): Effect.Effect<number, unknown> =>
