@@ -6,6 +6,7 @@ import { call as callGreenlet, getcurrent as currentGreenlet, type Greenlet, gre
 import {
   call,
   channel,
+  developmentMode,
   getcurrent,
   run,
   schedule,
@@ -368,6 +369,25 @@ describe("following", () => {
       yield* run()
     }))
     expect(seen).toEqual([undefined, undefined, undefined])
+  })
+
+  test("leaves development mode what it finds: a yield* that is forgotten in a called function", async () => {
+    const forgotten: Array<unknown> = []
+    const off = developmentMode({ report: (error) => void forgotten.push(error) })
+    try {
+      await main(function*() {
+        const c = channel<number>()
+        tasklet(function*() {
+          yield* call(function*() {
+            void c.send(1)
+          })
+        })()
+        yield* run()
+      })
+    } finally {
+      off()
+    }
+    expect(forgotten).toHaveLength(1)
   })
 
   test("is needed by runWith, which otherwise would change what others see", () => {

@@ -269,13 +269,17 @@ export abstract class Loop {
   /** @internal resumes `g` once, and returns who is current then. `undefined`: the loop has to stop here. */
   stretch(g: Microthread): Microthread | undefined {
     try {
-      if ((g[bits] & states) === data) {
-        const value = g[box]
-        g[box] = undefined
-        return this.carryOut(g, (g._code as DataFrame)[resumeData](plainly, value))
+      const state = g[bits] & states
+      if (state !== data && state < soft) {
+        const result = this.resume(g)
+        return result === undefined ? undefined : this.proceed(g, result)
       }
-      const result = this.resume(g)
-      return result === undefined ? undefined : this.proceed(g, result)
+      const value = g[box]
+      g[box] = undefined
+      if (state === data) return this.carryOut(g, (g._code as DataFrame)[resumeData](plainly, value))
+      if (state !== soft) soften(g)
+      forgetRequest(true)
+      return this.proceed(g, resumeGenerator.call(g._code as Frame, value))
     } catch (error) {
       return this.fail(g, error)
     }
