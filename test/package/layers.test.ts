@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
-import { dirname, join, sep } from "node:path"
+import { dirname, join, resolve, sep } from "node:path"
 import ts from "typescript-5.9"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { buildPackage } from "../project.ts"
@@ -277,4 +277,33 @@ test("who uses a greenlet, a tasklet or a channel is offered nothing that is int
     const internal = members.get(name)!.filter((member) => /^_(?!_@)/.test(member) || HOOKS.has(member))
     expect([name, internal]).toEqual([name, []])
   }
+}, 120_000)
+
+test("stackless and compat are written with what is published of greenlet", () => {
+  buildPackage()
+  const src = resolve("src")
+  const { config } = ts.readConfigFile("tsconfig.base.json", ts.sys.readFile)
+  const { options } = ts.convertCompilerOptionsFromJson({
+    ...config.compilerOptions,
+    rewriteRelativeImportExtensions: false,
+    allowImportingTsExtensions: true,
+    noEmit: true
+  }, ".")
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" })
+    .filter((file) => /^(stackless|compat)\b.*\.ts$/.test(file))
+    .map((file) => join(src, file))
+  const host = ts.createCompilerHost(options)
+  const greenlet = join(src, "greenlet")
+  host.resolveModuleNameLiterals = (names, from, redirect) =>
+    names.map(({ text }) => {
+      const to = resolve(dirname(from), text)
+      return from.startsWith(src) && text.startsWith(".") && dirname(to) === greenlet
+        ? { resolvedModule: { resolvedFileName: resolve("dist/greenlet/index.d.ts"), extension: ts.Extension.Dts } }
+        : ts.resolveModuleName(text, from, options, host, undefined, redirect, ts.ModuleKind.ESNext)
+    })
+  const program = ts.createProgram(files, options, host)
+  const found = program.getSourceFiles()
+    .filter(({ fileName }) => files.includes(resolve(fileName)))
+    .flatMap((file) => program.getSemanticDiagnostics(file))
+  expect(ts.formatDiagnostics(found, host)).toBe("")
 }, 120_000)
