@@ -601,7 +601,7 @@ class Run extends Operation<void> {
   }
 }
 
-/** @internal */
+/** What a tasklet runs that has nothing to run. */
 export const nothing = (): void => {}
 
 class Throw extends Operation<void> {
