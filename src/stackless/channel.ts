@@ -156,7 +156,7 @@ export class Channel<in out T = any> extends WaitQueue {
     return this._balance
   }
 
-  /** @internal was `close` called? It takes nobody into its queue any more. */
+  /** Was `close` called? It takes nobody into its queue any more. Mirrors `channel.closing`. */
   get closing(): boolean {
     return (this.mode & CLOSING) !== 0
   }
