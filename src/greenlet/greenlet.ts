@@ -470,11 +470,11 @@ const requireMethod = (u: unknown): void => {
   if (!(u instanceof Microthread)) throw new TypeError(`this method must be called on a greenlet; got ${describe(u)}`)
 }
 
-/** A switch to oneself is traced as any other, though the loop sees none. */
 /** Who governs main may have something else performed. What is no greenlet is refused when the switch is performed. */
 const governed = (g: Greenlet, operation: Operation<unknown>): Operation<any> =>
   g instanceof Greenlet ? g.thread.mainPolicy.switching(operation) as Operation<any> : operation
 
+/** A switch to oneself is traced as any other, though the loop sees none. */
 const arrived = (current: Microthread, target: Microthread): Microthread => {
   if (target === current && current.thread.tracer !== undefined) current.thread.trace(current, target)
   return target
