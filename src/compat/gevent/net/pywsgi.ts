@@ -232,8 +232,8 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
       progress.refusal ??= refusalOf(error)
       return
     }
-    if (socket.writable && progress?.last.headersSent !== true) socket.write(refusalOf(error))
-    socket.destroy(error)
+    if (socket.writable && progress?.last.headersSent !== true) refuse(socket, refusalOf(error))
+    else if (!socket.writableEnded) socket.destroy(error)
   }
 
   /** A client asks for another protocol, and Node has let go of the connection. */
@@ -307,8 +307,7 @@ export class WSGIServer extends ListeningServer<[request: IncomingMessage, respo
       else raw.destroy()
     } else if (!response.writableEnded) response.destroy()
     else if (others === 0 && progress.refusal !== undefined) {
-      if (response.shouldKeepAlive && request.socket.writable) request.socket.write(progress.refusal)
-      request.socket.destroySoon()
+      refuse(request.socket, response.shouldKeepAlive ? progress.refusal : undefined)
     } // Node sees to the rest, unless it has let go of the connection, or does not know that this was the last request
     else if (head !== undefined || (others === 0 && !this.started)) request.socket.destroySoon()
   }
@@ -320,6 +319,21 @@ interface Progress {
   last: ServerResponse
   /** What is said behind their answers, if something came behind them that nobody understands. */
   refusal: string | undefined
+}
+
+/** How long what still comes is read behind a refusal, in milliseconds. */
+const LINGER = 1000
+
+/**
+ * Ends a connection with a refusal, if there is one to be sent. What still comes is read, and let go: with something unread the
+ * system resets a connection that is closed, and the client may lose what was said before.
+ */
+const refuse = (socket: NodeSocket, refusal: string | undefined): void => {
+  if (!socket.writable) return void socket.destroy()
+  if (refusal === undefined) socket.end()
+  else socket.end(refusal)
+  const timer = setTimeout(() => socket.destroy(), LINGER).unref()
+  socket.once("close", () => clearTimeout(timer))
 }
 
 /** As Node says it. */
