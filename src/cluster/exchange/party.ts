@@ -77,6 +77,8 @@ export class Party {
   private idle: NodeJS.Timeout | undefined
   /** What has been sent, and the home has not said that it has. */
   private underWay: Array<Packed> = []
+  /** How many values were under way once, and are not any more: the home has them, or they were lost with it. */
+  arrived = 0
   /** What has come for an iteration, the last ones being what lies there. */
   private ahead: Array<Packed> = []
   private refused: Error | undefined
@@ -126,7 +128,10 @@ export class Party {
       this.wanted =
         0
     this.over = false
-    if (!moved) this.underWay = []
+    if (!moved) {
+      this.arrived += this.underWay.length
+      this.underWay = []
+    }
     this.schedule()
   }
 
@@ -140,6 +145,11 @@ export class Party {
     this.grants = 0
     this.home([{ k: "detach" }])
     return true
+  }
+
+  /** How many values were sent from here in all. */
+  get sent(): number {
+    return this.arrived + this.underWay.length
   }
 
   /** Closes the channel for everybody. */
@@ -173,7 +183,7 @@ export class Party {
         this.grants = 0
         break
       case "taken":
-        this.underWay.splice(0, message.n)
+        this.arrived += this.underWay.splice(0, message.n).length
         if (this.over && this.underWay.length === 0) this.end()
         return
       case "closed":

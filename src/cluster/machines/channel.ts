@@ -104,12 +104,22 @@ export class Homes {
         this.freeze(shard)
       }
     })
+    node.delivered = this.delivered
     node.on("home", (message: ToHome, link) => this.hear(message, link))
     node.on("party", (message: ToParty, link) => this.tell(message, link))
     setConnector((channel) => this.connect(channel), "", undefined, node.signed)
     this.sweeping = setInterval(() => this.sweep(), SWEEP)
     this.sweeping.unref()
   }
+
+  /** Waits until the homes have what was sent from here so far. */
+  private readonly delivered: Effect.Effect<void> = Effect.suspend(() => {
+    const parties = [...knownChannels().values()].map(({ party }) => ({ party, sent: party.sent }))
+    const wait: Effect.Effect<void> = Effect.suspend(() =>
+      parties.every(({ party, sent }) => party.arrived >= sent) ? Effect.void : Effect.andThen(Effect.sleep(5), wait)
+    )
+    return wait
+  })
 
   /** This machine's parties look for their homes no more. */
   end(): void {

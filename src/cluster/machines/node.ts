@@ -66,6 +66,8 @@ export class Node {
   tasklets: { readonly busy: (shard: number) => boolean } | undefined
   /** What moves tasklets from and to it by its address. */
   migration: object | undefined
+  /** Waits until the homes of channels have what was sent from here so far. */
+  delivered: Effect.Effect<void> = Effect.void
   /** What is kept with shards, by a name that all machines know. */
   readonly keepers = new Map<string, Keeper>()
   private readonly answering = new Map<string, Answering>()
@@ -92,7 +94,12 @@ export class Node {
     this.security = security
     const { secret } = security
     this.signed = secret === undefined ? {} : { key: new TextEncoder().encode(secret) }
-    this.answer("claim", ({ shard }: { shard: number }) => Effect.sync(() => this.parked.get(shard)))
+    this.answer("claim", ({ shard }: { shard: number }) => {
+      const left = Effect.sync(() => this.parked.get(shard))
+      if (!this.parked.has(shard)) return left
+      // what a tasklet has sent comes before what it sends from there
+      return Effect.andThen(Effect.timeoutOption(this.delivered, SETTLING), left)
+    })
     this.answer("claimed", ({ id, shard }: { id: string; shard: number }) =>
       Effect.sync(() => {
         if (this.parked.get(shard)?.id === id) this.parked.delete(shard)
@@ -363,14 +370,18 @@ export class Node {
     })
   )
 
-  /** Waits until what it has left for others was fetched, for at most as long as that may take. */
+  /** Waits until others have what it has left for them, and what was sent from here, for at most as long as that may take. */
   readonly handedOver: Effect.Effect<void> = Effect.suspend(() => {
-    const wait: Effect.Effect<void> = Effect.suspend(() =>
-      this.parked.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(20), wait)
+    const fetched: Effect.Effect<void> = Effect.suspend(() =>
+      this.parked.size === 0 ? Effect.void : Effect.andThen(Effect.sleep(20), fetched)
     )
+    const delivered = Effect.asVoid(Effect.timeoutOption(this.delivered, PATIENCE))
     // a machine that was never there has nothing, and nobody to ask
-    if (this.parked.size === 0) return Effect.void
-    return Effect.flatMap(this.others, (others) => others.length === 0 ? Effect.void : wait)
+    if (this.parked.size === 0) return delivered
+    return Effect.flatMap(
+      this.others,
+      (others) => others.length === 0 ? Effect.void : Effect.andThen(fetched, delivered)
+    )
   }).pipe(Effect.timeoutOption(5000), Effect.asVoid)
 
   /** Watches the others: one that does not answer is reported, so that its shards are given to others at once. */
