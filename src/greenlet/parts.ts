@@ -7,6 +7,7 @@ import { type Body, requireFunction } from "./kernel/body.ts"
 import { type DataFrame, isDataFrame } from "./kernel/data-frame.ts"
 import { GreenletError } from "./kernel/errors.ts"
 import type { Frame } from "./kernel/frame.ts"
+import { bare } from "./kernel/greenlet-frame.ts"
 import { INBOX } from "./kernel/inbox.ts"
 import type { Microthread } from "./kernel/microthread.ts"
 import {
@@ -48,9 +49,6 @@ export interface Parts {
   /** The frames below the top one, the outermost first. */
   readonly below: ReadonlyArray<unknown>
 }
-
-/** A frame without those that count or trace in front of it. */
-const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame) ? frame : frame.inner ?? frame
 
 /**
  * Takes a microthread apart, which stays as it is. Throws `GreenletError` if it runs, or if some of what it needs to go on is

@@ -115,7 +115,7 @@ const linesOf = (site: Site | undefined, described: Description | undefined): Re
 }
 
 /** A frame without one that counts or traces in front of it. */
-const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame) ? frame : frame.inner ?? frame
+export const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame) ? frame : frame.inner ?? frame
 
 /** The frames of a microthread, the outermost first. */
 const framesOf = (microthread: Microthread): Array<Frame | DataFrame> => {
