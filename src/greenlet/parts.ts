@@ -9,7 +9,7 @@ import { GreenletError } from "./kernel/errors.ts"
 import type { Frame } from "./kernel/frame.ts"
 import { bare } from "./kernel/greenlet-frame.ts"
 import { INBOX } from "./kernel/inbox.ts"
-import type { Microthread } from "./kernel/microthread.ts"
+import { type Microthread, Start } from "./kernel/microthread.ts"
 import {
   BITS,
   DEAD,
@@ -105,7 +105,7 @@ export const assemble = (microthread: Microthread, { below, code, inbox, state }
       break
     case "suspended":
     case "raising":
-      if (!isDataFrame(code) || !below.every(isDataFrame)) {
+      if (!isPlain(code) || !below.every(isDataFrame)) {
         throw new TypeError("a microthread is made of frames that are data")
       }
       for (const frame of below) microthread._push(frame as DataFrame)
@@ -129,6 +129,9 @@ export const enlist = (microthread: Microthread): void => {
   if (state === RAISING || isSuspended(state)) microthread.thread.started(microthread)
 }
 
+/** Is it a frame that is data, or one that stands for such a frame? */
+const isPlain = (frame: unknown): frame is DataFrame | Start => isDataFrame(frame) || frame instanceof Start
+
 /**
  * Is all that a microthread needs to go on in frames that are data?
  *
@@ -139,7 +142,7 @@ export const isData = (microthread: Microthread): boolean => {
   const { _code: code, _fiber: fiber, _stack: stack, _state: state } = microthread
   if (fiber !== undefined) return false
   if (state === RAISING || isSuspended(state)) {
-    if (code !== undefined && !isDataFrame(bare(code as Frame | DataFrame))) return false
+    if (code !== undefined && !isPlain(bare(code as Frame | DataFrame))) return false
     return stack === undefined || stack.every((frame) => isDataFrame(bare(frame)))
   }
   return state !== WAITING

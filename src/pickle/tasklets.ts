@@ -11,7 +11,8 @@ import {
   type Parts,
   type PartState,
   requireParents,
-  type Routine
+  type Routine,
+  Start
 } from "../greenlet/index.ts"
 import {
   assembleChannel,
@@ -131,6 +132,7 @@ const madeOf = (loader: Making): Array<Microthread> => {
 /** A frame on a stack stands where it can go on, and on one stack only. */
 const requireStack = (loader: Making, frame: unknown, calling: boolean): unknown => {
   loader.claimLast()
+  if (frame instanceof Start && !calling) return frame
   if (!isDataFrame(frame) || frame.pc < 0 || (calling && frame.pc === 0)) {
     throw new UnpicklingError("a microthread of the pickle is in the middle of a frame that has ended")
   }
@@ -551,9 +553,41 @@ const ownFrameKind = ({ class: Class, fields, name, places }: OwnFrameParts, i: 
   describe: () => `frame of ${name}`
 })
 
+/** Of a greenlet that is about to start, and was interrupted. */
+const startKind: Kind<Start> = {
+  name: "frame",
+  code: 79,
+  isFrame: true,
+  prototype: Start.prototype,
+  write(pickler, { body }, family) {
+    pickler.begin(family)
+    pickler.value(body)
+    pickler.keyed(family, 0, START_FIELDS)
+  },
+  check({ extra, keys }) {
+    if (extra !== 0 || keys?.length !== 1 || keys[0] !== START_FIELDS[0]) {
+      throw new UnpicklingError("the pickle has a start that is none")
+    }
+  },
+  scan(scanner, type) {
+    scanner.properties(type)
+  },
+  make: () => Object.create(Start.prototype),
+  fill(loader, start) {
+    const body = loader.value()
+    if (typeof body !== "function") throw new UnpicklingError("the pickle has a start without a body")
+    start.body = body as Start["body"]
+  },
+  tell: () => ({ about: { function: "greenlet:start" } }),
+  describe: () => "start"
+}
+
+const START_FIELDS = ["body"]
+
 export const microthreadKinds: ReadonlyArray<Kind> = [
   taskletKind,
   channelKind,
   greenletKind,
+  startKind,
   ...OWN_FRAMES.map(ownFrameKind)
 ]

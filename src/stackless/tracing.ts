@@ -2,7 +2,8 @@
  * Observed frames: what tells a tasklet's trace function of its steps.
  *
  * Such a frame stands in front of the real one and passes everything on. A tasklet gets them when it gets a trace function,
- * and takes them off when they have nothing to do any more; so nothing is paid otherwise.
+ * and takes them off when they have nothing to do any more; so nothing is paid otherwise. Who pickles a tasklet looks behind
+ * them (`inner`): who is told stays here.
  *
  * Carries `trace_function` and `profile_function` of `taskletobject.c`. They differ in what can be told: a generator
  * tells of the operations it performs, not of lines of source.

@@ -10,7 +10,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { type Body, requireFunction } from "./body.ts"
-import { currentThread, type Thread } from "./current.ts"
+import { currentThread, runningThread, type Thread } from "./current.ts"
 import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import { Delegation, resumeFrame, throwIntoFrame } from "./delegation.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
@@ -357,7 +357,7 @@ export abstract class Microthread {
 
   /** @internal it is the next to run, for the first time, with the arguments in its inbox: its body is known from now on */
   _starts(body: Body): void {
-    this._code = new Start(this, body)
+    this._code = new Start(body)
     becomeStarted(this)
   }
 
@@ -421,16 +421,18 @@ const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
 /**
  * @internal Stands for the body of a greenlet that is about to start. To a trace function that has started, and `run`,
  * which may be a getter, is asked for once.
+ *
+ * It is as plain as a `DataFrame`, and pickled like one. But it is resumed like a generator: were the body called by the loop of
+ * plain data, a greenlet would take 1.15 times as long to start, and twice as long where an Effect starts it.
  */
 export class Start implements Frame {
-  private readonly microthread: Microthread
-  private readonly body: Body
-  constructor(microthread: Microthread, body: Body) {
-    this.microthread = microthread
+  body: Body
+  constructor(body: Body) {
     this.body = body
   }
   next(args: unknown): IteratorResult<unknown, unknown> {
-    return this.microthread.thread.start(this.microthread, this.body, args)
+    const thread = runningThread()!
+    return thread.start(thread.current, this.body, args)
   }
   throw(error: unknown): IteratorResult<unknown, unknown> {
     throw error
@@ -440,6 +442,7 @@ export class Start implements Frame {
 /**
  * A frame that changed hands, up to its next operation: from its resume on the inbox holds what the heir had in it before. Frames
  * that are plain data call and return through the loop, where each call empties the inbox. So those are resumed here up to then.
+ * It is in a microthread that runs next, for one resume: nobody sees one suspended in it, so it need not be plain data itself.
  */
 class Inherited implements Frame {
   private readonly frame: Frame | DataFrame
