@@ -49,7 +49,7 @@ export { Routine } from "./kernel/routine.ts"
 export { BITS, FLAG, TRACED } from "./kernel/state.ts"
 export { type Stretching, type Surroundings, surroundings, surroundWith } from "./kernel/surroundings.ts"
 export { isThread } from "./kernel/thread.ts"
-export { explained } from "./kernel/unbound.ts"
+export { explained, explainedIn } from "./kernel/unbound.ts"
 export {
   assemble,
   assembleGreenlet,

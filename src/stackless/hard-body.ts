@@ -8,7 +8,9 @@ import * as Exit from "effect/Exit"
 import {
   type Body,
   explained,
+  explainedIn,
   fiberOf,
+  type Frame,
   isFrame,
   isParking,
   letErrorsInto,
@@ -67,7 +69,9 @@ const drive = (steps: Steps, body: Body, owner: Microthread | undefined): Effect
     try {
       step = resume()
     } catch (error) {
-      return failures.has(error) ? Effect.fail(error) : Effect.die(explained(error, body))
+      if (failures.has(error)) return Effect.fail(error)
+      explainedIn(error, steps as Frame)
+      return Effect.die(explained(error, body))
     }
     if (step.done === true) return Effect.succeed(step.value)
     const { value } = step

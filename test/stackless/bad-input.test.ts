@@ -1,7 +1,7 @@
 /** What is wrong is told, at once and in words that help. */
 import { Deferred, Effect, Fiber } from "effect"
 import { GreenletError } from "effect-stackless/greenlet"
-import { call, channel, getThreadInfo, run, Tasklet, tasklet } from "effect-stackless/stackless"
+import { call, channel, getThreadInfo, run, schedule, Tasklet, tasklet } from "effect-stackless/stackless"
 import { describe, expect, test } from "vitest"
 import { errorOf, inBothGears, main, onThread, type Steps } from "./program.ts"
 
@@ -72,6 +72,72 @@ inBothGears("a method that is not bound", () => {
       expect(yield* t.join()).toBe(5)
     }))
 })
+
+inBothGears("a method that is not bound, of what is called or has switched before", () => {
+  class Later {
+    *reads(): Steps<string> {
+      yield* schedule()
+      return this.label
+    }
+    *delegates(): Steps<string> {
+      return yield* this.reads()
+    }
+    *counts(): Steps<number> {
+      yield* schedule()
+      return this.#count
+    }
+    *names(): Steps<string> {
+      yield* schedule()
+      const { label } = this
+      return label
+    }
+    plain(): string {
+      return this.label
+    }
+    readonly label = "later"
+    readonly #count = 1
+  }
+  const later = new Later()
+  const methods = [later.reads, later.delegates, later.counts, later.names, later.plain]
+
+  test("is told to be bound", () =>
+    main(function*() {
+      for (const method of methods as ReadonlyArray<() => Steps<unknown>>) {
+        const told = `o.${method.name}.bind(o)`
+        yield* soon()
+        tasklet(method)()
+        expect((yield* errorOf(run())).message).toContain(told)
+        yield* soon()
+        expect((yield* errorOf(call(method))).message).toContain(told)
+        yield* soon()
+        tasklet(function*(): Steps<unknown> {
+          return yield* call(method)
+        })()
+        const error = yield* errorOf(run())
+        expect(error.message.split("bind").length).toBe(2)
+        expect(error.stack).toContain(error.message)
+      }
+    }))
+
+  test("is none where it is bound and something else is undefined", () =>
+    main(function*() {
+      yield* soon()
+      tasklet(function*(): Steps<unknown> {
+        yield* schedule()
+        return yield* call(wrong.bind(later))
+      })()
+      expect((yield* errorOf(run())).message).not.toContain("bind")
+    }))
+
+  function* wrong(this: Later): Steps<unknown> {
+    yield* schedule()
+    const o: { readonly label?: { readonly label: string } } = {}
+    return this.label + o.label!.label
+  }
+})
+
+/** It is looked for now and then. */
+const soon = (): Effect.Effect<void> => Effect.promise(() => new Promise((done) => setTimeout(done, 60)))
 
 describe("another fiber, while run goes on", () => {
   test("can throw into a tasklet pending, says throw", () =>

@@ -11,6 +11,7 @@ import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 import type { Routine } from "./routine.ts"
 import { BITS, TRACED } from "./state.ts"
+import { explained } from "./unbound.ts"
 
 class Call extends Operation<unknown> {
   readonly body: Body
@@ -22,7 +23,11 @@ class Call extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { args, body } = this
-    return enter(current, (current[BITS] & TRACED) === 0 ? body(...args) : current._policy.tracedBody(body)(...args))
+    try {
+      return enter(current, (current[BITS] & TRACED) === 0 ? body(...args) : current._policy.tracedBody(body)(...args))
+    } catch (error) {
+      throw explained(error, body)
+    }
   }
 }
 
@@ -37,7 +42,11 @@ class CallWithOne extends Operation<unknown> {
   }
   perform(current: Microthread): Microthread {
     const { arg, body } = this
-    return enter(current, (current[BITS] & TRACED) === 0 ? body(arg) : current._policy.tracedBody(body)(arg))
+    try {
+      return enter(current, (current[BITS] & TRACED) === 0 ? body(arg) : current._policy.tracedBody(body)(arg))
+    } catch (error) {
+      throw explained(error, body)
+    }
   }
 }
 

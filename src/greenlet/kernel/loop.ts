@@ -60,7 +60,7 @@ import {
 } from "./state.ts"
 import { forgetRequest, renewRequest, stepping } from "./step.ts"
 import { type Surroundings, surroundings } from "./surroundings.ts"
-import { explained } from "./unbound.ts"
+import { explained, explainedIn } from "./unbound.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
@@ -493,6 +493,7 @@ export abstract class Loop {
   private threw(g: Microthread, error: unknown): Microthread {
     const { _code: frame } = g
     if (isDataFrame(frame)) frame.pc = DONE
+    if (error instanceof TypeError) explainedIn(error, frame as Frame | DataFrame | undefined)
     if (g._pop()) return g.raise(error)
     if (g === this.main) {
       becomeOutside(g)
