@@ -11,7 +11,8 @@ import * as Exit from "effect/Exit"
 import { INBOX } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
-import { exchangeAsOutsider, serve, TAKES_IN } from "./rendezvous.ts"
+import type { Tasklet } from "./ports.ts"
+import { exchangeAsOutsider, serve, TAKES_IN, witness } from "./rendezvous.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
@@ -42,7 +43,7 @@ export class Relay<in out T = any> extends Channel<T> {
   private readonly carrier: Carrier
   /** How many values are left in the queue that `put` has brought. */
   private kept = 0
-  /** The schedulers of the tasklets that wait. */
+  /** The schedulers of the tasklets whose selections wait. */
   private readonly schedulers = new Map<Waiter, Scheduler>()
 
   constructor(carrier: Carrier) {
@@ -58,6 +59,9 @@ export class Relay<in out T = any> extends Channel<T> {
 
   /** Gives a value, or throws an error, to the first who waits to receive, or leaves it to the next one who does. */
   put(value: T, raising = false): void {
+    const { right } = this
+    // most are tasklets, and nobody is doubtful then
+    if (this._balance < 0 && right instanceof TaskletState) return this.meet(right as Tasklet, value, raising, 1)
     const waiter = new OutsideWaiter(value, raising, this.received, undefined)
     if (exchangeAsOutsider(this, waiter, 1)) return
     this.kept++
@@ -67,6 +71,12 @@ export class Relay<in out T = any> extends Channel<T> {
   /** Takes what the first sender brings, who goes on. Nothing, if nobody waits to send. */
   pull(): { readonly value: T; readonly raising: boolean } | undefined {
     let pulled: { readonly value: T; readonly raising: boolean } | undefined
+    const { right } = this
+    if (this.kept === 0 && this._balance > 0 && right instanceof TaskletState) {
+      pulled = { value: right[INBOX] as T, raising: right.raising }
+      this.meet(right as Tasklet, undefined, false, -1)
+      return pulled
+    }
     const waiter = new OutsideWaiter(undefined, false, (effect) => {
       const exit = effect as Exit.Exit<T>
       pulled = Exit.isSuccess(exit)
@@ -97,6 +107,12 @@ export class Relay<in out T = any> extends Channel<T> {
     return values
   }
 
+  private meet(target: Tasklet, value: unknown, raising: boolean, direction: Direction): void {
+    this.take(target)
+    witness(this, undefined, target, direction)
+    serve(target, value, raising)
+  }
+
   override get room(): boolean {
     return !this.closing && this.carrier.room()
   }
@@ -108,9 +124,9 @@ export class Relay<in out T = any> extends Channel<T> {
 
   override line(waiter: Waiter, direction: Direction, before: Waiter | null = null): void {
     super.line(waiter, direction, before)
-    const tasklet = waiter instanceof TaskletState ? waiter : waiter.behind
-    if (tasklet !== undefined) {
-      const scheduler = schedulerOf(tasklet.thread)
+    if (waiter instanceof TaskletState) schedulerOf(waiter.thread).outside++
+    else if (waiter.behind !== undefined) {
+      const scheduler = schedulerOf(waiter.behind.thread)
       scheduler.outside++
       this.schedulers.set(waiter, scheduler)
     }
@@ -119,13 +135,21 @@ export class Relay<in out T = any> extends Channel<T> {
 
   override take(waiter: Waiter): Waiter | null {
     const behind = super.take(waiter)
-    const scheduler = this.schedulers.get(waiter)
-    if (scheduler !== undefined) {
-      scheduler.outside--
-      this.schedulers.delete(waiter)
+    if (waiter instanceof TaskletState) schedulerOf(waiter.thread).outside--
+    else {
+      const scheduler = this.schedulers.get(waiter)
+      if (scheduler !== undefined) {
+        scheduler.outside--
+        this.schedulers.delete(waiter)
+      }
     }
     this.carrier.changed()
     return behind
+  }
+
+  override rebound(from: Scheduler, to: Scheduler): void {
+    from.outside--
+    to.outside++
   }
 
   private readonly received = (): void => {

@@ -257,7 +257,9 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     if (this._scheduler.runs(this)) throw new RuntimeError("tasklet is inside run")
     if (fiberOf(this) !== undefined) throw new RuntimeError("tasklet has a fiber, which cannot leave its thread")
     this.thread.buried(this)
+    const from = this._scheduler
     this.thread = target
+    this._channel?.rebound(from, this._scheduler)
     if (this.active) target.started(this)
   }
 

@@ -4,7 +4,7 @@
  * The links are in those who wait, so that each can be taken out of the middle at once; upstream walks the queue.
  */
 import type { Waiter } from "./outside-waiter.ts"
-import type { Channel } from "./ports.ts"
+import type { Channel, Scheduler } from "./ports.ts"
 
 /** Which way an action goes: 1 sends, -1 receives. */
 export type Direction = 1 | -1
@@ -42,6 +42,9 @@ export class WaitQueue {
     waiter._channel = undefined
     this._balance += direction
   }
+
+  /** @internal a tasklet that waits here belongs to another scheduler from now on */
+  rebound(_from: Scheduler, _to: Scheduler): void {}
 
   /** @internal takes a waiter out; returns who stood behind it */
   take(waiter: Waiter): Waiter | null {

@@ -1,6 +1,6 @@
 /** A channel between several places, whose home and parties speak over anything that keeps the order of messages. */
 import { Effect, Fiber } from "effect"
-import { run, select, StopIteration, tasklet } from "effect-stackless/stackless"
+import { run, select, StopIteration, type Tasklet, tasklet } from "effect-stackless/stackless"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type FromHome, type FromParty, Home, type Packed, type Post } from "../../src/cluster/exchange/home.ts"
@@ -17,6 +17,8 @@ class Place {
   readonly capacity: number
   /** What has been said, by its kind. */
   readonly said: Array<string> = []
+  /** For how many receivers at a time. */
+  readonly wanted: Array<number> = []
   /** Called with the kind of what a home says, when it has said it. */
   told: (kind: string) => void = () => {}
   /** What is under way. */
@@ -58,7 +60,10 @@ class Place {
     }
     this.posts.set(party, post)
     party.join((messages: ReadonlyArray<FromParty>) => {
-      for (const { k } of messages) this.said.push(k)
+      for (const message of messages) {
+        this.said.push(message.k)
+        if (message.k === "want") this.wanted.push(message.n)
+      }
       this.later(() => void (this.home === home && home.hear(post, messages)))
     })
   }
@@ -219,6 +224,70 @@ test("a sender that asks while a grant is under way to it uses that one, and is 
   await Effect.runPromise(Fiber.interrupt(receiving))
   expect(got).toEqual(Array.from({ length: 21 }, (_, i) => i))
   expect(place.said.filter((kind) => kind === "recall" || kind === "unused")).toEqual([])
+})
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Tasklets that send and receive without end. */
+const crowd = (place: Place, width: number) => {
+  const a = place.party()
+  const b = place.party()
+  const got: Array<number> = []
+  let sent = 0
+  const senders = Array.from({ length: width }, () =>
+    tasklet(function*() {
+      for (;;) yield* send(a, sent++)
+    })())
+  const receivers = Array.from({ length: width }, () =>
+    tasklet(function*() {
+      for (;;) got.push((yield* b.receives.receive()) as number)
+    })())
+  return { a, b, got, senders, receivers }
+}
+
+const killAll = (tasklets: ReadonlyArray<Tasklet>) => Effect.forEach(tasklets, (each) => each.kill({ pending: true }))
+
+test("where many receive, half of them ask while the others have not received yet", async () => {
+  const place = new Place(0)
+  const { got, receivers, senders } = crowd(place, 64)
+  const running = Effect.runPromise(run())
+  while (got.length < 6400) await turn()
+  expect(new Set(place.wanted.slice(20))).toEqual(new Set([32]))
+  await Effect.runPromise(Effect.all([killAll(senders), killAll(receivers)]))
+  await running
+})
+
+test("where few receive, all of them ask in one message", async () => {
+  const place = new Place(0)
+  const { got, receivers, senders } = crowd(place, 40)
+  const running = Effect.runPromise(run())
+  while (got.length < 4000) await turn()
+  expect(new Set(place.wanted.slice(20))).toEqual(new Set([40]))
+  await Effect.runPromise(Effect.all([killAll(senders), killAll(receivers)]))
+  await running
+})
+
+test("of many who send and receive some are killed: nothing is lost, doubled, or asked for in vain", async () => {
+  const place = new Place(0)
+  const { a, b, got, receivers, senders } = crowd(place, 150)
+  const running = Effect.runPromise(run())
+  for (let i = 0; i < 100; i++) {
+    await turn()
+    if (i % 2 === 0) await Effect.runPromise(killAll([senders.pop()!, receivers.pop()!]))
+  }
+  const before = got.length
+  while (got.length < before + 1000) await turn()
+  await Effect.runPromise(killAll(senders))
+  await place.quiet()
+  expect([a.sends.balance, b.receives.balance]).toEqual([0, -100])
+  // all hundred wait again, and get what one more sender brings
+  const count = got.length
+  for (let n = 1; n <= 100; n++) await Effect.runPromise(send(place.party(), n))
+  await place.quiet()
+  expect(got.slice(count)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
+  expect(new Set(got.slice(0, count)).size).toBe(count)
+  await Effect.runPromise(killAll(receivers))
+  await running
 })
 
 test("what lies ahead of an iteration when the home moves is others'", async () => {

@@ -10,6 +10,12 @@ import type { FromHome, FromParty, Packed } from "./home.ts"
 /** How many values an iteration is ahead of who iterates. */
 const AHEAD = 64
 
+/**
+ * Where twice as many or more receive here, half of them are worth a message of their own, and so are as many values: two threads work at
+ * the same time then, where each would wait for all of the other one's.
+ */
+export const MANY = 32
+
 /** How long values that came ahead may lie before they are given back, in milliseconds. */
 const PATIENCE = 100
 
@@ -72,6 +78,8 @@ export class Party {
   /** How many of the senders that wait the home knows of, and has not granted theirs. */
   private offered = 0
   private wanted = 0
+  /** Half of those who receive here, if they are many. */
+  private half = Infinity
   /** Does somebody iterate? */
   private iterating = false
   private idle: NodeJS.Timeout | undefined
@@ -97,9 +105,15 @@ export class Party {
         this.schedule()
       }
     })
-    const nowhere = { changed, room: () => false, take: () => {} }
-    this.receives = new End(this, "receives", nowhere)
-    this.iterates = new End(this, "iterates", nowhere)
+    const nowhere = { room: () => false, take: () => {} }
+    this.receives = new End(this, "receives", {
+      ...nowhere,
+      changed: () => {
+        this.schedule()
+        if (-this.receives.balance - this.wanted >= this.half) this.askSoon()
+      }
+    })
+    this.iterates = new End(this, "iterates", { ...nowhere, changed })
   }
 
   /** The home is found: `post` brings it what this party says. */
@@ -174,8 +188,12 @@ export class Party {
         break
       case "values":
         this.wanted -= Math.min(this.wanted, message.v.length)
+        this.half = Infinity
         for (const packed of message.v) this.arrive(packed)
-        break
+        this.half = (message.v.length + this.wanted) >> 1
+        if (this.half < MANY) this.half = Infinity
+        // those who have received may do so again
+        return this.schedule()
       case "recall":
         if (this.leaving) return
         this.pull()
@@ -230,10 +248,27 @@ export class Party {
   }
 
   private item(value: Packed): void {
+    this.underWay.push(value)
     const last = this.out[this.out.length - 1]
     if (last?.k === "items") (last.v as Array<Packed>).push(value)
     else this.out.push({ k: "items", v: [value] })
-    this.underWay.push(value)
+  }
+
+  /** Many more receive by now: the home hears of these while the others still run. */
+  private askSoon(): void {
+    if (this.home === undefined || this.leaving || this.iterating || this.iterates.stored > 0) return
+    const n = -this.receives.balance - this.wanted
+    this.wanted += n
+    this.out.push({ k: "want", n })
+    this.say()
+  }
+
+  private say(): void {
+    const { home, out } = this
+    if (home === undefined || out.length === 0) return
+    this.out = []
+    this.spoken++
+    home(out)
   }
 
   private pull(): void {
@@ -289,7 +324,8 @@ export class Party {
     if (this.leaving) return
     this.pull()
     const offer = Math.max(0, sends.balance)
-    if (offer !== this.offered) {
+    // where it knows of half of them, the others can wait for the next message
+    if (offer < this.offered || offer > this.offered * 2 || (offer > this.offered && this.out.length > 0)) {
       this.offered = offer
       this.out.push({ k: "offer", n: offer, seen: this.seen })
     }
@@ -301,11 +337,7 @@ export class Party {
       this.wanted += want
       this.out.push({ k: "want", n: want })
     }
-    if (this.out.length === 0) return
-    const { out } = this
-    this.out = []
-    this.spoken++
-    this.home(out)
+    this.say()
   }
 
   private giveBackOrAcross(): void {

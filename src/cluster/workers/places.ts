@@ -6,6 +6,7 @@
  */
 import { NotMovable, PlaceLost } from "../errors.ts"
 import { type FromHome, type FromParty, Home, type Post } from "../exchange/home.ts"
+import { MANY } from "../exchange/party.ts"
 import { forget, knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
@@ -120,7 +121,7 @@ export class Places {
       return true
     }
     const link = this.links.get(place)
-    link?.post(message)
+    link?.post(message, isWorth(message))
     return link !== undefined
   }
 
@@ -162,10 +163,22 @@ export class Places {
     if (!this.names.includes(place)) {
       return party.refuse(new NotMovable({ what: name, reason: `its pool has no place ${place}` }))
     }
-    party.join((messages) => {
-      this.post(place, { channel: name, party: messages })
-    })
+    party.join(
+      place === this.name
+        ? (messages) => this.hearParty(place, name, messages)
+        : (messages) => void this.post(place, { channel: name, party: messages })
+    )
   }
+}
+
+/** Does it carry so much that the other place should begin with it now? */
+const isWorth = (message: Message): boolean => {
+  if ("home" in message) {
+    const { home } = message
+    return (home.k === "grant" && home.n >= MANY) || (home.k === "values" && home.v.length >= MANY)
+  }
+  return "party" in message &&
+    message.party.some((says) => (says.k === "items" && says.v.length >= MANY) || (says.k === "want" && says.n >= MANY))
 }
 
 const placeOfHome = (channel: string): string => {

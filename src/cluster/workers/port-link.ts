@@ -1,7 +1,8 @@
 /**
  * What carries messages from one thread to another one: a MessagePort, in their order, until it closes.
  *
- * What is posted within one turn goes in one `postMessage`, since each wakes the other thread, whatever it carries.
+ * What is posted within one turn goes in one `postMessage`, since each wakes the other thread, whatever it carries. What is worth that goes at
+ * once.
  */
 
 /** Longer batches would let the other side wait. */
@@ -23,12 +24,13 @@ export class PortLink<Message> {
     port.on("message", hear)
   }
 
-  post(message: Message): void {
+  /** @param worth does it go at once, with what was posted before? */
+  post(message: Message, worth: boolean): void {
     if (this.closed) return
     const { posted } = this
     posted.push(message)
-    if (posted.length === 1) queueMicrotask(this.atEnd)
-    else if (posted.length >= LONGEST) this.flush()
+    if (worth || posted.length >= LONGEST) this.flush()
+    else if (posted.length === 1) queueMicrotask(this.atEnd)
   }
 
   close(): void {
