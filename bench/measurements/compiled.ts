@@ -7,6 +7,7 @@ import { median, rate, seconds } from "../clock.ts"
 import { type Bodies, compiledBodies, uncheckedBodies } from "../compiled.ts"
 import type { Figure, Measurement, Unit } from "../measurement.ts"
 import { memory } from "../memory.ts"
+import { killed } from "./million.ts"
 
 const SWITCHES = 5_000_000
 const MESSAGES = 2_000_000
@@ -148,6 +149,10 @@ export const compiled: Record<string, Measurement> = {
       if (c.balance !== -MILLION) throw new Error("not all are blocked")
       return [(blocked.heap - before) / MILLION, blocked.resident / 1_000_000]
     }
+  },
+  "compiled.kill": {
+    figures: [figure("compiled.kill.us", "µs", "to kill a compiled tasklet that is blocked on a channel")],
+    take: async () => [await killed((await compiledBodies()).waiting)]
   },
   "compiled.depth": {
     figures: [figure("compiled.depth.bytes", "bytes", "heap of a level of a plain yield*, five million deep")],

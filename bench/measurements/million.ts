@@ -65,6 +65,18 @@ const warmUp = async (): Promise<void> => {
   collect()
 }
 
+/** How long it takes to kill a tasklet that is blocked on a channel in such a body. */
+export const killed = async (body: typeof waiting): Promise<number> => {
+  const c = makeChannel()
+  const times: Array<number> = []
+  for (let round = 0; round < 5; round++) {
+    const tasklets = Array.from({ length: WARM }, () => tasklet(body)(c))
+    await block()
+    times.push(await microseconds(() => Effect.runPromise(call(killing, tasklets))) / WARM)
+  }
+  return median(times)
+}
+
 const megabytes = (bytes: number): number => bytes / 1_000_000
 
 export const million: Record<string, Measurement> = {
@@ -115,16 +127,7 @@ export const million: Record<string, Measurement> = {
   },
   "stackless.kill": {
     figures: [{ name: "stackless.kill.us", unit: "µs", about: "to kill a tasklet that is blocked on a channel" }],
-    take: async () => {
-      const c = makeChannel()
-      const times: Array<number> = []
-      for (let round = 0; round < 5; round++) {
-        const tasklets = Array.from({ length: WARM }, () => tasklet(waiting)(c))
-        await block()
-        times.push(await microseconds(() => Effect.runPromise(call(killing, tasklets))) / WARM)
-      }
-      return [median(times)]
-    }
+    take: async () => [await killed(waiting)]
   },
   "stackless.million.hard": {
     figures: [

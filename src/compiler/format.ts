@@ -1,2 +1,2 @@
 /** The version of what compiled code and the runtime agree on. */
-export const FORMAT = 2
+export const FORMAT = 3

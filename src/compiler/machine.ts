@@ -248,11 +248,15 @@ export abstract class Machine implements Jumps {
 
   /** What becomes of an error or a return that the frame is resumed with. */
   private resumedOtherwise(): Code {
-    const { frame, mode, value } = this.module
-    if (this.region === undefined || !this.returnsAreSeen()) {
-      return `return ${this.module.runtime("leave")}(${frame}, ${mode}, ${value});`
-    }
-    return [`{ if (${mode} === 1) throw ${value}; `, this.returns(), " }"]
+    const { mode, value } = this.module
+    if (this.region === undefined) return this.leaves(mode, value)
+    const returns = this.returnsAreSeen() ? this.returns() : this.leaves(mode, value)
+    return [`{ if (${mode} === ${THROW}) throw ${value}; `, returns, " }"]
+  }
+
+  /** The frame ends with an error or a return. */
+  private leaves(mode: number | string, value: string): string {
+    return `return ${this.module.runtime("leave")}(${this.module.frame}, ${mode}, ${value});`
   }
 
   /**
@@ -373,7 +377,9 @@ export abstract class Machine implements Jumps {
         head,
         `${loop}: for (;;) try { `,
         dispatch,
-        ` } catch (${error}) { if (${handler} === 0) throw ${error}; ${value} = ${error}; ${pc} = ${handler}; }\n}`
+        ` } catch (${error}) { if (${handler} === 0) `,
+        this.leaves(THROW, error),
+        ` ${value} = ${error}; ${pc} = ${handler}; }\n}`
       ]
     }
     // V8 keeps code that it has compiled in the middle of a loop, and leaves at its end, unless both are in one outer loop. That

@@ -20,6 +20,7 @@ import {
   RETURNED,
   RUNNING,
   THROW,
+  THROWN,
   YIELDED
 } from "../greenlet/kernel/data-frame.ts"
 import { resumeOnLoan } from "../greenlet/kernel/fuel.ts"
@@ -129,7 +130,10 @@ const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unk
       try {
         value = frame[RESUME](mode, value)
         if (value === PREEMPTED) value = resumeOnLoan(frame)
-        if (value === RETURNED || value === YIELDED) value = completion.value
+        if (value === THROWN) {
+          value = completion.value
+          failed = true
+        } else if (value === RETURNED || value === YIELDED) value = completion.value
       } catch (error) {
         frame.pc = DONE
         value = error

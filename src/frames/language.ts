@@ -1,5 +1,5 @@
 /** What of the language compiled code has to call a function for. */
-import { completion, DONE, RETURNED, THROW, YIELDED } from "../greenlet/kernel/data-frame.ts"
+import { completion, DONE, RETURNED, THROW, THROWN, YIELDED } from "../greenlet/kernel/data-frame.ts"
 
 /** Stands in a variable that has not been initialized. */
 export const UNINITIALIZED: unique symbol = Symbol("effect-stackless.uninitialized")
@@ -53,8 +53,9 @@ export const guarded = (of: any, field: string, name: string): { value: unknown 
 
 /** Ends a frame that an error or a return was resumed with, where nothing catches it. */
 export const leave = (frame: { pc: number }, mode: number, value: unknown): unknown => {
-  if (mode === THROW) throw value
-  return end(frame, value)
+  frame.pc = DONE
+  completion.value = value
+  return mode === THROW ? THROWN : RETURNED
 }
 
 /** A frame ends with a value. */

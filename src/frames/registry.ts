@@ -6,7 +6,7 @@ import { type DataFrame, DESCRIBE, type Description, type Mode, RESUME } from ".
 import { framePrototype, GeneratorFunctionPrototype, Given, moveFrame } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 /**
  * A function of a compiled module, or a class on top of it.

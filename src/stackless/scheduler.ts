@@ -407,6 +407,7 @@ export class Scheduler extends Ring {
   /** From one that has ended to `next`: no trap forbids it. */
   private ends(t: Tasklet, next: Tasklet): Microthread {
     const { switchTrap } = this
+    if (switchTrap === 0) return this.switch(t, next)
     this.switchTrap = 0
     try {
       return this.switch(t, next)

@@ -94,7 +94,8 @@ describe("a loop", () => {
     const frame = f(endless)
     expect(resume(frame, 2)).toBe(PREEMPTED)
     expect(resume(frame, 1)).toBe(PREEMPTED)
-    expect(() => resume(frame, 9, THROW, new Error("enough"))).toThrow("enough")
+    fuel.left = 9
+    expect(() => frame.throw(new Error("enough"))).toThrow("enough")
     expect(log).toEqual(["next", "next", "next", "closed"])
   })
 

@@ -52,3 +52,7 @@ test("a greenlet's exit has none either", async () => {
   expect(exit).toBeInstanceOf(GreenletExit)
   expect((exit as unknown as Error).stack).not.toContain("at ")
 })
+
+test("a kill's exit says its name where a stack is printed", async () => {
+  expect((await Effect.runPromise(killed)).stack).toBe("TaskletExit")
+})

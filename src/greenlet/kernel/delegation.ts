@@ -13,6 +13,7 @@ import {
   RESUME,
   RETURNED,
   THROW,
+  THROWN,
   YIELDED
 } from "./data-frame.ts"
 import type { Frame } from "./frame.ts"
@@ -49,6 +50,7 @@ const resultOf = (outcome: unknown): IteratorResult<unknown, unknown> => {
   if (outcome instanceof Operation) return outcome as unknown as IteratorResult<unknown, unknown>
   if (outcome === RETURNED) return new Ended(completion.value)
   if (outcome === YIELDED) return new Yielded(completion.value)
+  if (outcome === THROWN) throw completion.value
   return (outcome === PREEMPTED ? preemption : new Delegation(outcome)) as unknown as IteratorResult<unknown, unknown>
 }
 

@@ -9,10 +9,13 @@ export const exits = { traced: false }
 /** A new error of the class, without its stack trace. One that a program makes by itself has its trace as ever. */
 export const exitOf = <E extends Error>(Exit: new(message?: string) => E, message?: string): E => {
   const { stackTraceLimit } = Error
-  if (exits.traced || stackTraceLimit === 0 || !limitCanBeSet()) return new Exit(message)
-  Error.stackTraceLimit = 0
+  if (exits.traced || !limitCanBeSet()) return new Exit(message)
+  // V8 walks the stack for a limit of 0 as well, which takes as long as all the rest of making an error
+  Error.stackTraceLimit = undefined as unknown as number
   try {
-    return new Exit(message)
+    const exit = new Exit(message)
+    exit.stack = message === undefined ? exit.name : `${exit.name}: ${message}`
+    return exit
   } finally {
     Error.stackTraceLimit = stackTraceLimit
   }

@@ -26,6 +26,8 @@ import {
   RESUME,
   RETURNED,
   RUNNING,
+  THROW,
+  THROWN,
   YIELDED
 } from "./data-frame.ts"
 import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
@@ -34,6 +36,7 @@ import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
 import { INBOX } from "./inbox.ts"
+import { ledTo } from "./lead.ts"
 import { Operation, PERFORM, switchedOfAll } from "./operation.ts"
 import { Place } from "./place.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
@@ -426,7 +429,7 @@ export abstract class Loop {
         const frame = g._code as Frame | DataFrame
         g[box] = undefined
         forgetRequest(becomeResumed(g, frame) === SOFT)
-        return throwIntoFrame(frame, inbox)
+        return isDataFrame(frame) ? this.throwIntoData(g, frame, inbox) : throwIntoFrame(frame, inbox)
       }
       case WAITING:
         this.parked = g
@@ -441,6 +444,14 @@ export abstract class Loop {
       default:
         throw new GreenletError("an operation named a dead greenlet to run next")
     }
+  }
+
+  /** `g` is resumed with an error in a frame that is plain data. What the frame throws is the loop's. */
+  private throwIntoData(g: Microthread, frame: DataFrame, error: unknown): IteratorResult<unknown, unknown> {
+    if (frame.pc === BEGIN) throw error
+    ledTo(error, frame)
+    this.carryOut(g, frame[resumeData](THROW, error))
+    return switched
   }
 
   /** @internal calls the body of `g` */
@@ -513,6 +524,7 @@ export abstract class Loop {
   /** `g` has been resumed in a frame that is plain data, which has brought something else than an operation to be performed here. */
   private carryOut(g: Microthread, outcome: unknown): Microthread {
     if (this.current !== g) return this.ranOn(g)
+    if (outcome === THROWN) return this.fail(g, completion.value)
     const next = outcome === RETURNED
       ? this.returned(g, completion.value)
       : outcome === YIELDED
