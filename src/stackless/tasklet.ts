@@ -247,6 +247,9 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     const target = threadOf(thread)
     if (target === this.thread) return
     if (this.thread.ended) {
+      if (this.dead && this._bound) {
+        throw new RuntimeError("tasklet cannot go on: it was dropped with its thread, when it did not end")
+      }
       this.thread = target
       return
     }
@@ -464,6 +467,11 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
     this.raise(error)
     if ((this[bits] & JOINED) !== 0) this._tellJoined()
     return error
+  }
+
+  /** It has not run to its end: as upstream, an exit that is thrown into it is an error, and only `kill` lets go of it. */
+  protected override dropped(): void {
+    this[bits] |= BOUND
   }
 
   /** @internal makes it unstarted, with a body; what it was in the middle of is dropped */

@@ -92,6 +92,19 @@ inBothGears("an error out of a wait", () => {
       expect(functionsOf(yield* caught(() => call(receives))).slice(0, 2)).toEqual(["sends", "receives"])
     }))
 
+  test("leads to the line of an `Effect.gen` that performs what is refused at once", () =>
+    main(function*() {
+      function* inner(): Steps<unknown> {
+        return yield* new stackless.Tasklet().run()
+      }
+      const body = () =>
+        Effect.gen(function* refused() {
+          yield* Effect.void
+          return yield* inner()
+        })
+      expect(functionsOf(yield* caught(() => call(body))).slice(0, 2)).toEqual(["inner", "refused"])
+    }))
+
   test("leads to where the Effects of `Effect.fn` were called that it comes through, and are written", () =>
     main(function*() {
       const c = channel()

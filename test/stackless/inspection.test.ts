@@ -529,9 +529,10 @@ inBothGears("threads", () => {
     ["leaves the ring", () => scheduleRemove()]
   ])("a thread that ends drops a tasklet that catches everything and %s again", async (_, again) => {
     const seen: Array<unknown> = []
+    let t: Tasklet | undefined
     const exit = await Effect.runPromiseExit(withThread(call(function*() {
       const c = channel<number>()
-      const t = tasklet(function*() {
+      t = tasklet(function*() {
         for (;;) {
           try {
             yield* again(c)
@@ -545,6 +546,24 @@ inBothGears("threads", () => {
     })))
     expect(seen).toEqual([expect.any(TaskletExit), true, expect.stringContaining("ending: it cannot switch any more")])
     expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("did not end with its thread")
+    // it did not run to its end, so an exit is an error, and only kill lets go of it
+    await onThread(Effect.gen(function*() {
+      for (const error of [new TaskletExit(), new Error("no")]) {
+        for (const pending of [false, true]) {
+          const refused = yield* Effect.exit(t!.throw(error, { pending }))
+          expect(String(refused)).toContain("tasklet has no thread")
+        }
+      }
+      expect([t!.alive, t!.paused, t!.scheduled, t!.threadId]).toEqual([false, false, false, -1])
+      expect(() => t!.bindThread()).toThrow("it was dropped with its thread")
+      yield* t!.kill()
+      yield* t!.throw(new TaskletExit())
+      t!.bindThread()
+      expect(t!.alive).toBe(false)
+      t!.bind(() => "again", []).insert()
+      yield* run()
+      expect(yield* t!.join()).toBe("again")
+    }))
   })
 
   test("a tasklet of another thread that is run goes right behind the one that runs there", () =>

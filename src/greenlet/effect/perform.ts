@@ -8,8 +8,10 @@ import type * as Fiber from "effect/Fiber"
 import { ungated } from "../kernel/ending.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import { INBOX } from "../kernel/inbox.ts"
+import { led } from "../kernel/lead.ts"
+import { iteratorOfAll as iterator } from "../kernel/operation.ts"
 import type { Microthread, Operation } from "../kernel/ports.ts"
-import { SUSPENDED } from "../kernel/state.ts"
+import { RAISING, SUSPENDED } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
 import { fiberStates } from "./fiber-state.ts"
 import { type GreenletFiber, noGreenlet } from "./fiber.ts"
@@ -118,7 +120,8 @@ const performOnOwnFiber = (
         return new Ended(value)
       }
     } else {
-      // an error fails the generator, and an interrupt is seen by a step of Effect
+      // an error fails the generator, which is on the stack as yet, and an interrupt is seen by a step of Effect
+      if (current._state === RAISING) led(current[INBOX], iterator.next)
       const exit = side.takeOutcome()
       if (exit !== undefined) {
         side.interruptNow()

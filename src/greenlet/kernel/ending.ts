@@ -159,6 +159,7 @@ export abstract class EndingThread extends MainThread {
     if (g === this.main || --this.tries > 0) return undefined
     const who = nameOf(g)
     g._bury()
+    g._hooks.dropped()
     return this.main.raise(
       new GreenletError(`a greenlet did not end with its thread: it catches GreenletExit and switches on: ${who}`)
     )
@@ -195,6 +196,7 @@ export abstract class EndingThread extends MainThread {
     this.patience /= 2
     const who = nameOf(g)
     g._bury()
+    g._hooks.dropped()
     return this.main.raise(
       new GreenletError(
         `a greenlet did not end with its thread: it catches GreenletExit and goes on, or waits for too long: ${who}`

@@ -52,7 +52,7 @@ export const ledTo = (error: unknown, frame: DataFrame): void => {
 
 /**
  * Puts into the stack of an error where the Effects were called that it has come through, as `Effect.fn` and spans know it. An
- * `Effect.gen` without them is ended without being resumed, and only its generator knows its line.
+ * `Effect.gen` without them that has waited is ended without being resumed, and only its generator knows its line.
  */
 export const ledThrough = (error: unknown, reason: Cause.Reason<unknown>): void => {
   if (reason.annotations.size === 0 || !(error instanceof Error) || isExit(error) || full.has(error)) return

@@ -306,6 +306,9 @@ export abstract class Microthread {
     return this.exitWith("the thread of this greenlet has ended")
   }
 
+  /** It has not ended with its thread, and is dead: its frames are gone. */
+  protected dropped(): void {}
+
   /** Of a main greenlet: the fiber that stood for it was interrupted, and it is the current one again. */
   protected abandoned(): void {}
 
@@ -414,6 +417,7 @@ interface Hooks {
   receiver(body: Body): unknown
   exitWith(message: string): Error
   isExit(error: unknown): boolean
+  dropped(): void
 }
 
 const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
