@@ -23,7 +23,7 @@ import {
   type Wanted,
   type WholeTasklet
 } from "./rows.ts"
-import { layerOf, type Storage, type StorageOptions } from "./storage.ts"
+import { layerOf, LEASE, type Storage, type StorageOptions } from "./storage.ts"
 
 /**
  * Where a storage in PostgreSQL is, and how it behaves.
@@ -76,7 +76,7 @@ const open = (options: PostgresOptions): Effect.Effect<Tables, StorageError, Sco
           cause
         })
     })
-    const { lease: _lease, password, patience: _patience, url, ...where } = options
+    const { lease = LEASE, password, patience: _patience, url, ...where } = options
     const client = yield* PgClient.make({
       ...where,
       ...url === undefined ? {} : { url: Redacted.make(url) },
@@ -84,7 +84,9 @@ const open = (options: PostgresOptions): Effect.Effect<Tables, StorageError, Sco
       applicationName: "effect-stackless",
       // one transaction at a time, one that listens, and those who read
       maxConnections: 4,
-      connectTimeout: Duration.seconds(5)
+      connectTimeout: Duration.seconds(5),
+      // one that is cut off in the middle of a transaction has locked its channels: that ends with its lease
+      startupParameters: { idle_in_transaction_session_timeout: String(Math.ceil(Duration.toMillis(lease))) }
     }).pipe(Effect.provide(yield* reactivity), Effect.mapError(failed))
     const tables = new PostgresTables(client, PgTypes)
     yield* tables.make

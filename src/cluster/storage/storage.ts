@@ -37,6 +37,9 @@ export interface StorageOptions {
   readonly patience?: Duration.Input
 }
 
+/** What `lease` is if left out. */
+export const LEASE: Duration.Input = "2500 millis"
+
 /** Who waits for the outcome of a step; or, with none, for something to change. */
 interface Entry {
   readonly step: Step | undefined
@@ -81,7 +84,7 @@ export class StorageState {
     tables: Tables,
     scope: Scope.Scope,
     services: Context.Context<never>,
-    { lease = "2500 millis", patience = "30 seconds" }: StorageOptions
+    { lease = LEASE, patience = "30 seconds" }: StorageOptions
   ) {
     this.tables = tables
     this.scope = scope

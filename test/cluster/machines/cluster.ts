@@ -4,8 +4,10 @@ import { startPostgres } from "../postgres.ts"
 import { Process } from "./process.ts"
 
 export interface Cluster {
-  /** Starts one more; `edit` changes its program. */
-  readonly start: (options?: object, program?: string) => Promise<Process>
+  /** Starts one more, perhaps of another program, or by another command. */
+  readonly start: (options?: object, program?: string, within?: ReadonlyArray<string>) => Promise<Process>
+  /** The socket of the database. */
+  readonly socket: string
   /** The program with other text in it. */
   readonly program: (edit: (code: string) => string) => Promise<string>
   readonly remove: () => Promise<void>
@@ -27,8 +29,9 @@ export const startCluster = async (): Promise<Cluster> => {
   const usual = await program((code) => code)
   return {
     program,
-    start: (options = { secret: SECRET }, file = usual) => {
-      const made = new Process(file, { host: postgres.host, database, ...options })
+    socket: `${postgres.host}/.s.PGSQL.5432`,
+    start: (options = { secret: SECRET }, file = usual, within = []) => {
+      const made = new Process(file, { host: postgres.host, database, ...options }, within)
       started.push(made)
       return made.ready()
     },

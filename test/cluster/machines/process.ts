@@ -19,8 +19,10 @@ export class Process {
   private readonly waiting = new Map<number, (answer: any) => void>()
   stderr = ""
 
-  constructor(program: string, options: object) {
-    this.child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["pipe", "pipe", "pipe"] })
+  /** @param within the command that runs it, if it is not to run right here */
+  constructor(program: string, options: object, within: ReadonlyArray<string> = []) {
+    const [command, ...args] = [...within, process.execPath, program, JSON.stringify(options)]
+    this.child = spawn(command!, args, { stdio: ["pipe", "pipe", "pipe"] })
     createInterface({ input: this.child.stdout! }).on("line", (line) => {
       if (!line.startsWith("{\"id\"")) return void (this.stderr += `${line}\n`)
       const answer = JSON.parse(line)

@@ -1,10 +1,11 @@
 /** What the machines of the tests run: they do what they are told over standard input, a line of JSON each. */
 "use stackless"
 
-import { Effect, Fiber, ManagedRuntime, Schema } from "effect"
+import { Effect, Fiber, Layer, ManagedRuntime, Schema } from "effect"
 import {
   channel,
   type Down,
+  durableChannel,
   find,
   Keyed,
   link,
@@ -12,6 +13,7 @@ import {
   machine,
   monitor,
   moveTo,
+  postgres,
   registry,
   sleep,
   spawn
@@ -20,13 +22,13 @@ import { run, tasklet } from "effect-stackless/stackless"
 import { createInterface } from "node:readline"
 
 const [, , options] = process.argv
-const { database, host, ...rest } = JSON.parse(options!)
+const { database, durable, host, port, ...rest } = JSON.parse(options!)
+const reached = { host, database, username: "postgres", maxConnections: 3, ...port === undefined ? {} : { port } }
 
-const runtime = ManagedRuntime.make(machine({
-  address: "127.0.0.1:0",
-  registry: registry.postgres({ host, database, username: "postgres", maxConnections: 3 }),
-  ...rest
-}))
+const runtime = ManagedRuntime.make(Layer.merge(
+  machine({ address: "127.0.0.1:0", registry: registry.postgres(reached), ...rest }),
+  durable === true ? postgres(reached) : Layer.empty
+))
 
 const log = channel.named<unknown>("log", undefined, { capacity: 100_000 })
 const downs = channel.named<Down>("downs", undefined, { capacity: 1000 })
@@ -46,6 +48,16 @@ function* counter(name: string, every: number) {
       yield* log.send({ name, n, at: process.pid })
       yield* sleep(every)
     }
+  }
+}
+
+/** When tasklets have run here. */
+const ticks: Array<readonly [name: string, n: number, time: number]> = []
+const tick = (name: string, n: number): void => void ticks.push([name, n, Date.now()])
+function* ticker(name: string) {
+  for (let n = 1;; n++) {
+    tick(name, n)
+    yield* sleep(10)
   }
 }
 
@@ -147,6 +159,22 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
     Effect.sync(() => {
       const market = channel.named<number>(name, undefined, { capacity })
       background.push(Effect.runFork(Effect.forever(Effect.map(market.receive(), (n) => got.push([n, Date.now()])))))
+    }),
+  tick: (key: string) => Effect.map(spawn(key, ticker)(key), ({ key }) => key),
+  ticks: () => Effect.sync(() => ticks),
+  /** The same over a durable channel. */
+  pumpDurably: (name: string, from: number) =>
+    Effect.sync(() => {
+      const jobs = durableChannel<number>(name, { capacity: 100 })
+      background.push(Effect.runFork(Effect.forever(Effect.flatMap(
+        Effect.sync(() => from++),
+        (n) => Effect.andThen(Effect.andThen(jobs.send(n), Effect.sync(() => sent.push(n))), Effect.sleep(10))
+      ))))
+    }),
+  gatherDurably: (name: string) =>
+    Effect.sync(() => {
+      const jobs = durableChannel<number>(name, { capacity: 100 })
+      background.push(Effect.runFork(jobs.each((n) => Effect.sync(() => got.push([n, Date.now()])))))
     }),
   got: () => Effect.sync(() => got),
   sent: () => Effect.sync(() => sent),

@@ -6,15 +6,15 @@ export class Proxy {
   address = ""
   /** Where the machine behind it listens. */
   readonly behind: string
-  private isCut = false
+  isCut = false
   private readonly pairs = new Set<readonly [net.Socket, net.Socket]>()
   private readonly server: net.Server
 
-  private constructor(port: number) {
-    this.behind = `127.0.0.1:${port}`
+  private constructor(behind: net.NetConnectOpts) {
+    this.behind = "port" in behind ? `127.0.0.1:${behind.port}` : behind.path
     this.server = net.createServer({ pauseOnConnect: true }, (from) => {
-      const to = net.connect({ host: "127.0.0.1", port, noDelay: true })
-      from.setNoDelay(true)
+      const to = net.connect(behind)
+      for (const socket of [from, to]) socket.setNoDelay(true)
       const pair = [from, to] as const
       this.pairs.add(pair)
       const close = (): void => {
@@ -36,8 +36,8 @@ export class Proxy {
     })
   }
 
-  static async make(): Promise<Proxy> {
-    const made = new Proxy(await freePort())
+  static async make(behind?: net.NetConnectOpts): Promise<Proxy> {
+    const made = new Proxy(behind ?? { host: "127.0.0.1", port: await freePort() })
     await new Promise<void>((resolve) => made.server.listen(0, "127.0.0.1", resolve))
     made.address = `127.0.0.1:${(made.server.address() as net.AddressInfo).port}`
     return made
