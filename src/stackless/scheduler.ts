@@ -258,7 +258,9 @@ export class Scheduler extends Ring {
     }
     if (choose !== undefined) return this.chosen(t, choose)
     const next = watch?.preempted(t)
-    return next === undefined ? undefined : this.switch(t, next)
+    if (next === undefined) return undefined
+    if (t === this.main) this.keepOfMain()
+    return this.switch(t, next)
   }
 
   /** Who runs, as somebody says who is asked at each step. */

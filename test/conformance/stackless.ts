@@ -65,14 +65,22 @@ export class StacklessMachine extends Machine<StacklessOp> {
 
   /** In the gear preempted: after how many steps a tasklet is interrupted. */
   private readonly fuel: number | undefined
-  /** A tasklet is about to go on that was interrupted: nobody is told. */
-  private resuming = false
+  /** The tasklets that some op names, to make them run, perhaps. */
+  private readonly touched = new Set<string>()
+  /** Who is in the middle of `run`: first the one with the timeout, then those whose calls are within it. */
+  private readonly running: Array<S.Tasklet> = []
+  /** Of those, the ones whose call was ended by an interrupt: they call it again. */
+  private readonly again = new Set<S.Tasklet>()
+  /** Of those, the ones that somebody has made runnable. */
+  private readonly woken = new Set<S.Tasklet>()
+  /** A tasklet is about to go on that was interrupted: so many switches nobody is told of. */
+  private resuming = 0
 
   constructor(program: Program<StacklessOp>, gear: ProgramGear, trace: Array<string>, fuel = 1) {
     super(program, gear, trace)
-    // An interrupt ends the calls of `run` that are within the one with the timeout, as upstream: there it makes a difference.
-    const nested = JSON.stringify(program.bodies).includes(`["run"]`)
-    this.fuel = gear === "preempted" && !nested ? fuel : undefined
+    this.fuel = gear === "preempted" ? fuel : undefined
+    const touching = /\["(?:insert|kill|raise_exception|remove|run_tasklet|switch|throw)","(\w+)"/g
+    for (const [, name] of JSON.stringify(program).matchAll(touching)) this.touched.add(name!)
     this.channels = new Map(program.channels?.map((name) => [name, S.channel<unknown>()]))
     this.names.set(S.getcurrent(), "main")
   }
@@ -181,7 +189,7 @@ export class StacklessMachine extends Machine<StacklessOp> {
       case "switch":
         return this.value(yield* this.tasklet(op[1]).switch())
       case "run":
-        return this.value(yield* this.fuel === undefined ? S.run() : this.runPreempting(this.fuel))
+        return this.value(yield* this.runs())
       case "block_trap":
         this.tasklet(op[1]).blockTrap = Boolean(op[2])
         return Number(this.tasklet(op[1]).blockTrap)
@@ -258,27 +266,63 @@ export class StacklessMachine extends Machine<StacklessOp> {
     )
   }
 
-  /** Runs the tasklets. Who is interrupted goes on before anybody else, and no callback is seen to be told of that. */
-  private *runPreempting(timeout: number): Steps<S.Tasklet | undefined> {
-    for (;;) {
-      const interrupted: S.Tasklet | undefined = yield* S.run({ timeout })
-      if (interrupted === undefined) return undefined
-      const current = S.getcurrent()
-      if (this.attached) {
-        if (this.trace.at(-1) === `cb schedule ${this.nameOf(interrupted)} ${this.nameOf(current)}`) this.trace.pop()
-        this.resuming = true
+  private *runs(): Steps<unknown> {
+    const current = S.getcurrent()
+    if (this.fuel === undefined) return yield* S.run()
+    if (this.running.length > 0) return yield* this.runWithin(current)
+    // An interrupt switches to who called `run`. If somebody else makes it runnable, it would have gone on later.
+    return this.touched.has(this.nameOf(current)) ? yield* S.run() : yield* this.runPreempting(current, this.fuel)
+  }
+
+  /**
+   * Runs the tasklets. Who is interrupted goes on before anybody else, and no callback is seen to be told of that. An interrupt ends
+   * the calls of `run` that are within this one, as upstream; they are made again first.
+   */
+  private *runPreempting(current: S.Tasklet, timeout: number): Steps<S.Tasklet | undefined> {
+    this.running.push(current)
+    try {
+      for (;;) {
+        const interrupted: S.Tasklet | undefined = yield* S.run({ timeout })
+        if (interrupted === undefined) return undefined
+        const within = this.running.slice(1).filter((t) => t !== interrupted && !this.woken.has(t))
+        if (this.attached) {
+          if (this.trace.at(-1) === `cb schedule ${this.nameOf(interrupted)} ${this.nameOf(current)}`) this.trace.pop()
+          this.resuming = within.length + 1
+        }
+        const others: Array<S.Tasklet> = []
+        for (let t = current.next; t !== undefined && t !== current; t = t.next) others.push(t)
+        // one that is dead could not be put back
+        const waiting = others.filter(({ alive }) => alive)
+        for (const t of waiting) t.remove()
+        for (const t of within) {
+          this.again.add(t)
+          t.insert()
+        }
+        interrupted.insert()
+        for (const t of waiting) if (!within.includes(t)) t.insert()
       }
-      const others: Array<S.Tasklet> = []
-      for (let t = current.next; t !== undefined && t !== current; t = t.next) others.push(t)
-      for (const t of others) t.remove()
-      interrupted.insert()
-      for (const t of others) t.insert()
+    } finally {
+      this.running.splice(this.running.indexOf(current), 1)
+    }
+  }
+
+  private *runWithin(current: S.Tasklet): Steps<undefined> {
+    this.running.push(current)
+    // it must not be interrupted on its way back into the call
+    const atomic = current.setAtomic(true)
+    try {
+      do yield* S.run()
+      while (this.again.delete(current))
+    } finally {
+      current.setAtomic(atomic)
+      this.woken.delete(current)
+      this.running.splice(this.running.indexOf(current), 1)
     }
   }
 
   private scheduled(prev: S.Tasklet | undefined, next: S.Tasklet | undefined): void {
-    if (this.resuming) {
-      this.resuming = false
+    if (this.resuming > 0) {
+      this.resuming--
       return
     }
     this.trace.push(`cb schedule ${this.nameOf(prev)} ${this.nameOf(next)}`)
@@ -303,7 +347,9 @@ export class StacklessMachine extends Machine<StacklessOp> {
   }
 
   private tasklet(name: string): S.Tasklet {
-    return lookup(this.tasklets, name)
+    const tasklet = lookup(this.tasklets, name)
+    if (this.running.includes(tasklet)) this.woken.add(tasklet)
+    return tasklet
   }
 
   private channel(name: string): Channel {

@@ -65,6 +65,23 @@ function* recursion(S, level) {
   if (level === 0) yield* S.schedule()
   else yield* recursion(S, level - 1)
 }
+exports.calling = function* calling(S, got) {
+  const inner = function* inner(i) {
+    yield* S.schedule()
+    if (i % 2 === 0) throw new Error("e" + i)
+    return "v" + i
+  }
+  const outer = function* outer(i) {
+    return yield* inner(i)
+  }
+  for (let i = 0; i < 4; i++) {
+    try {
+      got.push(yield* outer(i))
+    } catch (error) {
+      got.push(error.message)
+    }
+  }
+}
 exports.recursing = function* recursing(S, done) {
   for (const level of [1, 10, 100, 500]) yield* recursion(S, level)
   done.push("recursed")
@@ -165,6 +182,25 @@ describe("a watchdog", () => {
       three(bodies["recursing"]!, S, done)
       expect(yield* inTurn(100)).toBeGreaterThan(10)
       expect(done.length).toBe(3)
+    }))
+
+  test("of a tasklet interrupts main, between a call and its return, and main gets what was returned or thrown", () =>
+    main(function*() {
+      const current = S.getcurrent()
+      let interrupts = 0
+      S.tasklet(function*() {
+        for (;;) {
+          const stop = yield* S.run({ timeout: 1 })
+          if (stop === undefined) return
+          if (stop === current) interrupts++
+          stop.insert()
+        }
+      })()
+      const got: Array<string> = []
+      yield* S.call(() => bodies["calling"]!(S, got))
+      expect(got).toEqual(["e0", "v1", "e2", "v3"])
+      expect(interrupts).toBeGreaterThan(3)
+      yield* S.run()
     }))
 
   test("in the soft way comes back with nobody interrupted, at a switch", () =>
