@@ -10,6 +10,7 @@ import { median, seconds } from "../clock.ts"
 import { compiledBodies } from "../compiled.ts"
 import type { Measurement } from "../measurement.ts"
 import { memory } from "../memory.ts"
+import { onNativeStackless } from "../peers/programs.ts"
 
 const MILLION = 1_000_000
 const WARM = 20_000
@@ -57,6 +58,15 @@ const cost = async (value: unknown, n: number): Promise<ReadonlyArray<number>> =
 
 const warm = async (): Promise<void> => {
   for (let i = 0; i < 3; i++) await cost(await blocked(WARM), WARM)
+}
+
+/** 1,000 tasklets in the middle of ten calls, which is what upstream's own tests pickle. */
+const depth10 = async (): Promise<ReadonlyArray<number>> => {
+  const tasklets: Array<Tasklet> = []
+  for (let i = 0; i < SMALL; i++) tasklets.push(await deep(10))
+  const taken: Array<ReadonlyArray<number>> = []
+  for (let i = 0; i < 9; i++) taken.push(await cost(tasklets, SMALL))
+  return [0, 1, 2].map((i) => median(taken.map((each) => each[i]!)))
 }
 
 const kindsOf = (name: string, what: string) =>
@@ -107,13 +117,20 @@ export const pickling: Record<string, Measurement> = {
   },
   "pickle.depth10": {
     figures: kindsOf("pickle.depth10", "1,000 tasklets of depth 10, a tasklet"),
-    take: async () => {
-      const tasklets: Array<Tasklet> = []
-      for (let i = 0; i < SMALL; i++) tasklets.push(await deep(10))
-      const taken: Array<ReadonlyArray<number>> = []
-      for (let i = 0; i < 9; i++) taken.push(await cost(tasklets, SMALL))
-      return [0, 1, 2].map((i) => median(taken.map((each) => each[i]!)))
-    }
+    take: depth10
+  },
+  ...onNativeStackless !== undefined && {
+    "pickle.stackless": {
+      figures: [
+        { name: "pickle.stackless.dump", unit: "×", about: "native Stackless's dumps of the same, in times of ours" },
+        { name: "pickle.stackless.load", unit: "×", about: "its loads, in times of ours" },
+        { name: "pickle.stackless.bytes", unit: "×", about: "the length of its pickle, in times of ours" }
+      ],
+      take: async () => {
+        const ours = await depth10()
+        return onNativeStackless!("stackless_pickle.py").map((theirs, i) => theirs / ours[i]!)
+      }
+    } satisfies Measurement
   },
   "pickle.v8": {
     figures: [

@@ -77,7 +77,7 @@ const available = (): Available => {
     try {
       versions.push(peer.version())
     } catch {
-      skipped.push(`${peer.name} is skipped: install the package ${peer.package}`)
+      skipped.push(`${peer.name} is skipped: ${peer.get}`)
       continue
     }
     for (const work of peer.works) entries.push({ work, peer: peer.name, take: async () => takeProgram(peer, work) })

@@ -1,4 +1,4 @@
-/** The peers that are no JavaScript: Debian's packages, where they are installed. */
+/** The peers that are no JavaScript: Debian's packages, where they are installed, and native Stackless, where it was built. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -9,8 +9,8 @@ import type { WorkName } from "./peer.ts"
 export interface ProgramPeer {
   /** The name that the table has for it. */
   readonly name: string
-  /** Debian's package. */
-  readonly package: string
+  /** How one gets it. */
+  readonly get: string
   readonly works: ReadonlyArray<WorkName>
   /** What it is, with its version, for the table's foot. Throws if it is not installed. */
   readonly version: () => string
@@ -31,17 +31,21 @@ on = "PyPy %d.%d.%d" % pypy[:3] if pypy else "CPython " + platform.python_versio
 print("${module}", getattr(${module}, "__version__", ""), "on", on)
 `
 
-/** A module of Python. The package is the system's interpreter's, which is therefore looked for first. */
+const debian = (name: string): string => `install the package ${name}`
+
+/** A module of Python. Debian's package is the system's interpreter's, which is therefore looked for first. */
 const python = (
   name: string,
   module: string,
   interpreters: ReadonlyArray<string>,
-  works: ReadonlyArray<WorkName>
+  works: ReadonlyArray<WorkName>,
+  script = `${name.replaceAll("-", "_")}.py`,
+  get = debian(name)
 ): ProgramPeer => {
   let found = interpreters[0]!
   return {
     name,
-    package: name,
+    get,
     works,
     version: () => {
       for (const interpreter of interpreters) {
@@ -55,13 +59,13 @@ const python = (
       }
       throw new Error(`${interpreters.join(" and ")} have no module ${module}`)
     },
-    command: (work) => [found, "-B", file(`${name.replaceAll("-", "_")}.py`), work]
+    command: (work) => [found, "-B", file(script), work]
   }
 }
 
 const lua = (name: string, program: string): ProgramPeer => ({
   name,
-  package: program,
+  get: debian(program),
   works: ["switch", "schedule", "channel", "block"],
   version: () => output([program, "-e", "print(jit and jit.version or _VERSION)"]),
   command: (work) => [program, file("coroutines.lua"), work]
@@ -70,13 +74,31 @@ const lua = (name: string, program: string): ProgramPeer => ({
 const goProgram = join(root, ".build/bench/peers/go")
 const python3 = ["/usr/bin/python3", "python3"]
 
+/** The interpreter of native Stackless Python. No distribution has it, so whoever wants the comparison builds it. */
+const nativeStackless = process.env["STACKLESS_PYTHON"]
+
 export const programPeers: ReadonlyArray<ProgramPeer> = [
   python("python3-greenlet", "greenlet", python3, ["switch", "block"]),
   python("python3-gevent", "gevent", python3, ["schedule", "channel", "block"]),
-  python("pypy3-stackless", "stackless", ["/usr/bin/pypy3", "pypy3"], ["schedule", "channel", "block"]),
+  python(
+    "native Stackless",
+    "stackless",
+    [nativeStackless ?? "stackless-python"],
+    ["schedule", "channel", "block"],
+    "stackless_peer.py",
+    "build Stackless Python 3.7.5, and name its interpreter in STACKLESS_PYTHON"
+  ),
+  python(
+    "pypy3-stackless",
+    "stackless",
+    ["/usr/bin/pypy3", "pypy3"],
+    ["schedule", "channel", "block"],
+    "stackless_peer.py",
+    debian("pypy3")
+  ),
   {
     name: "Go, on one core",
-    package: "golang-go",
+    get: debian("golang-go"),
     works: ["schedule", "channel", "block"],
     version: () => {
       mkdirSync(join(goProgram, ".."), { recursive: true })
@@ -87,7 +109,7 @@ export const programPeers: ReadonlyArray<ProgramPeer> = [
   },
   {
     name: "Erlang, on one scheduler",
-    package: "erlang-base",
+    get: debian("erlang-base"),
     works: ["schedule", "channel", "block"],
     version: () =>
       `Erlang ${output(["erl", "-noshell", "-eval", `io:put_chars(erlang:system_info(otp_release)), halt().`])}`,
@@ -99,3 +121,8 @@ export const programPeers: ReadonlyArray<ProgramPeer> = [
 
 export const takeProgram = (peer: ProgramPeer, work: WorkName): Numbers =>
   JSON.parse(output(peer.command(work))) as Numbers
+
+/** What a program of bench/peers measures on native Stackless. Nothing where that was not built. */
+export const onNativeStackless: ((program: string) => Numbers) | undefined = nativeStackless === undefined
+  ? undefined
+  : (program) => JSON.parse(output([nativeStackless, "-B", file(program)])) as Numbers

@@ -1,4 +1,4 @@
-"""PyPy's stackless, which is emulated on its continulets."""
+"""The module stackless: of native Stackless Python, and of PyPy, which emulates it on its continulets."""
 import stackless
 
 import peer
