@@ -122,42 +122,49 @@ const tell = ({ frames, held, who }: Held, original: (place: Place) => Place): v
   ))
 }
 
-/** What the second thread runs. It is text, so that there is no file of it that a bundler would have to know of. */
+/**
+ * What the second thread runs. It is text, so that there is no file of it that a bundler would have to know of. It is a debugger only
+ * while it looks: Node waits for one at the end of a process, and says so.
+ */
 const onlooker = `
 const { parentPort, workerData: { beats, period, slow } } = require("node:worker_threads")
 const { Session } = require("node:inspector")
-const session = new Session()
-session.connectToMainThread()
-const urls = new Map()
-session.on("Debugger.scriptParsed", ({ params: { scriptId, url } }) => urls.set(scriptId, url))
-session.post("Debugger.enable")
 let found
-session.on("Debugger.paused", ({ params: { callFrames } }) => {
-  const frames = callFrames.slice(0, 30).map(({ functionName, location }) => ({
-    name: functionName, url: urls.get(location.scriptId) ?? "", line: location.lineNumber + 1, column: (location.columnNumber ?? 0) + 1
-  }))
-  const expression = "globalThis[Symbol.for('effect-stackless/current')]?.()"
-  // not in the frame that it stopped in: the V8 of Node 20 ends the process where that is a constructor before its super()
-  session.post("Runtime.evaluate", { expression, returnByValue: true }, (_, answer) => {
-    found = { frames, who: answer?.result?.value }
-    session.post("Debugger.resume")
+let session
+const look = () => {
+  const looking = session = new Session()
+  const urls = new Map()
+  looking.connectToMainThread()
+  looking.on("Debugger.scriptParsed", ({ params: { scriptId, url } }) => urls.set(scriptId, url))
+  looking.on("Debugger.paused", ({ params: { callFrames } }) => {
+    const frames = callFrames.slice(0, 30).map(({ functionName, location }) => ({
+      name: functionName, url: urls.get(location.scriptId) ?? "", line: location.lineNumber + 1, column: (location.columnNumber ?? 0) + 1
+    }))
+    const expression = "globalThis[Symbol.for('effect-stackless/current')]?.()"
+    // not in the frame that it stopped in: the V8 of Node 20 ends the process where that is a constructor before its super()
+    looking.post("Runtime.evaluate", { expression, returnByValue: true }, (_, answer) => {
+      found = { frames, who: answer?.result?.value }
+      looking.post("Debugger.resume", stop)
+    })
   })
-})
+  looking.post("Debugger.enable")
+  looking.post("Debugger.pause")
+}
+const stop = () => {
+  session?.disconnect()
+  session = undefined
+}
 let last = 0
 let since = performance.now()
-let asked = false
 setInterval(() => {
   const now = performance.now()
   const beat = Atomics.load(beats, 0)
   if (beat !== last) {
     if (found !== undefined) parentPort.postMessage({ held: now - since, ...found })
     found = undefined
-    asked = false
+    stop()
     last = beat
     since = now
-  } else if (last > 0 && now - since > slow && !asked) {
-    asked = true
-    session.post("Debugger.pause")
-  }
+  } else if (last > 0 && now - since > slow && found === undefined && session === undefined) look()
 }, period)
 `
