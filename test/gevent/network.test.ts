@@ -273,6 +273,13 @@ describe("a socket", () => {
         const lines: Array<string> = []
         yield* file.each((line) => void lines.push(String(line)))
         expect(lines).toEqual(["f\n", "second\n", "rest"])
+        // closing the file leaves the socket open
+        expect(file.closed).toBe(false)
+        file.close()
+        expect(file.closed).toBe(true)
+        expect(yield* caught(file.read())).toMatchObject({ message: "I/O operation on closed file." })
+        expect(() => file.write("x")).toThrow(gevent.ValueError)
+        expect(yield* socket.send("x")).toBe(1)
         socket.close()
       }
     )

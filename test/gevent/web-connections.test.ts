@@ -435,13 +435,17 @@ describe("a connection that finishes no request", () => {
     const seen = Effect.runSync(gevent.call(() => {
       class Open extends gevent.WSGIServer {
         get made() {
-          const node = this.makes()
-          return [node.headersTimeout, node.requestTimeout, this.defaultMaxConnections]
+          const node = this.makes() as ReturnType<gevent.WSGIServer["makes"]> & {
+            readonly connectionsCheckingInterval: number
+          }
+          const { connectionsCheckingInterval: every } = node
+          return [node.headersTimeout, node.requestTimeout, every, this.defaultMaxConnections]
         }
       }
       return new Open(local, () => {}).made
     }))
-    expect(seen).toEqual([60_000, 300_000, 10_000])
+    // it is closed within a second of its time
+    expect(seen).toEqual([60_000, 300_000, 1_000, 10_000])
   })
 
   realProgram("is one of no more than there may be", function*(program) {

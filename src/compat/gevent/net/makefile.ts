@@ -115,24 +115,43 @@ const limitOf = (size: number | null | undefined): number => {
 }
 
 /**
- * Reads a socket by lines and by numbers of bytes. Mirrors what `socket.makefile` returns.
+ * Reads a socket by lines and by numbers of bytes. Mirrors what `socket.makefile` returns. Where it differs: it ends with its
+ * socket. In Python that stays open for it, until nobody refers to it any more, which cannot be seen here.
  *
  * @category models
  * @since 0.1.0
  */
 export class SocketFile extends ReadableFile {
   private readonly socket: Stream
+  private _closed = false
   constructor(socket: Stream) {
     super()
     this.socket = socket
   }
 
   protected *more(): Generator<Effect.Effect<any, any>, Buffer, any> {
+    this.requireOpen()
     return yield* this.socket.recv()
   }
 
-  /** Sends data. Mirrors `write`. */
+  /** Sends data. Mirrors `write`. Throws `ValueError` if it is closed. */
   write(data: Data): Operation<number, SocketError> {
+    this.requireOpen()
     return this.socket.send(data)
+  }
+
+  /** Closes it, which leaves the socket open. Reading it dies with `ValueError` from then on. Mirrors `close`. */
+  close(): void {
+    this._closed = true
+    this.rest = nothing
+  }
+
+  /** Is it closed? Mirrors `closed`. */
+  get closed(): boolean {
+    return this._closed
+  }
+
+  private requireOpen(): void {
+    if (this._closed) throw new ValueError("I/O operation on closed file.")
   }
 }

@@ -360,7 +360,8 @@ const timeoutsOf = (options: WSGIServerOptions): Timeouts => {
   const given = millisecondsOf("headersTimeout", options.headersTimeout ?? 60)
   // Node wants the headers' to be the shorter one
   const headers = request > 0 && (given === 0 || given > request) ? request : given
-  const shortest = Math.min(...[30_000, headers / 2, request / 2].filter((time) => time > 0))
+  // so often Node looks, through those that are due alone
+  const shortest = Math.min(...[1_000, headers / 2, request / 2].filter((time) => time > 0))
   return { headersTimeout: headers, requestTimeout: request, connectionsCheckingInterval: Math.ceil(shortest) }
 }
 
