@@ -20,6 +20,7 @@ export {
   type Network,
   network,
   NetworkError,
+  type Part,
   type Placement,
   type Running,
   type Wire,

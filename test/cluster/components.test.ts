@@ -1,6 +1,6 @@
 /** Components and networks: how they are wired, where they run, and how they are printed. */
-import { Effect, Schema } from "effect"
-import { component, network, NetworkError, port, wire } from "effect-stackless/cluster"
+import { Effect, Fiber, Schema } from "effect"
+import { component, machine, network, NetworkError, NoMachine, port, registry, wire } from "effect-stackless/cluster"
 import { run, tasklet } from "effect-stackless/stackless"
 import { describe, expect, expectTypeOf, test } from "vitest"
 
@@ -78,6 +78,67 @@ describe("a network", () => {
     await expect(Effect.runPromise(run())).rejects.toThrow("no more")
     await Effect.runPromise(run())
     expect(got).toEqual([1, "end"])
+  })
+})
+
+describe("a part of a network", () => {
+  const of = (got: Array<unknown>, name = "parts") =>
+    network(name, { a: counts(0, 50), b: counts(50, 100), doubles, collects: collects(got) }, (c) => [
+      wire(c.a.out.n, c.doubles.in.n),
+      wire(c.b.out.n, c.doubles.in.n),
+      wire(c.doubles.out.twice, c.collects.in.all, { capacity: 5 })
+    ])
+  const onMachine = <A>(effect: Effect.Effect<A>): Promise<A> =>
+    Effect.runPromise(
+      Effect.provide(effect, machine({ address: "127.0.0.1:0", registry: registry.memory })) as Effect.Effect<A>
+    )
+  const doubled = new Set<unknown>(Array.from({ length: 100 }, (_, i) => 2 * i))
+
+  test("finds the others by their channels' names, and ends when those who send have ended everywhere", async () => {
+    await onMachine(Effect.gen(function*() {
+      const got: Array<unknown> = []
+      const { tasklets } = of(got).start({ only: ["b"] })
+      expect(Object.keys(tasklets)).toEqual(["b"])
+      of(got).start({ only: ["collects", "doubles"] })
+      of(got).start({ only: ["a"] })
+      yield* run()
+      expect(got.pop()).toBe("end")
+      expect([got.length, new Set(got)]).toEqual([100, doubled])
+      // another run is called otherwise
+      for (const only of ["a", "b", "doubles", "collects"] as const) of(got).start({ only: [only], as: "again" })
+      yield* run()
+      expect([got.length, got.at(-1)]).toEqual([201, "end"])
+    }))
+  })
+
+  test("is stopped: those who receive from it end", async () => {
+    await onMachine(Effect.gen(function*() {
+      const got: Array<unknown> = []
+      const net = of(got, "stopped")
+      net.start({ only: ["a", "b"] })
+      const { stop, tasklets } = net.start({ only: ["doubles"] })
+      tasklet(stop)()
+      net.start({ only: ["collects"] })
+      const running = yield* Effect.forkChild(run())
+      while (got.at(-1) !== "end") yield* Effect.sleep(5)
+      expect(tasklets.doubles.alive).toBe(false)
+      yield* Fiber.interrupt(running)
+    }))
+  })
+
+  test("has only components that there are, and is one on a machine", async () => {
+    const net = of([], "typed")
+    // @ts-expect-error there is no such component
+    const start = () => net.start({ only: ["a", "c"] })
+    expect(start).toThrow(NoMachine)
+    await onMachine(Effect.sync(() => {
+      expect(start).toThrow(
+        new NetworkError({ message: "c is no component of typed, which has a, b, doubles, collects" })
+      )
+      const { tasklets } = net.start({ only: ["a"] })
+      expectTypeOf(tasklets).toHaveProperty("a")
+      expectTypeOf(tasklets).not.toHaveProperty("b")
+    }))
   })
 })
 

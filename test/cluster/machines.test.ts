@@ -68,6 +68,19 @@ test("a tasklet moves to another machine and back; what cannot be pickled, or wo
   await expect(a.do("spawnUnmovable", "unmovable")).rejects.toMatchObject({ tag: "NotMovable" })
 })
 
+test("a network has some of its components on one machine, and the others on another one", async () => {
+  await expect(a.do("part", ["low", "middle"])).rejects.toMatchObject({ tag: "NetworkError" })
+  // what is not there yet is waited for
+  const first = a.do("part", ["low", "squaring"])
+  const [[all], ends] = await Promise.all([b.do("part", ["collecting"]), first, c.do("part", ["high"])])
+  expect(ends).toEqual([null, null])
+  expect(new Set(all.map(({ n }: { n: number }) => n))).toEqual(
+    new Set(Array.from({ length: 200 }, (_, i) => i * i))
+  )
+  expect(all).toHaveLength(200)
+  expect(new Set(all.map(({ at }: { at: number }) => at))).toEqual(new Set([a.child.pid]))
+})
+
 test("a tasklet goes on in the middle of what it does when its machine is told to end, and nothing is lost or doubled", async () => {
   const key = await keyOf(c, "moving")
   await b.do("spawn", key, 20)

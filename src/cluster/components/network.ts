@@ -1,11 +1,12 @@
 /**
- * Networks: components that are wired, to run here or at places of a pool.
+ * Networks: components that are wired, to run here, at places of a pool, or some of them on this machine and the others on others.
  *
  * Ports that are wired share one channel. So what several components send to one port is merged, and of several components that
  * receive from one, each value goes to one.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import {
   Channel,
   channel,
@@ -16,7 +17,9 @@ import {
   TaskletExit
 } from "../../stackless/index.ts"
 import { textOf } from "../codec.ts"
-import type { RemoteChannel } from "../exchange/remote-channel.ts"
+import { NoMachine } from "../errors.ts"
+import { named, type RemoteChannel } from "../exchange/remote-channel.ts"
+import { isMachine } from "../machines/node.ts"
 import type { Place, Pool } from "../workers/pool.ts"
 import type { Component, Port, Ports } from "./component.ts"
 import { type Arrow, mermaid, svg } from "./picture.ts"
@@ -118,12 +121,27 @@ export type Placement<C extends Components> = {
   readonly at: { readonly [K in keyof C]?: Place }
 }
 
+/**
+ * The components that run on this machine, by their names. The others run on other machines, where the same network is started with
+ * their names.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Part<in out K> {
+  readonly only: ReadonlyArray<K>
+  /** What this run of the network is called on all machines; the network's name if left out. Another run takes another name. */
+  readonly as?: string
+}
+
 /** Components whose ports share a channel. */
 interface Group {
   readonly ends: Set<string>
   capacity: number | undefined
   channel: Carrying<any> | undefined
+  schema: Schema.Codec<any> | undefined
   readonly writers: Set<string>
+  readonly readers: Set<string>
 }
 
 /**
@@ -148,36 +166,45 @@ export class Network<C extends Components> {
   /**
    * Starts it: a tasklet for each component, runnable on this thread, or, with a placement, at the places of a pool.
    *
-   * A component that fails ends alone; its error comes out of `run`. A network can be started
-   * again, and has channels of its own each time.
+   * With `only`, these components are started, and their wires are channels by name: the rest is started on other machines. Each
+   * component runs on one machine. Throws `NoMachine` if this process is none.
+   *
+   * A component that fails ends alone; its error comes out of `run`. A network can be started again, and has channels of its own
+   * each time; with `only`, if it is called otherwise. Throws `NetworkError` for a name that no component has.
    */
-  start(placement?: Placement<C>): Running<C> {
-    const groups = this.groups()
-    const channels = new Map<string, Carrying<any>>()
-    const writing = new Map<Closing, Set<string>>()
-    for (const { capacity = 0, channel: given, ends, writers } of groups) {
-      const made = given ??
-        (placement === undefined ? channel<any>({ capacity }) : placement.pool.channel<any>({ capacity }))
-      for (const end of ends) channels.set(end, made)
-      // what somebody else has made is not ours to close
-      if (made !== given) writing.set(made as Closing, new Set(writers))
+  start(placement?: Placement<C>): Running<C>
+  start<K extends keyof C & string>(part: Part<K>): Running<Pick<C, K>>
+  start({ as = this.name, at = {}, only, pool }: Partial<Placement<C> & Part<string>> = {}): Running<any> {
+    if (only !== undefined && !isMachine()) throw new NoMachine()
+    const here = new Set(only ?? Object.keys(this.components))
+    for (const name of [...here, ...Object.keys(at)]) this.requireComponent(name)
+    const lines = new Map<string, Line>()
+    const stops: Array<() => void> = []
+    for (const group of this.groups()) {
+      const line = only === undefined ? lineOf(group, pool) : sharedLineOf(group, as, here, stops)
+      for (const end of group.ends) lines.set(end, line)
     }
     const tasklets: Record<string, Tasklet> = {}
-    for (const [name, { body, in: inputs, out: outputs }] of Object.entries(this.components)) {
-      const pick = (direction: "in" | "out", ports: Ports): Record<string, Carrying<any>> =>
-        Object.fromEntries(Object.keys(ports).map((port) => [port, channels.get(keyOf(direction, name, port))!]))
+    for (const name of here) {
+      const { body, in: inputs, out: outputs } = this.components[name]!
+      const pick = (direction: "in" | "out", ports: Ports): Record<string, Line> =>
+        Object.fromEntries(Object.keys(ports).map((port) => [port, lines.get(keyOf(direction, name, port))!]))
       const outlets = pick("out", outputs)
-      const place = placement?.at[name]
+      const place = at[name]
       const start = place === undefined ? tasklet(body as () => void) : place.spawn(body)
-      const started = (start as (...args: ReadonlyArray<unknown>) => Tasklet)(pick("in", inputs), outlets)
+      const started = (start as (...args: ReadonlyArray<unknown>) => Tasklet)(
+        channelsOf(pick("in", inputs)),
+        channelsOf(outlets)
+      )
       started.name = name
       tasklets[name] = started
-      tasklet(closing)(started, name, new Set(Object.values(outlets) as Array<Closing>), writing)
+      tasklet(closing)(started, name, new Set(Object.values(outlets)))
     }
     return {
-      tasklets: tasklets as { readonly [K in keyof C]: Tasklet },
+      tasklets,
       stop: () => {
         for (const each of Object.values(tasklets)) Effect.runSync(each.kill({ pending: true }))
+        for (const stop of stops) stop()
       }
     }
   }
@@ -207,20 +234,30 @@ export class Network<C extends Components> {
       this.requireEnd(from)
       this.requireEnd(to)
       requireSameSchema(from, to)
-      const [a, b] = [from, to].map(({ component, direction, name }) => {
+      const [a, b] = [from, to].map(({ component, direction, name, port }) => {
         const key = keyOf(direction, component, name)
-        const group = groups.get(key) ??
-          { ends: new Set([key]), capacity: undefined, channel: undefined, writers: new Set<string>() }
+        const group: Group = groups.get(key) ?? {
+          ends: new Set([key]),
+          capacity: undefined,
+          channel: undefined,
+          schema: undefined,
+          writers: new Set<string>(),
+          readers: new Set<string>()
+        }
+        group.schema ??= port.schema
         for (const end of group.ends) groups.set(end, group)
         return group
       }) as [Group, Group]
       a.writers.add(from.component)
+      a.readers.add(to.component)
       if (a !== b) {
         for (const end of b.ends) {
           a.ends.add(end)
           groups.set(end, a)
         }
         for (const writer of b.writers) a.writers.add(writer)
+        for (const reader of b.readers) a.readers.add(reader)
+        a.schema ??= b.schema
         settle(a, b, from)
       }
       settle(a, options, from)
@@ -236,6 +273,12 @@ export class Network<C extends Components> {
       }
     }
     return new Set(groups.values())
+  }
+
+  private requireComponent(name: string): void {
+    if (Object.hasOwn(this.components, name)) return
+    const names = Object.keys(this.components).join(", ")
+    throw new NetworkError({ message: `${name} is no component of ${this.name}, which has ${names}` })
   }
 
   private requireEnd({ component, direction, name, port }: End<"in" | "out", any>): void {
@@ -273,15 +316,84 @@ const requireSameSchema = (from: End<"out", any>, to: End<"in", any>): void => {
   })
 }
 
-/** A channel that the network has made. */
-type Closing = RemoteChannel | Channel
+/** What ports share. */
+interface Line {
+  readonly channel: Carrying<any>
+  /** Somebody who sends has ended: it is closed when nobody is left. */
+  readonly left: (writer: string) => Generator<Effect.Effect<any, any>, void, never>
+}
 
-/** Waits for a component, and closes what nobody sends to any more. */
+const channelsOf = (lines: Readonly<Record<string, Line>>): Record<string, Carrying<any>> =>
+  Object.fromEntries(Object.entries(lines).map(([port, { channel }]) => [port, channel]))
+
+const lineOf = ({ capacity = 0, channel: given, writers }: Group, pool: Pool | undefined): Line => {
+  // what somebody else has made is not ours to close
+  if (given !== undefined) return { channel: given, *left() {} }
+  const made = pool === undefined ? channel<any>({ capacity }) : pool.channel<any>({ capacity })
+  const left = new Set(writers)
+  return {
+    channel: made,
+    *left(writer) {
+      left.delete(writer)
+      if (left.size > 0) return
+      made.close()
+      // a channel of this thread leaves those alone who wait already
+      if (!(made instanceof Channel)) return
+      for (let waiting = -made.balance; waiting > 0; waiting--) yield* made.sendThrow(new StopIteration())
+    }
+  }
+}
+
+/**
+ * The same between machines. Who sends from several tells the machine of the first one to receive when it has ended, and that closes it.
+ *
+ * @param here the components of this machine
+ * @param stops what to call when the network is stopped here
+ */
+const sharedLineOf = (
+  { capacity = 0, channel: given, ends, readers, schema, writers }: Group,
+  as: string,
+  here: ReadonlySet<string>,
+  stops: Array<() => void>
+): Line => {
+  if (given !== undefined) return { channel: given, *left() {} }
+  const name = `${as}/${leastOf(ends)}`
+  const made: RemoteChannel = named(name, schema, { capacity })
+  if (writers.size === 1) {
+    return {
+      channel: made,
+      *left() {
+        made.close()
+      }
+    }
+  }
+  const ended = named<string>(`${name}/ended`, undefined, { capacity: writers.size })
+  if (here.has(leastOf(readers))) {
+    const left = new Set(writers)
+    const hearing = Effect.whileLoop({
+      while: () => left.size > 0,
+      body: () => ended.receive(),
+      step: (writer) => void left.delete(writer)
+    })
+    // no tasklet: nobody here waits for those who send elsewhere
+    stops.push(Effect.runCallback(Effect.andThen(hearing, Effect.sync(() => made.close()))))
+  }
+  return {
+    channel: made,
+    *left(writer) {
+      yield* ended.send(writer)
+    }
+  }
+}
+
+/** The same one on all machines. */
+const leastOf = (names: ReadonlySet<string>): string => [...names].reduce((a, b) => a < b ? a : b)
+
+/** Waits for a component, and says that it sends no more. */
 const closing = function*(
   component: Tasklet,
   name: string,
-  outlets: ReadonlySet<Closing>,
-  writing: ReadonlyMap<Closing, Set<string>>
+  outlets: ReadonlySet<Line>
 ): Generator<Effect.Effect<any, any>, void, never> {
   try {
     yield* component.join()
@@ -289,15 +401,7 @@ const closing = function*(
     // one that was stopped has nothing to say
     if (!(error instanceof RuntimeError && error.cause instanceof TaskletExit)) throw error
   } finally {
-    for (const outlet of outlets) {
-      const writers = writing.get(outlet)
-      writers?.delete(name)
-      if (writers?.size !== 0) continue
-      outlet.close()
-      // a channel of this thread leaves those alone who wait already
-      if (!(outlet instanceof Channel)) continue
-      for (let waiting = -outlet.balance; waiting > 0; waiting--) yield* outlet.sendThrow(new StopIteration())
-    }
+    for (const outlet of outlets) yield* outlet.left(name)
   }
 }
 

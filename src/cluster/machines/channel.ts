@@ -219,6 +219,8 @@ export class Homes {
   private connect({ name, party }: RemoteChannel): void {
     const { node } = this
     const again = (): void => void setTimeout(() => party.leave(true), PAUSE).unref()
+    // somebody has used it before this process was a machine, which it is only about to become
+    if (node.placement === undefined) return again()
     const found = Effect.flatMap(
       node.placement.locate(node.placement.shardOf(name)),
       (address): Effect.Effect<SocketLink | undefined, MachineUnreachable> =>

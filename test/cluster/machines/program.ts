@@ -4,6 +4,7 @@
 import { Effect, Fiber, Layer, ManagedRuntime, Schema } from "effect"
 import {
   channel,
+  component,
   type Down,
   durableChannel,
   find,
@@ -13,17 +14,20 @@ import {
   machine,
   monitor,
   moveTo,
+  network,
+  port,
   postgres,
   registry,
   sleep,
-  spawn
+  spawn,
+  wire
 } from "effect-stackless/cluster"
 import { run, tasklet } from "effect-stackless/stackless"
 import { createInterface } from "node:readline"
 
 const [, , options] = process.argv
-const { database, durable, host, port, ...rest } = JSON.parse(options!)
-const reached = { host, database, username: "postgres", maxConnections: 3, ...port === undefined ? {} : { port } }
+const { database, durable, host, port: at, ...rest } = JSON.parse(options!)
+const reached = { host, database, username: "postgres", maxConnections: 3, ...at === undefined ? {} : { port: at } }
 
 const runtime = ManagedRuntime.make(Layer.merge(
   machine({ address: "127.0.0.1:0", registry: registry.postgres(reached), ...rest }),
@@ -99,6 +103,32 @@ function* stubborn(to: string) {
   return secret
 }
 
+// a network whose components run on several machines
+const counting = (from: number, to: number) =>
+  component({ out: { n: port(Schema.Finite) } }, function*(_, { n }) {
+    for (let i = from; i < to; i++) yield* n.send(i)
+  })
+const squaring = component(
+  { in: { n: port(Schema.Finite) }, out: { square: port<{ n: number; at: number }>() } },
+  function*({ n }, { square }) {
+    yield* n.each(function*(value) {
+      yield* square.send({ n: value * value, at: process.pid })
+    })
+  }
+)
+const collecting = component({ in: { square: port<{ n: number; at: number }>() } }, function*({ square }) {
+  const all: Array<unknown> = []
+  yield* square.each((value) => {
+    all.push(value)
+  })
+  return all
+})
+const net = network("squares", { low: counting(0, 100), high: counting(100, 200), squaring, collecting }, (c) => [
+  wire(c.low.out.n, c.squaring.in.n, { capacity: 10 }),
+  wire(c.high.out.n, c.squaring.in.n),
+  wire(c.squaring.out.square, c.collecting.in.square)
+])
+
 const background: Array<Fiber.Fiber<unknown, unknown>> = []
 
 const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, unknown, Machine>> = {
@@ -137,6 +167,15 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
     Effect.suspend(() => {
       const travellers = Array.from({ length: n }, (_, i) => tasklet(commuter)(`commuter ${i}`, to, home))
       return Effect.andThen(run(), Effect.forEach(travellers, (t) => t.join() as Effect.Effect<number, unknown>))
+    }),
+  /** Starts some of its components here, and gives what they have ended with. */
+  part: (only: ReadonlyArray<keyof typeof net.components>) =>
+    Effect.suspend(() => {
+      const { tasklets } = net.start({ only })
+      return Effect.andThen(
+        run(),
+        Effect.forEach(Object.values(tasklets), (t) => t.join() as Effect.Effect<unknown, unknown>)
+      )
     }),
   arrive: () => Effect.sync(() => void (isOver = true)),
   stops: () => Effect.sync(() => stops),
