@@ -9,6 +9,22 @@ import { caught, program, realProgram, softProgram, type Steps } from "./program
 const seconds = () => Math.round(gevent.gethub().now() / 1000)
 
 describe("a main greenlet that waits for nothing that can come", () => {
+  program(
+    "gets LoopExit when it has thrown in a greenlet that dies of it, which says nothing of what it waited for before",
+    function*({ body }) {
+      const greenlet = gevent.spawn(body(function*() {
+        yield* gevent.sleep(1)
+      }))
+      yield* gevent.sleep(0)
+      gevent.gethub().exceptionStream = undefined
+      const thrown = new Error("thrown")
+      const error = yield* caught(greenlet.throw(thrown))
+      expect(error).toBeInstanceOf(gevent.LoopExit)
+      expect((error as gevent.LoopExit).message).toBe("This operation would block forever")
+      expect([greenlet.dead, greenlet.exception]).toEqual([true, thrown])
+    }
+  )
+
   program("gets LoopExit, which says who waits on what", function*({ body }) {
     const event = new gevent.Event()
     const stuck = gevent.spawn(body(function*() {

@@ -313,7 +313,10 @@ export class Hub extends KernelGreenlet {
 
   /** @internal the hub hands over */
   to(target: Microthread): Microthread {
-    if (target === this.thread.main) this.leavesToMain()
+    if (target === this.thread.main) {
+      this.mainBlockedOn = undefined
+      this.leavesToMain()
+    }
     return target
   }
 
