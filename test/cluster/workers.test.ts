@@ -77,6 +77,12 @@ describe("channels between threads", () => {
   test("lose and double nothing among many", comesTo("manyToMany", true))
   test("take in what they have room for", comesTo("bounded", ["sent", true, "sent", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]))
   test("are closed for all", comesTo("closing", [true, 50]))
+  test("leave no memory behind when nobody uses them, closed ones neither", () => {
+    const { left, rest, used } = run("short-lived").shortLived
+    expect(used).toBe(8000)
+    for (const bytes of left) expect(bytes).toBeLessThan(100)
+    expect(rest).toEqual(["StopIteration: ", "kept"])
+  }, 60_000)
   test("carry values of all kinds", () => {
     const [came, bytes] = said.kinds
     expect(came).toEqual(kinds.map((value) => inspect(value)))

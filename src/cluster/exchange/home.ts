@@ -101,7 +101,17 @@ export class Home {
 
   /** Is there nothing that anybody could miss: no party, no value, and it is not closed? */
   get forgettable(): boolean {
-    return this.members.size === 0 && this.held === 0 && !this.closed
+    return this.deserted && !this.closed
+  }
+
+  /** Is there no party, and no value? */
+  get deserted(): boolean {
+    return this.members.size === 0 && this.held === 0
+  }
+
+  /** Was it closed, by anybody? */
+  get isClosed(): boolean {
+    return this.closed
   }
 
   /** A party says something. Gives false if it is none. */

@@ -59,6 +59,8 @@ export class Party {
   readonly iterates: End
   /** Was it closed, by anybody? */
   closed = false
+  /** Is it closed, and remembered to be so where the home was? */
+  private told = false
   private home: ((messages: ReadonlyArray<FromParty>) => void) | undefined
   private connecting = false
   /** Has it said that it leaves the home, which has not answered? */
@@ -149,16 +151,30 @@ export class Party {
     this.schedule()
   }
 
-  /** Leaves the home if nobody here has a use for it; it looks for it again when somebody has. Gives false if somebody has. */
-  retire(): boolean {
-    const { iterates, receives, sends } = this
-    const used = sends.balance !== 0 || receives.balance !== 0 || iterates.balance !== 0 || iterates.stored > 0 ||
-      this.underWay.length > 0 || this.out.length > 0 || this.closed || this.refused !== undefined
-    if (used || this.home === undefined || this.leaving) return false
+  /**
+   * Leaves the home if nobody here has a use for it; it looks for it again when somebody has. Gives false if somebody has.
+   *
+   * @param remembers does the home's place know that it is closed, as long as anybody can want to know?
+   */
+  retire(remembers = false): boolean {
+    const inUse = this.inUse || (this.closed && !remembers)
+    if (inUse || this.home === undefined || this.leaving) return false
     this.leaving = true
+    if (this.closed) this.told = true
     this.grants = 0
     this.home([{ k: "detach" }])
     return true
+  }
+
+  /** Has it no home, and no use for one? */
+  get atRest(): boolean {
+    return !this.inUse && this.home === undefined && !this.connecting && (!this.closed || this.told)
+  }
+
+  private get inUse(): boolean {
+    const { iterates, receives, sends } = this
+    return sends.balance !== 0 || receives.balance !== 0 || iterates.balance !== 0 || iterates.stored > 0 ||
+      this.underWay.length > 0 || this.out.length > 0 || this.refused !== undefined
   }
 
   /** How many values were sent from here in all. */
@@ -313,8 +329,9 @@ export class Party {
     const receivers = Math.max(0, -receives.balance)
     if (this.home === undefined) {
       // what lies here, and nobody takes, has to be given back
-      const needed = sends.balance > 0 || receivers + iterators > 0 || this.underWay.length > 0 || this.closed ||
-        iterates.stored > 0
+      const needed = sends.balance > 0 || receivers + iterators > 0 || this.underWay.length > 0 ||
+        iterates.stored > 0 ||
+        (this.closed && !this.told)
       if (needed && !this.connecting) {
         this.connecting = true
         this.terms.connect()

@@ -304,6 +304,11 @@ export const forget = (prefix: string, error: Error): void => {
     channels.delete(name)
     party.refuse(error)
   }
+  for (const [name, channel] of unused) {
+    if (prefixOf(name) !== prefix) continue
+    unused.delete(name)
+    channel.deref()?.party.refuse(error)
+  }
 }
 
 /** All that this process knows. */

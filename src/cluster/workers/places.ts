@@ -5,9 +5,9 @@
  * A thread of the processor is one place of one pool, as a process is one machine.
  */
 import { NotMovable, PlaceLost } from "../errors.ts"
-import { type FromHome, type FromParty, Home, type Post } from "../exchange/home.ts"
-import { MANY } from "../exchange/party.ts"
-import { forget, knownChannels, named, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
+import { MANY, type Party } from "../exchange/party.ts"
+import { forget, knownChannels, named, release, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
 
@@ -27,6 +27,9 @@ export const MAIN = "main"
 
 export const workerName = (n: number): string => `worker ${n}`
 
+/** How often to look for parties that nobody uses, in milliseconds. Between two looks one must have been silent. */
+const SWEEP = 1000
+
 /** All places of this pool, from one of them. */
 export class Places {
   /** The name of this one. */
@@ -42,6 +45,11 @@ export class Places {
   /** How many channels somebody waits on here, and one more while tasklets are away. */
   private reasons = 0
   private channels = 0
+  /** Of the channels made here, those that are closed and have no home any more: a bit each, by their numbers. */
+  private closed = new Uint8Array(64)
+  /** How often the parties had spoken at the last look. */
+  private readonly spoken = new WeakMap<Party, number>()
+  private readonly sweeping: NodeJS.Timeout
   private turn = 0
   /** What this place says to itself. */
   private own: Array<Message> = []
@@ -56,6 +64,13 @@ export class Places {
     this.arrived = arrived
     this.busy = busy
     this.migration = new Migration(name, this.post, (place) => this.lost.get(place), this.hold)
+    this.sweeping = setInterval(this.sweep, SWEEP)
+    this.sweeping.unref()
+  }
+
+  /** It is no place of a pool any more. */
+  end(): void {
+    clearInterval(this.sweeping)
   }
 
   /** Connects to another place. */
@@ -77,11 +92,12 @@ export class Places {
     this.links.get(place)?.close()
     this.links.delete(place)
     this.migration.lose(lost)
-    for (const { home, posts } of this.homes.values()) {
+    for (const [channel, { home, posts }] of this.homes) {
       const post = posts.get(place)
       if (post === undefined) continue
       posts.delete(place)
       home.leave(post)
+      this.drop(channel, home)
     }
     for (const { name, party } of knownChannels().values()) if (placeOfHome(name) === place) party.refuse(lost)
     this.arrived()
@@ -135,7 +151,12 @@ export class Places {
   private hear(from: string, message: Message): void {
     if ("m" in message) this.migration.hear(from, message)
     else if ("party" in message) this.hearParty(from, message.channel, message.party)
-    else knownChannels().get(message.channel)?.party.hear(message.home)
+    else {
+      const { channel, home } = message
+      const party = knownChannels().get(channel)?.party
+      if (home.k === "detached") release(channel)
+      party?.hear(home)
+    }
   }
 
   private hearParty(from: string, channel: string, messages: ReadonlyArray<FromParty>): void {
@@ -143,7 +164,8 @@ export class Places {
     if (known === undefined) {
       const [first] = messages
       if (first?.k !== "attach") return
-      known = { home: new Home(first.capacity, first.kind), posts: new Map() }
+      const { capacity, kind } = first
+      known = { home: new Home(capacity, kind, this.remembered(channel, capacity, kind)), posts: new Map() }
       this.homes.set(channel, known)
     }
     const { home, posts } = known
@@ -153,6 +175,41 @@ export class Places {
       posts.set(from, post)
     }
     home.hear(post, messages)
+    if (messages[messages.length - 1]?.k !== "detach") return
+    posts.delete(from)
+    this.drop(channel, home)
+  }
+
+  // ---- channels that nobody uses ------------------------------------------------------------------------------------
+
+  /** Has parties leave their homes that nobody uses: the last one takes the home with it. */
+  private readonly sweep = (): void => {
+    for (const [name, { party }] of knownChannels()) {
+      if (!name.startsWith(SCHEME)) continue
+      if (party.spoken !== this.spoken.get(party)) this.spoken.set(party, party.spoken)
+      else if (party.atRest) release(name)
+      else party.retire(true)
+    }
+  }
+
+  /** Lets a home go that nobody can miss. */
+  private drop(channel: string, home: Home): void {
+    if (!home.deserted) return
+    this.homes.delete(channel)
+    if (!home.isClosed) return
+    const n = numberOf(channel)
+    if (n >> 3 >= this.closed.length) {
+      const longer = new Uint8Array(Math.max(2 * this.closed.length, (n >> 3) + 1))
+      longer.set(this.closed)
+      this.closed = longer
+    }
+    this.closed[n >> 3]! |= 1 << (n & 7)
+  }
+
+  private remembered(channel: string, capacity: number, kind: string): FrozenHome | undefined {
+    const n = numberOf(channel)
+    const isClosed = ((this.closed[n >> 3] ?? 0) & (1 << (n & 7))) !== 0
+    return isClosed ? { capacity, kind, closed: true, values: [] } : undefined
   }
 
   /** Finds the home of a channel. */
@@ -186,6 +243,8 @@ const placeOfHome = (channel: string): string => {
   return channel.startsWith(SCHEME) ? place : ""
 }
 
+const numberOf = (channel: string): number => Number(channel.slice(channel.lastIndexOf("/") + 1))
+
 let current: Places | undefined
 
 /** The places that this thread is one of. */
@@ -193,6 +252,7 @@ export const places = (): Places | undefined => current
 
 /** This thread is one of them from now on, or of none any more. */
 export const setPlaces = (these: Places | undefined): void => {
+  current?.end()
   current = these
   // the next pool's channels have the same names
   if (these === undefined) forget(SCHEME, new PlaceLost({ place: "the pool" }))

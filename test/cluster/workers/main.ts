@@ -224,6 +224,47 @@ const said: Record<string, any> = {}
 /** Of a pool that has ended. */
 let former: RemoteChannel | undefined
 let rest: Tasklet | undefined
+/** Makes and uses channels, again and again, and gives how many bytes each of the second half has left here and on the worker. */
+function* shortLived(p: Pool): Generator<Effect.Effect<any, any>, any, any> {
+  const [worker] = p.workers
+  const requests = p.channel<any>()
+  const serving = worker!.spawn(tasks.serves)(p, requests)
+  // one that is closed, and remembered to be so, and one that holds a value
+  const [over, holding] = [p.channel(), p.channel({ capacity: 1 })]
+  over.close()
+  yield* holding.send("kept")
+  function* heaps(): Generator<Effect.Effect<any, any>, [number, number], any> {
+    return [tasks.heap(), yield* worker!.spawn(tasks.heap)().join()]
+  }
+  let first: [number, number] | undefined
+  for (let round = 0; round < 2; round++) {
+    first = round === 0 ? undefined : yield* heaps()
+    for (let i = 0; i < CHANNELS; i++) {
+      const reply: RemoteChannel<any> = p.channel({ capacity: i % 2 })
+      p.channel()
+      yield* requests.send({ reply, closes: i % 3 === 0 })
+      const theirs: RemoteChannel<any> = yield* reply.receive()
+      yield* theirs.send(i)
+      if (i % 5 === 0) theirs.close()
+    }
+    yield* Effect.sleep(3500)
+  }
+  let left: Array<number> = []
+  // a busy machine takes its time
+  for (let i = 0; i < 10; i++) {
+    const last = yield* heaps()
+    left = [0, 1].map((i) => (last[i]! - first![i]!) / (2 * CHANNELS))
+    if (left.every((bytes) => bytes < 100)) break
+    yield* Effect.sleep(1000)
+  }
+  requests.close()
+  const used: number = yield* serving.join()
+  const rest = [yield* outcome(worker!.spawn(tasks.receives)(over, 1)), yield* holding.receive()]
+  return { left, used, rest }
+}
+
+const CHANNELS = 4000
+
 const failure = (options: PoolOptions): Effect.Effect<string, Pool> =>
   Effect.scoped(pool(options)).pipe(Effect.flip, Effect.map(({ _tag, message }) => `${_tag}: ${message}`))
 
@@ -234,6 +275,13 @@ if (process.argv[2] === "open") {
   const t = p.spawn(tasks.add)(1, 2)
   await Effect.runPromise(run())
   said.open = await Effect.runPromise(t.join())
+} else if (process.argv[2] === "short-lived") {
+  await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const p = yield* pool({ size: 1, modules })
+    const t = tasklet(shortLived)(p)
+    yield* run()
+    said.shortLived = yield* t.join()
+  })))
 } else {
   said.size = await Effect.runPromise(failure({ size: 0 }))
   said.alone = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {

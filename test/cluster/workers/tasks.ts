@@ -3,6 +3,8 @@
 import { Effect } from "effect"
 import { moveTo, type Place, type Pool, type RemoteChannel } from "effect-stackless/cluster"
 import { type Channel as LocalChannel, schedule, select, tasklet } from "effect-stackless/stackless"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { threadId } from "node:worker_threads"
 
 type Channel = RemoteChannel<any> | LocalChannel<any>
@@ -151,4 +153,23 @@ export function* computes(n: number) {
 
 export function* sleeps() {
   yield* Effect.sleep("1 hour")
+}
+
+/** How many bytes there are on this thread that somebody holds. */
+export const heap = (): number => {
+  setFlagsFromString("--expose-gc")
+  const gc = runInNewContext("gc") as () => void
+  gc()
+  gc()
+  return process.memoryUsage().heapUsed
+}
+
+/** Answers each request on its channel with one more channel, on which it receives; gives how many there were. */
+export function* serves(pool: Pool, requests: Channel): Steps<number> {
+  return yield* requests.each(function*({ closes, reply }: { closes: boolean; reply: Channel }): Steps<void> {
+    const mine = pool.channel()
+    yield* reply.send(mine)
+    if (closes) reply.close()
+    yield* mine.receive()
+  })
 }
