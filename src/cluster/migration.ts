@@ -61,8 +61,22 @@ interface PackedExit {
   readonly pickle: Uint8Array
 }
 
+/** What has been sent and is under way. */
+export interface Pending {
+  readonly arrived: boolean
+  /** Calls `f` when it has arrived; at once if it has. */
+  readonly whenArrived: (f: () => void) => void
+}
+
+type Held = Array<(() => void) | Pending>
+
+/** How long one that moves waits for what it has sent, in milliseconds. */
+const SETTLING = 500
+
 /** One that is offered to another place. */
 interface Offer {
+  /** What was under way when it left, if anything was. */
+  readonly before: Pending | undefined
   readonly to: string
   readonly pickle: Uint8Array
   readonly origin: Origin
@@ -86,6 +100,8 @@ export interface MigrationOptions {
   readonly signed?: DumpOptions & LoadOptions
   /** Has `lose` be called if that place is lost. With it, tasklets are offered first. */
   readonly watch?: (place: string) => void
+  /** What is under way on channels from here: who moves goes on when that has come, so that what it sends next does not come first. */
+  readonly underWay?: () => Pending | undefined
 }
 
 const nameOf = ({ name }: Tasklet): string => name === undefined ? "a tasklet" : `the tasklet ${JSON.stringify(name)}`
@@ -94,7 +110,7 @@ const nameOf = ({ name }: Tasklet): string => name === undefined ? "a tasklet" :
 export class Migration {
   readonly place: string
   /** Brings a message to a place; gives false if that is not there. */
-  private readonly post: (place: string, message: MigrationMessage) => boolean
+  private readonly carry: (place: string, message: MigrationMessage) => boolean
   /** What says that a place is gone, if it is. */
   private readonly isLost: (place: string) => PlaceLost | undefined
   /** Called when the first one is away, and when the last one has ended. */
@@ -102,6 +118,11 @@ export class Migration {
   /** What pickles are signed with. */
   private readonly signed: DumpOptions & LoadOptions
   private readonly watch: ((place: string) => void) | undefined
+  private readonly underWay: () => Pending | undefined
+  /** What places are told when something has come that is under way, each with what is done behind it. */
+  private readonly held = new Map<string, Held>()
+  /** Where those go that are held, by their origins. */
+  private readonly leaving = new Map<string, string>()
   private readonly offers = new Map<number, Offer>()
   private readonly parked = new Map<string, Parked>()
   private readonly away = new Map<number, Away>()
@@ -114,12 +135,13 @@ export class Migration {
     post: (place: string, message: MigrationMessage) => boolean,
     isLost: (place: string) => PlaceLost | undefined,
     busy: (busy: boolean) => void,
-    { signed = {}, watch }: MigrationOptions = {}
+    { signed = {}, underWay = () => undefined, watch }: MigrationOptions = {}
   ) {
+    this.underWay = underWay
     this.place = place
     this.signed = signed
     this.watch = watch
-    this.post = post
+    this.carry = post
     this.isLost = isLost
     this.busy = busy
   }
@@ -141,14 +163,16 @@ export class Migration {
       depart(tasklet, () => {
         const pickle = dumps(tasklet, this.signed)
         const lost = (): PlaceLost => this.isLost(to) ?? new PlaceLost({ place: to })
+        const before = this.underWay()
         if (!offers) {
+          if (before !== undefined && this.isLost(to) === undefined) this.hold(to, before)
           if (!this.post(to, { m: "arrive", pickle, origin })) throw lost()
           return
         }
         // who is moved by another one is not told later
         if (!own && this.isLost(to) !== undefined) throw lost()
         const id = ++this.lastId
-        this.offers.set(id, { to, pickle, origin, own, thrown: [] })
+        this.offers.set(id, { before, to, pickle, origin, own, thrown: [] })
         this.post(to, { m: "offer", id, pickle, origin })
       }, away)
     } catch (error) {
@@ -162,7 +186,12 @@ export class Migration {
       guest?.remember()
     } else {
       this.origins.delete(tasklet)
-      if (!offers) this.tell(origin, { m: "moved", id: origin.id, to })
+      if (offers) return
+      if (this.held.has(to)) this.leaving.set(keyOf(origin), to)
+      this.behind(to, () => {
+        this.leaving.delete(keyOf(origin))
+        this.tell(origin, { m: "moved", id: origin.id, to })
+      })
     }
   }
 
@@ -177,11 +206,7 @@ export class Migration {
         const { id } = message
         const offer = this.offers.get(id)
         if (offer === undefined) return void this.post(from, { m: "drop", id })
-        this.offers.delete(id)
-        this.post(from, { m: "go", id })
-        const { origin, thrown } = offer
-        this.tell(origin, { m: "moved", id: origin.id, to: from })
-        for (const error of thrown) this.post(from, throwing(origin, error))
+        after(offer.before, () => this.release(id, offer))
         return
       }
       case "refuse": {
@@ -209,6 +234,8 @@ export class Migration {
         const { error, origin } = message
         const offer = this.offerOf(origin)
         if (offer !== undefined) return void offer.thrown.push(error)
+        const leaving = this.leaving.get(keyOf(origin))
+        if (leaving !== undefined) return void this.post(leaving, message)
         const tasklet = this.guests.get(keyOf(origin))
         if (tasklet === undefined) {
           this.post(origin.place, { m: "absent", id: origin.id, ...(error === undefined ? {} : { error }) })
@@ -225,6 +252,10 @@ export class Migration {
 
   /** A place is gone: what was there is lost. */
   lose(lost: PlaceLost): void {
+    const held = this.held.get(lost.place)
+    this.held.delete(lost.place)
+    // what was to come there is lost with it, of which those who wait are told
+    for (const each of held ?? []) if (typeof each === "function") each()
     for (const away of this.away.values()) if (away.place === lost.place) this.over(away.id, Exit.fail(lost))
     for (const [id, offer] of this.offers) {
       if (offer.to === lost.place) this.stay(id, offer, offer.own ? lost : undefined)
@@ -232,7 +263,53 @@ export class Migration {
     for (const key of this.parked.keys()) if (key.endsWith(` ${lost.place}`)) this.discard(key)
   }
 
+  // ---- what waits for what is under way -------------------------------------------------------------------------------
+
+  private post(place: string, message: MigrationMessage): boolean {
+    if (!this.held.has(place)) return this.carry(place, message)
+    this.behind(place, () => void this.carry(place, message))
+    return true
+  }
+
+  /** Does something behind all that the place is still to be told. */
+  private behind(place: string, f: () => void): void {
+    const held = this.held.get(place)
+    if (held === undefined) f()
+    else held.push(f)
+  }
+
+  /** What the place is told from now on waits. */
+  private hold(place: string, before: Pending): void {
+    const held = this.held.get(place)
+    if (held !== undefined) return void held.push(before)
+    const made: Held = [before]
+    this.held.set(place, made)
+    this.unhold(place, made)
+  }
+
+  private unhold(place: string, held: Held): void {
+    for (;;) {
+      const next = held.shift()
+      if (typeof next === "function") next()
+      else {
+        if (next === undefined) this.held.delete(place)
+        else after(next, () => this.held.get(place) === held && this.unhold(place, held))
+        return
+      }
+    }
+  }
+
   // ---- offers -------------------------------------------------------------------------------------------------------
+
+  /** One that is accepted goes on there, if it has not been lost meanwhile. */
+  private release(id: number, offer: Offer): void {
+    if (this.offers.get(id) !== offer) return
+    this.offers.delete(id)
+    const { origin, thrown, to } = offer
+    this.post(to, { m: "go", id })
+    this.tell(origin, { m: "moved", id: origin.id, to })
+    for (const error of thrown) this.post(to, throwing(origin, error))
+  }
 
   private offerOf({ id, place }: Origin): Offer | undefined {
     for (const offer of this.offers.values()) if (offer.origin.id === id && offer.origin.place === place) return offer
@@ -372,6 +449,21 @@ const throwing = (origin: Origin, error: Uint8Array | undefined): MigrationMessa
   origin,
   ...error === undefined ? {} : { error }
 })
+
+/** Does something when what is under way has come, but waits no longer than that takes with nobody ill. */
+const after = (before: Pending | undefined, f: () => void): void => {
+  if (before === undefined || before.arrived) return f()
+  let done = false
+  const once = (): void => {
+    clearTimeout(timer)
+    if (done) return
+    done = true
+    f()
+  }
+  const timer = setTimeout(once, SETTLING)
+  timer.unref()
+  before.whenArrived(once)
+}
 
 const offeredBy = (place: string, id: number): string => `${id} ${place}`
 

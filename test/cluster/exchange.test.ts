@@ -4,7 +4,7 @@ import { run, select, StopIteration, type Tasklet, tasklet } from "effect-stackl
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type FromHome, type FromParty, Home, type Packed, type Post } from "../../src/cluster/exchange/home.ts"
-import { Party } from "../../src/cluster/exchange/party.ts"
+import { Party, underWay } from "../../src/cluster/exchange/party.ts"
 
 const pack = (n: number): Uint8Array => Uint8Array.of(n >> 8, n & 255)
 const unpack = (packed: Packed): number => ((packed as Uint8Array)[0]! << 8) + (packed as Uint8Array)[1]!
@@ -288,6 +288,25 @@ test("of many who send and receive some are killed: nothing is lost, doubled, or
   expect(new Set(got.slice(0, count)).size).toBe(count)
   await Effect.runPromise(killAll(receivers))
   await running
+})
+
+test("what is under way is so until its home has it, or is lost with it", async () => {
+  for (const isLost of [false, true]) {
+    const place = new Place(2)
+    const party = place.party()
+    await Effect.runPromise(send(party, 1))
+    const [first, second] = [underWay(), underWay()]
+    let told = false
+    first!.whenArrived(() => {
+      told = true
+    })
+    expect([first!.arrived, told]).toEqual([false, false])
+    if (isLost) party.leave(false)
+    else await place.quiet()
+    expect([first!.arrived, told, second!.arrived]).toEqual([true, true, true])
+    expect(underWay()).toBeUndefined()
+    await place.quiet()
+  }
 })
 
 test("what lies ahead of an iteration when the home moves is others'", async () => {

@@ -5,7 +5,7 @@ import { run, type Tasklet, tasklet } from "effect-stackless/stackless"
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
 import { PlaceLost } from "../../src/cluster/errors.ts"
-import { Migration, type MigrationMessage } from "../../src/cluster/migration.ts"
+import { Migration, type MigrationMessage, type Pending } from "../../src/cluster/migration.ts"
 
 /** How often each has run. */
 const ran = new Map<number, number>()
@@ -16,22 +16,57 @@ const body = (id: number): string => {
 }
 persistent("migration test: body", body)
 
+/** What is under way on channels, up to where it is told that it comes. */
+class Travelling implements Pending {
+  arrived = false
+  private readonly waiting: Array<() => void> = []
+  whenArrived(f: () => void): void {
+    if (this.arrived) f()
+    else this.waiting.push(f)
+  }
+  come(): void {
+    this.arrived = true
+    for (const f of this.waiting.splice(0)) f()
+  }
+}
+
 /** Places in one process. What they say comes when it is told to. */
 class World {
+  /** What those who leave have sent before. */
+  travelling: Travelling | undefined
+  private readonly sent: Array<Travelling> = []
   readonly places = new Map<string, Migration>()
   readonly dead = new Set<string>()
   private said: Array<{ readonly from: string; readonly to: string; readonly message: MigrationMessage }> = []
   /** The kinds of what has come. */
   readonly came: Array<string> = []
 
-  constructor(...names: ReadonlyArray<string>) {
+  /** The second kind has places that are sent tasklets at once, as nobody can lose the other one. */
+  static readonly ofThreads = (...names: ReadonlyArray<string>): World => new World(names, false)
+  static readonly of = (...names: ReadonlyArray<string>): World => new World(names, true)
+
+  private constructor(names: ReadonlyArray<string>, offers: boolean) {
+    const underWay = (): Pending | undefined => this.travelling
     for (const name of names) {
       const post = (to: string, message: MigrationMessage): boolean => this.said.push({ from: name, to, message }) > 0
       this.places.set(
         name,
-        new Migration(name, post, () => undefined, () => {}, { watch: (to) => this.watch(name, to) })
+        new Migration(name, post, () => undefined, () => {}, {
+          underWay,
+          ...offers ? { watch: (to: string) => this.watch(name, to) } : {}
+        })
       )
     }
+  }
+
+  /** Somebody sends on a channel; and all of that comes. */
+  send(): void {
+    this.travelling = new Travelling()
+    this.sent.push(this.travelling)
+  }
+  come(): void {
+    this.travelling = undefined
+    for (const sent of this.sent.splice(0)) sent.come()
   }
 
   private watch(from: string, to: string): void {
@@ -82,6 +117,7 @@ const endOf = async (
   })
   // it waits for those that are away, and does not come back if they never end
   void Effect.runPromise(run()).catch(() => {})
+  world.come()
   for (let i = 0; i < 30; i++) {
     while (world.step());
     await new Promise((resolve) => setImmediate(resolve))
@@ -90,7 +126,7 @@ const endOf = async (
 }
 
 test("one that moves is offered, accepted, told to go, and its end comes back", async () => {
-  const world = new World("a", "b")
+  const world = World.of("a", "b")
   const id = ++made
   const moved = tasklet(body)(id)
   world.at("a").send(moved, "b", false)
@@ -99,7 +135,7 @@ test("one that moves is offered, accepted, told to go, and its end comes back", 
 })
 
 test.each([0, 1, 2, 3])("a place that dies after %i messages takes only what is there", async (n) => {
-  const world = new World("a", "b")
+  const world = World.of("a", "b")
   const id = ++made
   const moved = tasklet(body)(id)
   world.at("a").send(moved, "b", false)
@@ -111,8 +147,66 @@ test.each([0, 1, 2, 3])("a place that dies after %i messages takes only what is 
   expect(runs).toBeLessThanOrEqual(1)
 })
 
+test("one that moves goes on there when what it has sent before has come", async () => {
+  const world = World.of("a", "b")
+  const id = ++made
+  const moved = tasklet(body)(id)
+  world.send()
+  world.at("a").send(moved, "b", false)
+  while (world.step());
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect([world.step(), ran.has(id)]).toEqual([false, false])
+  expect(world.came).toEqual(["offer", "accept"])
+  expect(await endOf(world, moved, id)).toEqual({ runs: 1, end: "done" })
+})
+
+test("one that moves does not wait for ever for what it has sent before", async () => {
+  for (const world of [World.of("a", "b"), World.ofThreads("a", "b")]) {
+    const id = ++made
+    const moved = tasklet(body)(id)
+    world.send()
+    world.at("a").send(moved, "b", false)
+    while (world.step());
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    while (world.step());
+    expect(world.came.at(-1)).toMatch(/go|arrive/)
+    expect(await endOf(world, moved, id)).toEqual({ runs: 1, end: "done" })
+  }
+})
+
+test("a place that dies while one waits to move there takes nothing", async () => {
+  const world = World.of("a", "b")
+  const id = ++made
+  const moved = tasklet(body)(id)
+  world.send()
+  world.at("a").send(moved, "b", false)
+  while (world.step());
+  world.lose("a", "b", true)
+  expect(await endOf(world, moved, id)).toEqual({ runs: 1, end: "done" })
+})
+
+test("between threads, what is told to one that waits to move comes behind it, from wherever", async () => {
+  const world = World.ofThreads("a", "b", "c")
+  const id = ++made
+  const moved = tasklet(body)(id)
+  world.at("a").send(moved, "b", false)
+  world.step()
+  // it goes on from there, and nobody there waits for it
+  world.send()
+  for (const guest of guestsOf(world.at("b"))) world.at("b").send(guest, "c", false)
+  const running = Effect.runPromise(run())
+  await new Promise((resolve) => setImmediate(resolve))
+  Effect.runSync(moved.kill({ pending: true }) as Effect.Effect<void>)
+  await new Promise((resolve) => setImmediate(resolve))
+  world.step()
+  expect(world.came).toEqual(["arrive", "throw"])
+  expect((await endOf(world, moved, id)).runs).toBe(0)
+  await running
+  expect(world.came.slice(2)).toEqual(["arrive", "moved", "throw"])
+})
+
 test("one that moves itself is told that it has not", async () => {
-  const world = new World("a", "b")
+  const world = World.of("a", "b")
   const id = ++made
   const moved = tasklet(body)(id)
   world.at("a").send(moved, "b", true)
@@ -125,19 +219,21 @@ test("whenever places lose each other, nothing runs twice, and what has not run 
     fc.asyncProperty(
       fc.array(
         fc.record({
-          does: fc.constantFrom("step", "step", "step", "cut", "die", "kill", "again"),
+          does: fc.constantFrom("step", "step", "step", "cut", "die", "kill", "again", "send", "come"),
           to: fc.constantFrom("b", "c")
         }),
-        { maxLength: 14 }
+        { maxLength: 16 }
       ),
       async (steps) => {
-        const world = new World("a", "b", "c")
+        const world = World.of("a", "b", "c")
         const id = ++made
         const moved = tasklet(body)(id)
         world.at("a").send(moved, "b", false)
         let killed = false
         for (const { does, to } of steps) {
           if (does === "step") world.step()
+          else if (does === "send") world.send()
+          else if (does === "come") world.come()
           else if (does === "cut") world.lose("a", to, false)
           else if (does === "die") world.lose("a", to, true)
           else if (does === "kill") {

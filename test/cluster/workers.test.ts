@@ -69,6 +69,7 @@ describe("a tasklet in the middle", () => {
     expect(got).toEqual(["still here"])
   })
   test("goes on waiting on a channel of the pool, or on several", comesTo("movesBlocked", [3, true]))
+  test("sends in its order, wherever it is", comesTo("orderOfMoves", []))
   test("brings along what it sends", comesTo("movesSender", [0, 1, 2]))
 })
 

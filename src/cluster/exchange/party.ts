@@ -48,6 +48,38 @@ export class End extends Relay<any> {
   }
 }
 
+/** The parties that have sent what is still under way. */
+const sending = new Set<Party>()
+
+/** What is under way from all parties of this thread: nothing, if there is nothing. */
+export const underWay = (): UnderWay | undefined => sending.size === 0 ? undefined : new UnderWay(sending)
+
+/** What was under way at some moment, up to where all of it has arrived at its homes, or was lost with them. */
+export class UnderWay {
+  private left: number
+  private waiting: (() => void) | undefined
+
+  constructor(parties: ReadonlySet<Party>) {
+    this.left = parties.size
+    for (const party of parties) party.mark(this)
+  }
+
+  get arrived(): boolean {
+    return this.left === 0
+  }
+
+  /** Calls `f` when it has, at once if it has. */
+  whenArrived(f: () => void): void {
+    if (this.arrived) f()
+    else this.waiting = f
+  }
+
+  /** What one party has sent has arrived. */
+  one(): void {
+    if (--this.left === 0) this.waiting?.()
+  }
+}
+
 export class Party {
   readonly name: string
   readonly terms: Terms
@@ -88,7 +120,9 @@ export class Party {
   /** What has been sent, and the home has not said that it has. */
   private underWay: Array<Packed> = []
   /** How many values were under way once, and are not any more: the home has them, or they were lost with it. */
-  arrived = 0
+  private arrived = 0
+  /** Who waits for so many to have arrived. */
+  private marks: Array<{ readonly at: number; readonly mark: UnderWay }> = []
   /** What has come for an iteration, the last ones being what lies there. */
   private ahead: Array<Packed> = []
   private refused: Error | undefined
@@ -144,10 +178,7 @@ export class Party {
       this.wanted =
         0
     this.over = false
-    if (!moved) {
-      this.arrived += this.underWay.length
-      this.underWay = []
-    }
+    if (!moved) this.arrive(this.underWay.length)
     this.schedule()
   }
 
@@ -177,9 +208,16 @@ export class Party {
       this.underWay.length > 0 || this.out.length > 0 || this.refused !== undefined
   }
 
-  /** How many values were sent from here in all. */
-  get sent(): number {
-    return this.arrived + this.underWay.length
+  /** @internal It is told when what is under way now has arrived. */
+  mark(mark: UnderWay): void {
+    this.marks.push({ at: this.arrived + this.underWay.length, mark })
+  }
+
+  /** The first ones are not under way any more. */
+  private arrive(n: number): void {
+    this.arrived += this.underWay.splice(0, n).length
+    if (this.underWay.length === 0) sending.delete(this)
+    while (this.marks[0] !== undefined && this.marks[0].at <= this.arrived) this.marks.shift()!.mark.one()
   }
 
   /** Closes the channel for everybody. */
@@ -205,7 +243,7 @@ export class Party {
       case "values":
         this.wanted -= Math.min(this.wanted, message.v.length)
         this.half = Infinity
-        for (const packed of message.v) this.arrive(packed)
+        for (const packed of message.v) this.come(packed)
         this.half = (message.v.length + this.wanted) >> 1
         if (this.half < MANY) this.half = Infinity
         // those who have received may do so again
@@ -217,7 +255,7 @@ export class Party {
         this.grants = 0
         break
       case "taken":
-        this.arrived += this.underWay.splice(0, message.n).length
+        this.arrive(message.n)
         if (this.over && this.underWay.length === 0) this.end()
         return
       case "closed":
@@ -250,6 +288,7 @@ export class Party {
   /** Nobody can use it any more: those who wait, and all who come, get the error. */
   refuse(error: Error): void {
     this.refused = error
+    this.arrive(this.underWay.length)
     for (const end of [this.receives, this.iterates]) while (end.balance < 0) end.put(error, true)
     while (this.sends.balance > 0) this.sends.fail(error)
   }
@@ -264,7 +303,7 @@ export class Party {
   }
 
   private item(value: Packed): void {
-    this.underWay.push(value)
+    if (this.underWay.push(value) === 1) sending.add(this)
     const last = this.out[this.out.length - 1]
     if (last?.k === "items") (last.v as Array<Packed>).push(value)
     else this.out.push({ k: "items", v: [value] })
@@ -299,7 +338,7 @@ export class Party {
     this.pulling = false
   }
 
-  private arrive(packed: Packed): void {
+  private come(packed: Packed): void {
     const { iterates, receives } = this
     const end = receives.balance < 0 ? receives : iterates
     const lies = end.balance >= 0
@@ -368,7 +407,7 @@ export class Party {
     const v = this.ahead.slice(-stored)
     this.iterates.unput()
     this.ahead = []
-    this.underWay.push(...v)
+    for (const value of v) if (this.underWay.push(value) === 1) sending.add(this)
     this.out.push({ k: "back", v })
   }
 

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { type DurableChannel, durableChannel } from "../durable/channel.ts"
 import type { MachineUnreachable } from "../errors.ts"
 import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
+import { underWay } from "../exchange/party.ts"
 import {
   knownChannels,
   named,
@@ -113,12 +114,10 @@ export class Homes {
   }
 
   /** Waits until the homes have what was sent from here so far. */
-  private readonly delivered: Effect.Effect<void> = Effect.suspend(() => {
-    const parties = [...knownChannels().values()].map(({ party }) => ({ party, sent: party.sent }))
-    const wait: Effect.Effect<void> = Effect.suspend(() =>
-      parties.every(({ party, sent }) => party.arrived >= sent) ? Effect.void : Effect.andThen(Effect.sleep(5), wait)
-    )
-    return wait
+  private readonly delivered: Effect.Effect<void> = Effect.callback((resume) => {
+    const pending = underWay()
+    if (pending === undefined) resume(Effect.void)
+    else pending.whenArrived(() => resume(Effect.void))
   })
 
   /** This machine's parties look for their homes no more. */

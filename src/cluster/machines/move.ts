@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Thread } from "../../stackless/index.ts"
 import { PlaceLost } from "../errors.ts"
+import { underWay } from "../exchange/party.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { Courier } from "./courier.ts"
 import { here, type Node } from "./node.ts"
@@ -24,7 +25,7 @@ export const startMoves = (node: Node, thread: Thread): void => {
     },
     (place) => place === node.address || node.openLink(place) !== undefined ? undefined : new PlaceLost({ place }),
     () => {},
-    { signed: node.signed, watch: (place) => place === node.address || courier.watch(place) }
+    { underWay, signed: node.signed, watch: (place) => place === node.address || courier.watch(place) }
   )
   node.migration = migration
 }

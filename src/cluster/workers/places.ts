@@ -6,7 +6,7 @@
  */
 import { NotMovable, PlaceLost } from "../errors.ts"
 import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
-import { MANY, type Party } from "../exchange/party.ts"
+import { MANY, type Party, underWay } from "../exchange/party.ts"
 import { forget, knownChannels, named, release, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
@@ -63,7 +63,7 @@ export class Places {
     this.names = names
     this.arrived = arrived
     this.busy = busy
-    this.migration = new Migration(name, this.post, (place) => this.lost.get(place), this.hold)
+    this.migration = new Migration(name, this.post, (place) => this.lost.get(place), this.hold, { underWay })
     this.sweeping = setInterval(this.sweep, SWEEP)
     this.sweeping.unref()
   }

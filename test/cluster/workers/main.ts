@@ -164,6 +164,18 @@ const scenarios: Record<string, (p: Pool) => Generator<Effect.Effect<any, any>, 
     tasklet(tasks.sends)(here, 0, 2)
     return new Set(yield* t.join()).size
   },
+  *orderOfMoves(p) {
+    const channel = p.channel<number>({ capacity: 1000 })
+    const got: Array<number> = []
+    const counting = p.workers[0]!.spawn(tasks.countsUnderWay)(p, channel, 400, 5)
+    for (let i = 0; i < 2000; i++) {
+      got.push(yield* channel.receive())
+      // what comes meanwhile, from both, lies there when this is over
+      if (i % 20 === 0) { for (const until = performance.now() + 2; performance.now() < until;); }
+    }
+    yield* counting.join()
+    return got.filter((n, i) => n !== i)
+  },
   *former(p) {
     const channel = p.channel({ capacity: 2 })
     yield* channel.send(1)

@@ -173,3 +173,11 @@ export function* serves(pool: Pool, requests: Channel): Steps<number> {
     yield* mine.receive()
   })
 }
+
+/** Goes from place to place, and counts on a channel. */
+export function* countsUnderWay(pool: Pool, channel: Channel, hops: number, each: number): Steps<void> {
+  for (let i = 0; i < hops; i++) {
+    for (let n = 0; n < each; n++) yield* channel.send(i * each + n)
+    yield* moveTo(pool.workers[i % 2]!)
+  }
+}
