@@ -22,7 +22,7 @@ export {
   wrapFrames
 } from "./author.ts"
 export { letErrorsInto } from "./effect/beyond-public.ts"
-export { isParking } from "./effect/parking.ts"
+export { isParking, parkingOfDriver } from "./effect/parking.ts"
 export { type Starter, starterOf } from "./effect/perform.ts"
 export { getcurrent, Greenlet, greenlet, type GreenletDescription } from "./greenlet.ts"
 export { call, currentThread, Microthread, Operation, Thread } from "./kernel.ts"

@@ -15,7 +15,8 @@ import {
   isParking,
   letErrorsInto,
   Microthread,
-  Operation
+  Operation,
+  parkingOfDriver
 } from "../greenlet/index.ts"
 import { TaskletExit } from "./errors.ts"
 
@@ -80,9 +81,10 @@ const drive = (steps: Steps, body: Body, owner: Microthread | undefined): Effect
       resume = () => steps.throw(error)
       return loop
     }
-    const effect = value as Effect.Effect<unknown, unknown>
+    const parks = isParking(value as Effect.Effect<unknown, unknown>)
+    const effect = parks ? parkingOfDriver : value as Effect.Effect<unknown, unknown>
     // to ask an operation for its iterator is to be about to perform it
-    const own = value instanceof Operation || isParking(effect)
+    const own = parks || value instanceof Operation
     if (!own) letErrorsInto(effect)
     if (side !== undefined) side.foreign = !own
     return Effect.flatMap(Effect.exit(owner === undefined ? effect : Effect.interruptible(effect)), (exit) => {

@@ -92,17 +92,93 @@ inBothGears("an error out of a wait", () => {
       expect(functionsOf(yield* caught(() => call(receives))).slice(0, 2)).toEqual(["sends", "receives"])
     }))
 
-  test("leads to the line of an `Effect.gen` that performs what is refused at once", () =>
+  test("leads to the line of an `Effect.gen` that has waited, or performs what is refused at once", () =>
     main(function*() {
       function* inner(): Steps<unknown> {
         return yield* new stackless.Tasklet().run()
       }
-      const body = () =>
+      const refused = () =>
         Effect.gen(function* refused() {
           yield* Effect.void
           return yield* inner()
         })
-      expect(functionsOf(yield* caught(() => call(body))).slice(0, 2)).toEqual(["inner", "refused"])
+      expect(functionsOf(yield* caught(() => call(refused))).slice(0, 2)).toEqual(["inner", "refused"])
+
+      const c = channel()
+      const log: Array<string> = []
+      function* receives(): Steps<unknown> {
+        return yield* c.receive()
+      }
+      const waits = () =>
+        Effect.gen(function* waits() {
+          // as everywhere in Effect, nothing is thrown into it
+          try {
+            return yield* receives()
+          } catch (error) {
+            log.push(String(error))
+          } finally {
+            log.push("finally")
+          }
+        })
+      expect(functionsOf(yield* caught(() => call(waits))).slice(0, 2)).toEqual(["receives", "waits"])
+
+      const sent = new RangeError("sent")
+      tasklet(waits)()
+      yield* run()
+      expect(yield* caught(() => c.sendThrow(sent))).toBe(sent)
+      // behind where it was made
+      expect(functionsOf(sent).slice(1, 3)).toEqual(["receives", "waits"])
+      const handled = tasklet(() => Effect.catchDefect(waits(), (error) => Effect.succeed(error)))()
+      yield* run()
+      const again = new RangeError("again")
+      yield* c.sendThrow(again)
+      expect(yield* handled.join()).toBe(again)
+      expect(functionsOf(again).slice(1, 3)).toEqual(["receives", "waits"])
+      expect(log).toEqual([])
+
+      // what is a typed failure is still one
+      const fails = new RangeError("typed")
+      const typed = tasklet(() => Effect.andThen(schedule(), Effect.fail(fails)))()
+      const joins = () =>
+        Effect.gen(function* joins() {
+          return yield* typed.join()
+        })
+      const joined = tasklet(() => Effect.catch(joins(), (error: RangeError) => Effect.succeed(error)))()
+      yield* run()
+      expect(yield* joined.join()).toBe(fails)
+      expect(functionsOf(fails)).toContain("joins")
+    }))
+
+  test("fails an `Effect.gen` that steps a generator by hand, whether that goes on in it or not", () =>
+    main(function*() {
+      const c = channel()
+      function* receives(): Steps<unknown> {
+        return yield* c.receive()
+      }
+      for (const goesOn of [true, false]) {
+        const sent = new RangeError("sent")
+        const log: Array<unknown> = []
+        const body = () =>
+          Effect.gen(function*() {
+            const steps = receives()
+            let step = steps.next()
+            while (step.done !== true) {
+              // @effect-diagnostics-next-line missingStarInYieldEffectGen:off
+              const value = (yield step.value) as never
+              if (!goesOn) log.push(typeof value)
+              step = goesOn ? steps.next(value) : { done: true, value: undefined }
+            }
+            yield* Effect.yieldNow
+            log.push("went on")
+          })
+        tasklet(body)()
+        yield* run()
+        expect(
+          yield* caught(() => Effect.andThen(c.sendThrow(sent), run()))
+        ).toBe(sent)
+        yield* run()
+        expect(log.slice(goesOn ? 0 : 1)).toEqual([])
+      }
     }))
 
   test("leads to where the Effects of `Effect.fn` were called that it comes through, and are written", () =>
@@ -122,7 +198,8 @@ inBothGears("an error out of a wait", () => {
       const all = ["waits", "waits (definition)", "client (definition)"]
       const deadlock = yield* caught(() => call(client))
       expect(lines(deadlock)).toEqual(all)
-      expect(functionsOf(deadlock)[0]).toBe("waits")
+      // in front of them is where it stands
+      expect(functionsOf(deadlock).slice(0, 2)).toEqual([expect.stringMatching(/^ts:\d+:\d+$/), "waits"])
 
       // of a tasklet, out of which it comes at who has sent it
       const t = tasklet(client)()

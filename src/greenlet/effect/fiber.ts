@@ -13,6 +13,7 @@ import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
 import { fuel as allFuel } from "../kernel/fuel.ts"
 import { INBOX } from "../kernel/inbox.ts"
+import { mayBeLed } from "../kernel/lead.ts"
 import type { Microthread } from "../kernel/ports.ts"
 import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
 import { stepping } from "../kernel/step.ts"
@@ -22,7 +23,7 @@ import type { Gate, Proxy, Side } from "./gate.ts"
 import { settle, switchedByHand } from "./parking.ts"
 
 const { ENDED, HANDED_OVER, IDLE, PARKED, PERFORMS, RUNS, STOPPED, WAITS, WOKEN } = fiberStates
-const { DEEP, depth } = stepping
+const { DEEP, depth, failing, failure } = stepping
 const fuel = allFuel
 
 /** What came of a stretch that the loop let a fiber run. */
@@ -68,6 +69,7 @@ export class GreenletFiber implements Side {
   foreign = false
   /** Has its fiber made a step since this was false? */
   moved = false
+  inGenerator = false
   /** What is left of a body that is an Effect, if its fiber was interrupted and it goes on: that runs on another one. */
   rest: Effect.Effect<unknown, unknown, any> | undefined = undefined
   /** An error that is to be thrown in the body once the interrupted Effect is done. */
@@ -246,7 +248,11 @@ export class GreenletFiber implements Side {
       return this.outcome()
     }
     if (!this.woken && (this.resume !== undefined || this.proxy !== undefined)) {
-      return this.greenlet._policy.isExit(error) ? this.throwExit(error) : this.continue(failureOf(error))
+      if (this.greenlet._policy.isExit(error)) return this.throwExit(error)
+      return this.inGenerator && this.resume !== undefined && this.proxy === undefined &&
+          fuel.left > STEPS_TO_GENERATOR && mayBeLed(error)
+        ? this.failInGenerator(error)
+        : this.continue(failureOf(error))
     }
     this.thrown = { error }
     const { gate, state, task } = this
@@ -258,6 +264,28 @@ export class GreenletFiber implements Side {
       this.fiber!.interruptUnsafe()
       // Where it cannot be interrupted it goes on to where it can; if it was, the task does nothing any more.
       if (task !== undefined && this.task === task) this.takeTask()()
+    } finally {
+      gate.open = open
+    }
+    return this.outcome()
+  }
+
+  /** Fails an operation of its Effect in the generator that has performed it: so the error knows where that stands. */
+  private failInGenerator(error: unknown): Outcome {
+    const { gate } = this
+    const { open } = gate
+    const exit = failureOf(error)
+    failure.error = error
+    failure.effect = Effect.suspend(() => exit)
+    gate.open = this
+    this.state = RUNS
+    try {
+      this.unpark(Exit.succeed(failing))
+      if (failure.effect !== undefined) {
+        // whoever steps that generator by hand does not go on in it
+        failure.error = failure.effect = undefined
+        this.interruptFor(error)
+      }
     } finally {
       gate.open = open
     }
@@ -549,6 +577,9 @@ export const noGreenlet =
  * that is stopped after so few would never get on.
  */
 const GOING_ON = 2
+
+/** More than the steps of a fiber from where it is parked in an operation to the generator that has performed that. */
+const STEPS_TO_GENERATOR = 16
 
 /** Does the gate keep what continues it? */
 const isWoken = (state: FiberState): boolean => state === WOKEN || state === STOPPED

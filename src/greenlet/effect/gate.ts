@@ -29,6 +29,8 @@ export interface Side {
   wake(task: () => void): void
   /** Its fiber is being interrupted. True if that has to wait. */
   noteInterrupt(how: InterruptArguments): boolean
+  /** Is its fiber parked in an operation that a generator has performed in place? */
+  inGenerator: boolean
   /** Continues its fiber, which is parked. */
   resume: ((effect: Effect.Effect<any, any>) => void) | undefined
   /** Its Effect has ended. */

@@ -30,15 +30,23 @@ export const parkAtOnce = evaluatorOf(park) ?? (() => park)
  * What an operation that has handed over gives a generator on a fiber to yield: it parks the fiber until the operation has its
  * outcome. Who steps that generator by itself may have a child fiber wait for it, as a timeout does.
  */
-const parking: Effect.Effect<any, any> = Effectable.Prototype<Effect.Effect<any, any>>({
-  label: "Parking",
-  evaluate(fiber) {
-    const gate = fiber.cache.scheduler
-    const side = isGate(gate) ? (gate as Gate).open : undefined
-    if (side?.state !== HANDED_OVER) return Exit.die(new GreenletError(switchedByHand))
-    return side.fiber === fiber ? parkAtOnce(fiber) : parkChild(side)
-  }
-})
+const parkingIn = (inGenerator: boolean): Effect.Effect<any, any> =>
+  Effectable.Prototype<Effect.Effect<any, any>>({
+    label: "Parking",
+    evaluate(fiber) {
+      const gate = fiber.cache.scheduler
+      const side = isGate(gate) ? (gate as Gate).open : undefined
+      if (side?.state !== HANDED_OVER) return Exit.die(new GreenletError(switchedByHand))
+      if (side.fiber !== fiber) return parkChild(side)
+      side.inGenerator = inGenerator
+      return parkAtOnce(fiber)
+    }
+  })
+
+const parking = parkingIn(true)
+
+/** The same for who throws errors into the generator. */
+export const parkingOfDriver = parkingIn(false)
 
 const parkChild = (side: Side): Effect.Effect<any, any> =>
   Effect.callback((resume) => {

@@ -76,6 +76,7 @@ const performHard = (
     }
   }
   side.state = HANDED_OVER
+  side.inGenerator = false
   return parkAtOnce(fiber)
 }
 

@@ -36,6 +36,10 @@ const affordable = (): boolean => {
   return spent.left-- > 0
 }
 
+/** Is it an error that lines may be put into? What it takes to find them is worth while then. */
+export const mayBeLed = (error: unknown): error is Error =>
+  error instanceof Error && !isExit(error) && !full.has(error) && (spent.left > 0 || Date.now() - spent.since >= 1_000)
+
 /** Puts the lines of the bodies that are on the stack, above `below`, into the stack of an error. Returns the error. */
 export const led = (error: unknown, below: (...args: Array<any>) => unknown): unknown => {
   if (!(error instanceof Error) || isExit(error) || full.has(error) || !affordable()) return error
@@ -51,8 +55,9 @@ export const ledTo = (error: unknown, frame: DataFrame): void => {
 }
 
 /**
- * Puts into the stack of an error where the Effects were called that it has come through, as `Effect.fn` and spans know it. An
- * `Effect.gen` without them that has waited is ended without being resumed, and only its generator knows its line.
+ * Puts into the stack of an error where the Effects were called that it has come through, as `Effect.fn` and spans know it. The
+ * `Effect.gen` that has performed the operation which failed has its own line (`failing` in step.ts); one around it is ended without
+ * being resumed, and only its generator knows where it stands.
  */
 export const ledThrough = (error: unknown, reason: Cause.Reason<unknown>): void => {
   if (reason.annotations.size === 0 || !(error instanceof Error) || isExit(error) || full.has(error)) return

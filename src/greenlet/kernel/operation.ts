@@ -43,7 +43,7 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
  */
 export const PERFORM: unique symbol = Symbol("perform")
 
-const { countedDone, Ended, endedWithNothing, step } = stepping
+const { countedDone, Ended, endedWithNothing, failing, failure, step, Yielded } = stepping
 const currentFiber = Fiber.getCurrent
 
 const iterator: Frame = {
@@ -69,13 +69,21 @@ const iterator: Frame = {
       return isGate(gate) && gate.performInPlace(operation, fiber!) ||
         operation as unknown as IteratorResult<unknown, unknown>
     }
-    return value === undefined ? endedWithNothing : new Ended(value)
+    if (value === undefined) return endedWithNothing
+    return value === failing ? fails() : new Ended(value)
   },
 
   /** An error thrown into a body that waits in `yield* operation`. */
   throw(error) {
     throw led(error, iterator.throw)
   }
+}
+
+const fails = (): IteratorResult<unknown, unknown> => {
+  const { effect, error } = failure
+  failure.error = failure.effect = undefined
+  led(error, iterator.next)
+  return new Yielded(effect)
 }
 
 /** @internal for development mode */

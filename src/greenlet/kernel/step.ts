@@ -70,10 +70,19 @@ const countedDone: PropertyDescriptor = {
 }
 
 /**
+ * What a generator is resumed with whose operation has failed, where an error fails it without being thrown into it, as in
+ * `Effect.gen`: the operation's iterator looks where the generator stands, which is on the stack then, and has it yield what
+ * fails. `failure` is that, until it is taken.
+ */
+const failing: unique symbol = Symbol("failing")
+
+const failure: { error: unknown; effect: unknown } = { error: undefined, effect: undefined }
+
+/**
  * All of it as one object, which each module takes apart into constants of its own: what a module exports by itself is loaded
  * and checked wherever it is used, in the module as well, and a constant is not. That is a seventh of a switch.
  */
-export const stepping = { countedDone, DEEP, depth, Ended, endedWithNothing, step, Yielded }
+export const stepping = { countedDone, DEEP, depth, Ended, endedWithNothing, failing, failure, step, Yielded } as const
 
 /** Before a frame is resumed: an iterator that was asked for and never stepped is none that it is in. */
 export const forgetRequest = (inPlace: boolean): void => {
