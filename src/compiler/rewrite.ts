@@ -141,6 +141,8 @@ export class Rewriter {
         return
       case "NewExpression": {
         const { arguments: args, callee } = node as { arguments: ReadonlyArray<Node>; callee: Node } & Node
+        // a stack says that an error was made here
+        this.copy(node.start)
         if (callee.type === "Identifier" && !this.moved(callee)) this.walk(callee)
         else {
           // What takes its place may be a call, which is not what is to be constructed.

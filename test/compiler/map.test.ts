@@ -29,6 +29,7 @@ describe("code comes from where it was written", () => {
   test.each([
     ["greet(", "greet(name)"],
     ["measure(", "measure(greeting)"],
+    ["new Refused(", "new Refused(answer)"],
     ["Refused(", "Refused(answer)"],
     ["inner(", "inner(() =>"],
     ["tell(", "tell(i"]

@@ -7,6 +7,7 @@ import rspack from "effect-stackless/rspack"
 import vite from "effect-stackless/vite"
 import webpack from "effect-stackless/webpack"
 import * as esbuildTool from "esbuild"
+import { readFileSync } from "node:fs"
 import * as rolldownTool from "rolldown"
 import * as rollupTool from "rollup"
 import * as viteTool from "vite"
@@ -111,6 +112,15 @@ const tools: Readonly<Record<string, (build: Build) => Promise<unknown>>> = {
     })
 }
 
+interface Map {
+  readonly sources: ReadonlyArray<string>
+  readonly sourcesContent?: ReadonlyArray<string>
+}
+
+/** Where in `throws.ts` the lines of a stack lead to, line and column, those of the frames themselves. */
+const places = (stack: string): ReadonlyArray<string> =>
+  [...stack.matchAll(/^ +at .*throws\.ts:(\d+:\d+)\)?$/gm)].map(([, place]) => place!)
+
 let project: Project
 
 beforeAll(() => {
@@ -212,8 +222,14 @@ describe.each(Object.entries(tools))("%s", (name, tool) => {
   test("joins the source maps: a stack trace leads to the source", async () => {
     await tool({ input: "throws.ts", output: `${name}.throws.js`, external })
     const { stderr } = project.node("--enable-source-maps", `${name}.throws.js`)
-    expect(stderr).toMatch(/throws\.ts:8:\d+/)
-    expect(stderr).toMatch(/throws\.ts:11:\d+/)
+    expect(places(stderr)).toEqual(["8:9", "11:12"])
+  })
+
+  test("emits a map that names the source and holds its text", async () => {
+    await tool({ input: "throws.ts", output: `${name}.mapped.js`, external })
+    const map = JSON.parse(readFileSync(project.path(`${name}.mapped.js.map`), "utf8")) as Map
+    const index = map.sources.findIndex((source) => /(?:^|\/)throws\.ts$/.test(source))
+    expect(map.sourcesContent?.[index]).toBe(readFileSync(project.path("throws.ts"), "utf8"))
   })
 
   test("refuses what cannot be compiled, and says where it stands", async () => {

@@ -155,7 +155,7 @@ const enter = (report: ReportForgotten): () => void => {
     // where a class has a short way, the long one goes through it
     const key = operation[PERFORM] === Operation.prototype[PERFORM] ? "perform" : PERFORM
     define(operation, key, (perform) =>
-      function(this: Operation<any, any, any>, current: Microthread) {
+      function(this: Operation<any, any, any>, current: Microthread, thread: Thread) {
         turn = undefined
         if (maker !== undefined) used(maker, this)
         check(current, this)
@@ -163,7 +163,7 @@ const enter = (report: ReportForgotten): () => void => {
         if (frame !== undefined) {
           sites.set(frame, { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
         }
-        const next = perform.call(this, current)
+        const next = perform.call(this, current, thread)
         if (isDataFrame(next._code)) turn = next
         return next
       })

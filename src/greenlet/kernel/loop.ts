@@ -31,6 +31,7 @@ import {
   YIELDED
 } from "./data-frame.ts"
 import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
+import { developing } from "./developing.ts"
 import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
@@ -220,8 +221,9 @@ export abstract class Loop {
 
   /**
    * The same as long as it is a frame of plain data that is resumed, and there is fuel; returns whoever is current. It is a method of
-   * its own, and short, so that V8 has room in it for the operations that are performed and the frames that are resumed: that
-   * takes a third off a message of compiled tasklets.
+   * its own, so that V8 has room in it for the operations that are performed and the frames that are resumed: that takes a third
+   * off a message of compiled tasklets. For V8 to leave it out of `loop`, where there is none, it has to be long itself. So calls and
+   * returns of frames are written out in it.
    */
   private loopOfData(g: Microthread): Microthread {
     let performing = false
@@ -238,10 +240,25 @@ export abstract class Loop {
           this.performingFiber !== nowhere
         ) {
           performing = true
-          const next = (outcome as Operation<any, any, any>)[perform](g)
+          const next = (outcome as Operation<any, any, any>)[perform](g, this as unknown as Thread)
           performing = false
-          this.current = g = next
-        } else g = this.carryOut(g, outcome)
+          this.place.current = g = next
+        } else {
+          const rest = g._rest
+          if (
+            this.place.current !== g || (g[bits] & traced) !== 0 || developing.on ||
+            (rest !== undefined && !Array.isArray(rest))
+          ) {
+            g = this.carryOut(g, outcome)
+          } else if (outcome === RETURNED && rest !== undefined && isDataFrame(rest[rest.length - 1])) {
+            g._code = rest.pop()
+            g[box] = completion.value
+          } else if (isDataFrame(outcome) && outcome.pc === BEGIN) {
+            if (rest === undefined) g._rest = [g._code as DataFrame]
+            else rest.push(g._code as DataFrame)
+            g._code = outcome
+          } else g = this.carryOut(g, outcome)
+        }
         if (--fuel.left <= 0 || (g[bits] & states) !== data) return g
       }
     } catch (error) {
@@ -300,7 +317,7 @@ export abstract class Loop {
     const { request } = step
     request.inPlace = false
     const g = this.current
-    const next = operation[perform](g)
+    const next = operation[perform](g, this as unknown as Thread)
     if (next !== g) {
       this.current = next
       if (this.nested === true || (next[bits] & states) !== soft) return switched

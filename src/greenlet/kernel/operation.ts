@@ -127,8 +127,8 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
    */
   abstract perform(current: Microthread): Microthread
 
-  /** The same, by the name that the loop looks up; see `PERFORM`. */
-  [PERFORM](current: Microthread): Microthread {
+  /** The same, by the name that the loop looks up, with the thread, which it knows; see `PERFORM`. */
+  [PERFORM](current: Microthread, _thread: Thread): Microthread {
     return this.perform(current)
   }
 
