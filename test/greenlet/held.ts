@@ -20,3 +20,8 @@ await Effect.runPromise(stackless.run())
 const counted = await Effect.runPromise(Metric.snapshot)
 console.log(counted.filter(({ id }) => id.startsWith("stackless_held")).map(({ id }) => id).join(" "))
 off()
+
+// nobody waits for who looks on when the process ends
+developmentMode({ slow: "50 millis" })
+await Effect.runPromise(Effect.sleep("300 millis"))
+process.exit()
