@@ -66,6 +66,8 @@ export abstract class Machine implements Jumps {
   private usedTemporaries = 0
   private usedRegisters = 0
   private endLabel: Label | undefined = undefined
+  /** What is done when native code has been left. */
+  private readonly departures: Array<{ readonly label: Label; readonly code: Code }> = []
   /** Has the code that has been written a jump or a return that leaves it? */
   protected left = false
   /** Where the loops and statements that are labels go. */
@@ -205,7 +207,8 @@ export abstract class Machine implements Jumps {
     if (node.type === "ReturnStatement") {
       this.left = true
       if (!guarded && !this.returnsAreSeen()) return [node.start, this.ends(argument ?? "undefined")]
-      return ["{ ", node.start, `${this.module.value} = `, argument ?? "undefined", "; ", this.returns(guarded), " }"]
+      const left = guarded && this.region !== undefined ? this.depart(this.returns()) : this.returns(guarded)
+      return ["{ ", node.start, `${this.module.value} = `, argument ?? "undefined", "; ", left, " }"]
     }
     const target = this.targets.get(node.target!)
     if (node.target!.suspends !== true || target === undefined) return undefined
@@ -213,7 +216,17 @@ export abstract class Machine implements Jumps {
     // Such a loop has no loop within, and its labels are not there any more.
     if (to === NATIVE) return node.type === "ContinueStatement" ? "continue;" : "break;"
     this.left = true
-    return this.exit(to)
+    return guarded && to.region !== this.region ? this.depart(this.exit(to)) : this.exit(to)
+  }
+
+  /**
+   * A jump out of native code that has something to do first: its `finally` blocks, or the end of its iterations. Until that is done
+   * the frame is in its region, which sees an error of it. `code` follows.
+   */
+  private depart(code: Code): Code {
+    const label = new Label()
+    this.departures.push({ label, code })
+    return this.jump({ label, region: this.region })
   }
 
   // --- suspensions
@@ -354,6 +367,10 @@ export abstract class Machine implements Jumps {
   resume(): Code {
     const { error, frame, handler, loop, mode, pc, value } = this.module
     this.body()
+    for (const { code, label } of this.departures) {
+      this.place(label)
+      this.emit(code)
+    }
     if (this.endLabel !== undefined) {
       this.place(this.endLabel)
       this.emit(this.ends(value))

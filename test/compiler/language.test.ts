@@ -91,6 +91,25 @@ const programs: Record<string, string> = {
     const it = (name) => ({ i: 0, [Symbol.iterator]() { return this }, next() { return { value: this.i++, done: this.i > 3 } }, return() { log.push("closed " + name); return {} } })
     function* f() { a: for (const x of it("x")) { try { for (const y of it("y")) { try { if (y === 1) continue a; if (x === 2) break a; yield [x, y] } finally { log.push(yield "f") } } } finally { log.push("g") } } return log }
     steps(f(), 0, 1, 2, 3, 4, 5, 6)`,
+  "jumps out of what does not suspend: finally first, then the iterations are closed": `
+    const log = []
+    function* it(n) { try { yield 1; yield 2 } finally { log.push("close " + n) } }
+    function* a() { for (const x of it("a")) { try { if (x) break } finally { log.push("finally a") } } log.push("after a") }
+    function* b() { for (const x of it("b")) { try { return 5 } finally { log.push("finally b") } } }
+    function* c() { o: for (const x of it("c1")) { yield x; for (const y of it("c2")) { if (y) break o } } }
+    function* d() { for (const x of it("d")) { yield x; try { continue } finally { log.push("finally d") } } }
+    function* e() { try { yield 0; for (const y of it("e")) { try { return 7 } finally { log.push("e1") } } } finally { log.push("e2"); yield "e3" } }
+    function* f() { l: for (const x of it("f")) { yield 1; try { break l } finally { continue l } } }
+    const said = [a, b, c, d, e, f].map((g) => steps(g(), 0, 0, 0, 0))
+    ;[log, said]`,
+  "an error of a finally that a jump goes through is caught where it stands": `
+    const log = []
+    function* it(n) { try { yield 1; yield 2 } finally { log.push("close " + n) } }
+    function* a() { try { yield 0; try { return 1 } finally { throw new Error("A") } } catch (e) { log.push("caught " + e.message) } return "a" }
+    function* b() { for (const x of it("b")) { yield 1; try { break } finally { throw new Error("B") } } }
+    function* c() { try { for (const x of it("c")) { yield 1; try { return 8 } finally { if (x) throw new Error("C") } } } catch (e) { log.push("caught " + e.message) } }
+    const said = [a, b, c].map((g) => steps(g(), 0, 0, 0))
+    ;[log, said]`,
   "for…of over parts of collections": `
     function* f(c, part) { try { return yield* all(c, part) } catch (error) { return error.name } }
     function* all(c, part) { const said = []; if (part === "e") for (const x of c.entries()) said.push(x, yield); else if (part === "k") for (const x of c.keys()) said.push(x, yield); else for (const x of c.values()) said.push(x, yield); return said }

@@ -210,7 +210,14 @@ return main`
             }${w}++ < 2))`)
         } }`
       }
-      case 16:
+      case 16: {
+        // it stays as it is written, and what jumps out of it has its `finally` blocks done first
+        const still = { ...context, yields: false }
+        const handler = this.chance(0.3) ? ` catch {${this.block(still, 1)}}` : ""
+        return `try {if (${this.expression(still, 1)}) {${this.jump(still)}} ${
+          this.block(still, 1)
+        }}${handler} finally {${this.block(still, 1)}}`
+      }
       case 17:
       case 18: {
         const error = this.fresh("e")
