@@ -3,7 +3,7 @@
  * `node --expose-gc --cpu-prof .build/bench/child.js stackless.channel`.
  */
 import { send } from "./fresh.ts"
-import { measurements } from "./measurements/index.ts"
+import { measurementOf } from "./measurements/groups.ts"
 
 const [name = ""] = process.argv.slice(2)
-send(await measurements[name]!.take())
+send(await (await measurementOf(name)).take())

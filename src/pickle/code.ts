@@ -269,6 +269,9 @@ const notCompiled = (f: Function): string => {
   if (source.startsWith("class")) {
     return `the class ${name} cannot be found by its name: define it on top of a compiled module, or name it with persistent`
   }
+  if (/^[gs]et\s/.test(source) && /^[gs]et /.test(String(name))) {
+    return `the accessor ${name} cannot be pickled, in compiled modules as well: put it into a class on top of one, or name it with persistent`
+  }
   return source.endsWith("{ [native code] }")
     ? `the function ${name} is the engine's, and says not what it is made of: name it with persistent, or write a function that calls it`
     : `the function ${name} is of no compiled module: compile its module, or name it with persistent`

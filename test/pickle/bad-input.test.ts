@@ -37,6 +37,16 @@ const cases: ReadonlyArray<readonly [name: string, value: () => unknown, message
   }), "the property a has a getter or setter"],
   ["a setter", () => ({ set a(_: number) {} }), "the property a has a getter or setter"],
   ["a getter in an array", () => Object.defineProperty([1, 2], 1, { get: () => 1 }), "has a getter or setter"],
+  [
+    "a getter without its object",
+    () =>
+      Object.getOwnPropertyDescriptor({
+        get a() {
+          return 1
+        }
+      }, "a")!.get,
+    "the accessor get a cannot be pickled"
+  ],
   ["a symbol of no registry", () => Symbol("mine"), "Symbol(mine) cannot be pickled"],
   ["a key that is such a symbol", () => ({ [Symbol("mine")]: 1 }), "Symbol(mine) cannot be pickled"],
   ["a WeakMap", () => new WeakMap(), "a WeakMap cannot be pickled"],
