@@ -104,7 +104,7 @@ function* stubborn(to: string) {
 }
 
 // a network whose components run on several machines
-const counting = (from: number, to: number) =>
+const numbering = (from: number, to: number) =>
   component({ out: { n: port(Schema.Finite) } }, function*(_, { n }) {
     for (let i = from; i < to; i++) yield* n.send(i)
   })
@@ -123,7 +123,7 @@ const collecting = component({ in: { square: port<{ n: number; at: number }>() }
   })
   return all
 })
-const net = network("squares", { low: counting(0, 100), high: counting(100, 200), squaring, collecting }, (c) => [
+const net = network("squares", { low: numbering(0, 100), high: numbering(100, 200), squaring, collecting }, (c) => [
   wire(c.low.out.n, c.squaring.in.n, { capacity: 10 }),
   wire(c.high.out.n, c.squaring.in.n),
   wire(c.squaring.out.square, c.collecting.in.square)
