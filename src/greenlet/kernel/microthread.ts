@@ -423,7 +423,7 @@ interface Hooks {
 const raisingStates = 1 << RAISING | 1 << DOOMED | 1 << OUTSIDE_RAISING
 
 /**
- * @internal Stands for the body of a greenlet that is about to start. To a trace function that has started, and `run`,
+ * Stands for the body of a greenlet that is about to start. To a trace function that has started, and `run`,
  * which may be a getter, is asked for once.
  *
  * It is as plain as a `DataFrame`, and pickled like one. But it is resumed like a generator: were the body called by the loop of
