@@ -329,13 +329,13 @@ describe("what listens", () => {
         address = yield* on(listens)
         expect(handles()).toBe(before)
         yield* on(function*() {
-          let meanwhile = -1
+          const meanwhile: Array<number> = []
           setTimeout(() => {
-            meanwhile = handles()
+            meanwhile.push(handles())
           }, 1)
           // on a busy machine more than its time may be over when the hub looks
-          while (meanwhile < 0) yield* gevent.sleep(0.01)
-          expect(meanwhile).toBe(before + 1)
+          while (meanwhile.length === 0) yield* gevent.sleep(0.01)
+          expect(meanwhile).toEqual([before + 1])
         })
         expect(handles()).toBe(before)
       })))
