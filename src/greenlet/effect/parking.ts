@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { GreenletError } from "../kernel/errors.ts"
 import { isGate } from "../kernel/hard.ts"
@@ -30,23 +31,25 @@ export const parkAtOnce = evaluatorOf(park) ?? (() => park)
  * What an operation that has handed over gives a generator on a fiber to yield: it parks the fiber until the operation has its
  * outcome. Who steps that generator by itself may have a child fiber wait for it, as a timeout does.
  */
-const parkingIn = (inGenerator: boolean): Effect.Effect<any, any> =>
-  Effectable.Prototype<Effect.Effect<any, any>>({
-    label: "Parking",
-    evaluate(fiber) {
-      const gate = fiber.cache.scheduler
-      const side = isGate(gate) ? (gate as Gate).open : undefined
-      if (side?.state !== HANDED_OVER) return Exit.die(new GreenletError(switchedByHand))
-      if (side.fiber !== fiber) return parkChild(side)
-      side.inGenerator = inGenerator
-      return parkAtOnce(fiber)
-    }
-  })
-
-const parking = parkingIn(true)
+const parking = Effectable.Prototype<Effect.Effect<any, any>>({
+  label: "Parking",
+  evaluate: (fiber) => parkIn(fiber, true)
+})
 
 /** The same for who throws errors into the generator. */
-export const parkingOfDriver = parkingIn(false)
+export const parkingOfDriver = Effectable.Prototype<Effect.Effect<any, any>>({
+  label: "Parking",
+  evaluate: (fiber) => parkIn(fiber, false)
+})
+
+const parkIn = (fiber: Fiber.Fiber<any, any>, inGenerator: boolean): Effect.Effect<any, any> => {
+  const gate = fiber.cache.scheduler
+  const side = isGate(gate) ? (gate as Gate).open : undefined
+  if (side?.state !== HANDED_OVER) return Exit.die(new GreenletError(switchedByHand))
+  if (side.fiber !== fiber) return parkChild(side)
+  side.inGenerator = inGenerator
+  return parkAtOnce(fiber)
+}
 
 const parkChild = (side: Side): Effect.Effect<any, any> =>
   Effect.callback((resume) => {
