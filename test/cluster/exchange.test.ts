@@ -247,22 +247,15 @@ const crowd = (place: Place, width: number) => {
 
 const killAll = (tasklets: ReadonlyArray<Tasklet>) => Effect.forEach(tasklets, (each) => each.kill({ pending: true }))
 
-test("where many receive, half of them ask while the others have not received yet", async () => {
+test.each([
+  ["where many receive, half of them ask while the others have not received yet", 64, 32],
+  ["where few receive, all of them ask in one message", 40, 40]
+])("%s", async (_, width, wanted) => {
   const place = new Place(0)
-  const { got, receivers, senders } = crowd(place, 64)
+  const { got, receivers, senders } = crowd(place, width)
   const running = Effect.runPromise(run())
-  while (got.length < 6400) await turn()
-  expect(new Set(place.wanted.slice(20))).toEqual(new Set([32]))
-  await Effect.runPromise(Effect.all([killAll(senders), killAll(receivers)]))
-  await running
-})
-
-test("where few receive, all of them ask in one message", async () => {
-  const place = new Place(0)
-  const { got, receivers, senders } = crowd(place, 40)
-  const running = Effect.runPromise(run())
-  while (got.length < 4000) await turn()
-  expect(new Set(place.wanted.slice(20))).toEqual(new Set([40]))
+  while (got.length < 100 * width) await turn()
+  expect(new Set(place.wanted.slice(20))).toEqual(new Set([wanted]))
   await Effect.runPromise(Effect.all([killAll(senders), killAll(receivers)]))
   await running
 })
