@@ -1,7 +1,7 @@
 /** The hub: waiting for the outside, and having nothing left to wait for. */
 import { Deferred, Effect, Fiber, Option } from "effect"
 import * as gevent from "effect-stackless/compat/gevent"
-import { call, getcurrent, greenlet, withThread } from "effect-stackless/greenlet"
+import { call, getcurrent, greenlet, isDataFrame, topFrameOf, withThread } from "effect-stackless/greenlet"
 import { describe, expect, test } from "vitest"
 import { caught, program, realProgram, softProgram, type Steps } from "./program.ts"
 
@@ -535,5 +535,44 @@ describe("turns", () => {
       return sum
     })
     expect(Effect.runSync(withThread(whole))).toBe(6)
+  })
+})
+
+describe("A wait", () => {
+  program("is a frame of plain data, whatever is waited for", function*({ body }) {
+    const hub = gevent.gethub()
+    const pending = gevent.spawn(body(function*() {
+      yield* gevent.sleep(1)
+    }))
+    const lock = new gevent.RLock()
+    yield* lock.acquire()
+    const full = new gevent.Queue<number>(1, [1])
+    const waits: ReadonlyArray<() => Effect.Effect<unknown, unknown>> = [
+      () => new gevent.Event().wait(),
+      () => new gevent.AsyncResult().get(),
+      () => new gevent.AsyncResult().wait(1),
+      () => new gevent.Semaphore(0).acquire(),
+      () => new gevent.Semaphore(0).within(() => 1),
+      () => lock.acquire(),
+      () => full.put(2),
+      () => new gevent.Queue().get({ timeout: 1 }),
+      () => new gevent.Channel().put(1),
+      () => new gevent.Channel().get(),
+      () => new gevent.Waiter().get(),
+      () => pending.get(),
+      () => pending.join(),
+      () => gevent.joinall([pending]),
+      () => hub.wait(hub.timer(1))
+    ]
+    const waiting = waits.map((wait) =>
+      gevent.spawn(body(function*() {
+        yield* wait()
+      }))
+    )
+    yield* gevent.sleep(0)
+    expect(waiting.map((greenlet) => isDataFrame(topFrameOf(greenlet)))).toEqual(waits.map(() => true))
+    yield* gevent.killall(waiting)
+    expect(full.toString()).toBe("<Queue qsize=1 maxsize=1>")
+    expect(lock.toString()).toContain("count=1")
   })
 })

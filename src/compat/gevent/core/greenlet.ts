@@ -5,18 +5,25 @@
  */
 import type * as Effect from "effect/Effect"
 import {
+  BEGIN,
   type Body,
   bodyOf,
   bury,
   call,
+  CallRoutine,
   getcurrent,
   Greenlet as KernelGreenlet,
   GreenletExit,
   type Microthread,
+  type Mode,
   type NotAsync,
   type Operation,
   originOf,
-  type Plain
+  type Plain,
+  pushFrame,
+  RESUME,
+  Routine,
+  THROW
 } from "../../../greenlet/index.ts"
 import type { GetOptions } from "../sync/event.ts"
 import {
@@ -28,22 +35,22 @@ import {
   HubOperation,
   isGenerator,
   RawGreenlet,
-  requireOwn,
-  Steps
+  Steps,
+  Waits
 } from "./hub.ts"
 import {
   isLink,
   type Link,
   type LinkFunction,
   type LinkObject,
-  notifying,
+  LinkWait,
   requireCallable,
-  Switch
+  Telling
 } from "./linkable.ts"
 import type { Callback, Timer } from "./loop.ts"
 import { Deadline, errorOf, isErrorClass, type Limit, Timeout } from "./timeout.ts"
 import { type Place, WaitQueue } from "./wait-queue.ts"
-import { iwait, waitables, waitFor } from "./wait.ts"
+import { iwait, waitables, waitFor, type WaitIterator } from "./wait.ts"
 import { Waiter } from "./waiter.ts"
 
 /** How to kill. */
@@ -290,18 +297,18 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    * `Greenlet.kill`.
    */
   kill(options?: KillOptions): Operation<void> {
-    return new Steps(() => this._killing(options))
+    return new Waits((current) => this._kills(current, options))
   }
 
-  private *_killing(options: KillOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+  private _kills(current: Microthread, options: KillOptions | undefined): Microthread {
     const error = errorOf(options?.exception ?? GreenletExit)
-    if (this._throwBeforeStart(error) || this.ready()) return
+    if (this._throwBeforeStart(error) || this.ready()) return current.give(undefined)
     const { hub } = this
-    const waiter = options?.block === false ? undefined : new Waiter<void>(hub, this)
-    hub.runCallback(() => killingInHub(this, error, waiter))
-    if (waiter === undefined) return
-    yield* waiter.wait()
-    yield* this._joining(options?.timeout)
+    const waiter = options?.block === false ? undefined : new Waiter<unknown>(hub, this)
+    hub.runCallback(() => new KillingInHub(hub, [this], error, waiter))
+    if (waiter === undefined) return current.give(undefined)
+    pushFrame(current, new Killing(this, waiter, options?.timeout))
+    return current
   }
 
   // ---- waiting for it ---------------------------------------------------------------------------------------------
@@ -311,45 +318,26 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
    * Mirrors `Greenlet.get`.
    */
   get(options?: GetOptions): Operation<A, E> {
-    return new Steps<A, E>(() => this._getting(options))
+    return new Waits<A, E>((current) => this._gets(current, options))
   }
 
-  /** @internal */
-  *_getting(options: GetOptions | undefined): Generator<Effect.Effect<any, any>, A, any> {
-    if (!this.ready()) {
-      if (options?.block === false) throw new Timeout()
-      const place = this.addLink(new Switch())
-      const deadline = new Deadline(options?.timeout)
-      try {
-        requireOwn(this, this, yield* this.hub.park(this))
-      } catch (error) {
-        this._links.remove(place)
-        throw error
-      } finally {
-        deadline.cancel()
-      }
-    }
+  private _gets(current: Microthread, options: GetOptions | undefined): Microthread {
+    if (this.ready()) return current.give(this._take())
+    if (options?.block === false) throw new Timeout()
+    return new GetGreenlet<A>(this, current).waits(options?.timeout)
+  }
+
+  /** @internal what it returned; throws what it died of */
+  _take(): A {
     if (this._failed) throw this._error
     return this._result as A
   }
 
   /** Waits until it has ended, for `timeout` seconds at the most. Mirrors `Greenlet.join`. */
   join(timeout?: Limit): Operation<void> {
-    return new Steps(() => this._joining(timeout))
-  }
-
-  private *_joining(timeout: Limit): Generator<Effect.Effect<any>, void, any> {
-    if (this.ready()) return
-    const place = this.addLink(new Switch())
-    const deadline = new Deadline(timeout)
-    try {
-      requireOwn(this, this, yield* this.hub.park(this))
-    } catch (error) {
-      this._links.remove(place)
-      if (!deadline.threw(error)) throw error
-    } finally {
-      deadline.cancel()
-    }
+    return new Waits((current) =>
+      this.ready() ? current.give(undefined) : new JoinGreenlet(this, current).waits(timeout)
+    )
   }
 
   /**
@@ -364,7 +352,7 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
   ): Operation<B, E2, call.Services<Effect.Effect<B, E2, R>>>
   within<B>(block: (greenlet: this) => Plain<B>): Operation<B>
   within(block: Body): Operation<any, any> {
-    return call(runningWithin, this as Greenlet, block)
+    return new CallRoutine(() => new Within(this as Greenlet, block))
   }
 
   // ---- links ------------------------------------------------------------------------------------------------------
@@ -420,18 +408,43 @@ export class Greenlet<out A = any, out E = any, Args extends ReadonlyArray<any> 
 
   private _notify(): void {
     if (this._links.size === 0 || this._notifier !== undefined) return
-    this._notifier = this.hub.runCallback(() => this._notifyLinks())
+    this._notifier = this.hub.runCallback(() => new TellingEnd(this, this.hub))
   }
 
-  private *_notifyLinks(): Generator<Effect.Effect<any, any>, void, any> {
-    for (let place = this._links.shift(); place !== undefined; place = this._links.shift()) {
-      try {
-        yield* notifying(place.value, this)
-      } catch (error) {
-        this.hub.handleErrorInHub([place.value, this], error)
-      }
-    }
+  /** @internal the next link to be told of its end */
+  _shiftLink(): Link | undefined {
+    return this._links.shift()?.value
+  }
+
+  /** @internal all were told */
+  _notified(): void {
     this._notifier = undefined
+  }
+}
+
+class GetGreenlet<A> extends LinkWait<Greenlet<A>, A> {
+  protected told(): A {
+    return this.source._take()
+  }
+}
+
+class JoinGreenlet extends LinkWait<Greenlet, void> {
+  protected told(): void {}
+  protected override timedOut(): void {}
+}
+
+/** In the hub: tells the links of a greenlet that it has ended. */
+class TellingEnd extends Telling {
+  private readonly greenlet: Greenlet
+  constructor(greenlet: Greenlet, hub: Hub) {
+    super(greenlet, hub)
+    this.greenlet = greenlet
+  }
+  protected next(): Link | undefined {
+    return this.greenlet._shiftLink()
+  }
+  protected over(allTold: boolean): void {
+    if (allTold) this.greenlet._notified()
   }
 }
 
@@ -489,36 +502,105 @@ class Throw extends HubOperation<unknown> {
   }
 }
 
-/** In the hub: throws in a greenlet, and tells who waits for that. */
-function* killingInHub(
-  greenlet: Greenlet,
-  error: unknown,
-  waiter: Waiter<void> | undefined
-): Generator<Effect.Effect<any, any>, void, any> {
-  try {
-    yield* greenlet.throw(error)
-  } catch (failure) {
-    greenlet.hub.handleErrorInHub(greenlet, failure)
+/** Waits until an error was thrown in a greenlet, and then for its end. */
+class Killing extends Routine<void> {
+  private readonly greenlet: Greenlet
+  private readonly thrown: Waiter<unknown>
+  private readonly timeout: Limit
+  constructor(greenlet: Greenlet, thrown: Waiter<unknown>, timeout: Limit) {
+    super()
+    this.greenlet = greenlet
+    this.thrown = thrown
+    this.timeout = timeout
   }
-  const told = waiter?.switch()
-  if (told !== undefined) yield* told
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) throw value
+    if (this.pc === BEGIN) return this.at(2, this.thrown.get())
+    return this.pc === 2 ? this.at(4, this.greenlet.join(this.timeout)) : this.ends(undefined)
+  }
 }
 
-function* runningWithin(greenlet: Greenlet, block: Body): Generator<Effect.Effect<any, any>, any, any> {
-  let result: unknown
-  try {
-    result = yield* call(block, greenlet)
-  } catch (error) {
-    yield* greenlet.kill({ exception: error })
-    throw error
+/** In the hub: throws in greenlets, and tells who waits for that which of them have not ended of it. */
+class KillingInHub extends Routine<void> {
+  private readonly hub: Hub
+  private readonly greenlets: ReadonlyArray<KernelGreenlet>
+  private readonly error: unknown
+  private readonly waiter: Waiter<any> | undefined
+  private readonly diehards: Array<KernelGreenlet> = []
+  private index = 0
+  constructor(
+    hub: Hub,
+    greenlets: ReadonlyArray<KernelGreenlet>,
+    error: unknown,
+    waiter: Waiter<any> | undefined
+  ) {
+    super()
+    this.hub = hub
+    this.greenlets = greenlets
+    this.error = error
+    this.waiter = waiter
   }
-  try {
-    yield* greenlet.join()
-  } finally {
-    yield* greenlet.kill()
+  [RESUME](mode: Mode, value: unknown): unknown {
+    const { diehards, greenlets, waiter } = this
+    if (this.pc === TELLING) {
+      if (mode === THROW) throw value
+      return this.ends(undefined)
+    }
+    if (this.pc === THROWING) {
+      const greenlet = greenlets[this.index++]!
+      if (mode === THROW) this.hub.handleErrorInHub(greenlet, value)
+      if (!greenlet.dead) diehards.push(greenlet)
+    }
+    while (this.index < greenlets.length && greenlets[this.index]!.dead) this.index++
+    if (this.index < greenlets.length) return this.at(THROWING, greenlets[this.index]!.throw(this.error))
+    const told = waiter?.switch(diehards)
+    return told === undefined ? this.ends(undefined) : this.at(TELLING, told)
   }
-  return result
 }
+
+const THROWING = 2
+const TELLING = 4
+
+/** A block with a greenlet. */
+class Within extends Routine {
+  private readonly greenlet: Greenlet
+  private readonly block: Body
+  private result: unknown = undefined
+  private failure: { readonly error: unknown } | undefined = undefined
+  constructor(greenlet: Greenlet, block: Body) {
+    super()
+    this.greenlet = greenlet
+    this.block = block
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    switch (this.pc) {
+      case BEGIN:
+        try {
+          return this.at(IN_BLOCK, call(this.block, this.greenlet))
+        } catch (error) {
+          return this.kills(error)
+        }
+      case IN_BLOCK:
+        if (mode === THROW) return this.kills(value)
+        this.result = value
+        return this.at(JOINING, this.greenlet.join())
+      case JOINING:
+        if (mode === THROW) this.failure = { error: value }
+        return this.at(ENDING, this.greenlet.kill())
+    }
+    if (mode === THROW) throw value
+    if (this.failure !== undefined) throw this.failure.error
+    return this.ends(this.result)
+  }
+  private kills(error: unknown): unknown {
+    this.failure = { error }
+    return this.at(ENDING, this.greenlet.kill({ exception: error }))
+  }
+}
+
+const IN_BLOCK = 2
+const JOINING = 4
+const ENDING = 6
 
 // ---- spawning -------------------------------------------------------------------------------------------------------
 
@@ -654,24 +736,33 @@ export const joinall = <G extends Greenlet>(
 ): Operation<Array<G>> => {
   const things = waitables("joinall", greenlets)
   if (options?.raiseError !== true) return waitFor(things, options)
-  return new Steps<Array<G>>(() => joiningAll(things, options))
+  return new Steps<Array<G>>(() => new JoiningAll<G>(iwait(things, options)))
 }
 
-function* joiningAll<G extends Greenlet>(
-  greenlets: ReadonlyArray<G>,
-  options: JoinallOptions
-): Generator<Effect.Effect<any>, Array<G>, any> {
-  const done: Array<G> = []
-  const waiting = iwait(greenlets, options)
-  try {
-    for (;;) {
-      const next: IteratorResult<G, undefined> = yield* waiting.next()
-      if (next.done) return done
-      if (next.value.exception !== undefined) throw next.value.exception
-      done.push(next.value)
+/** Waits for greenlets up to the first that dies, whose error it throws. */
+class JoiningAll<G extends Greenlet> extends Routine<Array<G>> {
+  private readonly waiting: WaitIterator<G>
+  private readonly done: Array<G> = []
+  constructor(waiting: WaitIterator<G>) {
+    super()
+    this.waiting = waiting
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) return this.fails(value)
+    if (this.pc === 2) {
+      const next = value as IteratorResult<G, undefined>
+      if (next.done === true) {
+        this.waiting.close()
+        return this.ends(this.done)
+      }
+      if (next.value.exception !== undefined) return this.fails(next.value.exception)
+      this.done.push(next.value)
     }
-  } finally {
-    waiting.close()
+    return this.at(2, this.waiting.next())
+  }
+  private fails(error: unknown): never {
+    this.waiting.close()
+    throw error
   }
 }
 
@@ -685,54 +776,48 @@ function* joiningAll<G extends Greenlet>(
 export const killall = (greenlets: Iterable<KernelGreenlet>, options?: KillOptions): Operation<void> => {
   const all = [...greenlets]
   for (const greenlet of all) requireGreenlet("killall takes greenlets", greenlet)
-  return new Steps(() => killingAll(all, options))
+  return new Waits((current) => killingAll(current, all, options))
 }
 
 const requireGreenlet = (rule: string, u: unknown): void => {
   if (!(u instanceof KernelGreenlet)) throw new TypeError(`${rule}; got ${describe(u)}`)
 }
 
-function* killingAll(
+const killingAll = (
+  current: Microthread,
   greenlets: ReadonlyArray<KernelGreenlet>,
   options: KillOptions | undefined
-): Generator<Effect.Effect<any>, void, any> {
+): Microthread => {
   const error = errorOf(options?.exception ?? GreenletExit)
   const alive = greenlets.filter((g) => !(g instanceof Greenlet && g._throwBeforeStart(error)))
-  if (alive.length === 0) return
+  if (alive.length === 0) return current.give(undefined)
   const hub = hubOf(alive[0]!.thread)
-  if (options?.block === false) {
-    hub.runCallback(() => killingAllInHub(hub, alive, error, undefined))
-    return
-  }
-  const waiter = new Waiter<Array<KernelGreenlet>>(hub, alive)
-  hub.runCallback(() => killingAllInHub(hub, alive, error, waiter))
-  const deadline = new Deadline(options?.timeout)
-  try {
-    const diehards = yield* waiter.wait()
-    if (diehards.length > 0) yield* joinall(diehards.filter((g) => g instanceof Greenlet))
-  } finally {
-    deadline.cancel()
-  }
+  const waiter = options?.block === false ? undefined : new Waiter<Array<KernelGreenlet>>(hub, alive)
+  hub.runCallback(() => new KillingInHub(hub, alive, error, waiter))
+  if (waiter === undefined) return current.give(undefined)
+  pushFrame(current, new KillingAll(waiter, Deadline.of(options?.timeout)))
+  return current
 }
 
-function* killingAllInHub(
-  hub: Hub,
-  greenlets: ReadonlyArray<KernelGreenlet>,
-  error: unknown,
-  waiter: Waiter<Array<KernelGreenlet>> | undefined
-): Generator<Effect.Effect<any, any>, void, any> {
-  const diehards: Array<KernelGreenlet> = []
-  for (const greenlet of greenlets) {
-    if (greenlet.dead) continue
-    try {
-      yield* greenlet.throw(error)
-    } catch (failure) {
-      hub.handleErrorInHub(greenlet, failure)
-    }
-    if (!greenlet.dead) diehards.push(greenlet)
+/** Waits until an error was thrown in greenlets, and then for the end of those that it has not ended. */
+class KillingAll extends Routine<void> {
+  private readonly thrown: Waiter<Array<KernelGreenlet>>
+  private readonly deadline: Deadline | undefined
+  constructor(thrown: Waiter<Array<KernelGreenlet>>, deadline: Deadline | undefined) {
+    super()
+    this.thrown = thrown
+    this.deadline = deadline
   }
-  const told = waiter?.switch(diehards)
-  if (told !== undefined) yield* told
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) return this.at(2, this.thrown.get())
+    if (mode !== THROW && this.pc === 2) {
+      const diehards = (value as Array<KernelGreenlet>).filter((g) => g instanceof Greenlet)
+      if (diehards.length > 0) return this.at(4, joinall(diehards))
+    }
+    this.deadline?.cancel()
+    if (mode === THROW) throw value
+    return this.ends(undefined)
+  }
 }
 
 /**
@@ -748,7 +833,7 @@ export const kill = (greenlet: KernelGreenlet, exception: unknown = GreenletExit
   const error = errorOf(exception)
   if (greenlet instanceof Greenlet && greenlet._throwBeforeStart(error)) return
   hubOf(greenlet.thread).runCallback(() =>
-    killingAllInHub(greenlet instanceof Cooperative ? greenlet.hub : gethub(), [greenlet], error, undefined)
+    new KillingInHub(greenlet instanceof Cooperative ? greenlet.hub : gethub(), [greenlet], error, undefined)
   )
 }
 

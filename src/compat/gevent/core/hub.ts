@@ -16,11 +16,11 @@ import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as Scheduler from "effect/Scheduler"
 import {
+  BEGIN,
   type Body,
   call,
   currentThread,
   exitFor,
-  getcurrent,
   Greenlet as KernelGreenlet,
   GreenletExit,
   MainPolicy,
@@ -29,6 +29,7 @@ import {
   type NotAsync,
   Operation,
   originalContextOf,
+  pushFrame,
   RESUME,
   Routine,
   type Starter,
@@ -47,6 +48,7 @@ import {
 } from "./exceptions.ts"
 import { Callback, Callbacks, Idle, Idles, type Runnable, Timer, Timers, type Turn } from "./loop.ts"
 import { noteSpawning, spawnerOf, spawningLinesOf } from "./spawning.ts"
+import { WaitFrame } from "./wait-frame.ts"
 
 /** How long callbacks may keep timers and the JavaScript event loop waiting, in milliseconds. Upstream's is the same. */
 const PATIENCE = 5
@@ -153,7 +155,11 @@ export class Hub extends KernelGreenlet {
    * from outside at any time, by a listener of an event emitter for example. Mirrors `hub.loop.run_callback`.
    */
   runCallback(f: () => Turn): Callback {
-    const callback = new Callback(f)
+    return this.runSoon(new Callback(f))
+  }
+
+  /** @internal the same for one that is made */
+  runSoon<C extends Callback>(callback: C): C {
     this.callbacks.push(callback)
     this.wake()
     return callback
@@ -284,7 +290,7 @@ export class Hub extends KernelGreenlet {
   wait(awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>): Operation<any, any> {
     // it may fail before its turn to be waited for comes, which is no reason to end the process
     if (Predicate.isPromiseLike(awaited)) awaited.then(undefined, () => {})
-    return new Steps(() => waiting(this, awaited))
+    return new Waits((current) => waiting(current, this, awaited))
   }
 
   /**
@@ -292,7 +298,7 @@ export class Hub extends KernelGreenlet {
    * the main greenlet can. Mirrors `Hub.join`.
    */
   join(timeout?: number): Operation<boolean> {
-    return call(joining, this, timeout)
+    return new JoinHub(this, timeout)
   }
 
   /** @internal the current greenlet waits: who is next */
@@ -318,6 +324,19 @@ export class Hub extends KernelGreenlet {
       this.leavesToMain()
     }
     return target
+  }
+
+  /** @internal in the hub: what switches to a greenlet that waits, and brings it a value. Nothing, if that is dead */
+  brings(greenlet: Microthread, brought: unknown): Operation<unknown> | undefined {
+    if (greenlet.dead) return undefined
+    destination = this.goesOn(greenlet, brought)
+    return jump
+  }
+
+  /** @internal the same to be performed now: who is next */
+  goesOn(greenlet: Microthread, brought: unknown): Microthread {
+    if (!isLeaving(greenlet)) return this.to(greenlet.give(brought))
+    return this.to(greenlet.raising ? greenlet : greenlet.raise(new GreenletExit()))
   }
 
   /** @internal does `g` wait for a foreign Effect, or has that ended and `g` not gone on yet? */
@@ -373,7 +392,7 @@ export class Hub extends KernelGreenlet {
   }
 
   /** @internal one step of its body: what to yield */
-  step(): Effect.Effect<any, any> {
+  step(): Effect.Effect<any, any> | Routine {
     for (;;) {
       const event = this.nextEvent()
       if (event === undefined) return this.rests()
@@ -394,6 +413,7 @@ export class Hub extends KernelGreenlet {
         destination = this.to(turn)
         return jump
       }
+      if (turn instanceof Routine) return turn
       if (Effect.isEffect(turn)) return turn as Operation<unknown>
       if (isGenerator(turn)) return call(() => turn as Generator<never, unknown>)
     }
@@ -686,48 +706,110 @@ class Jump extends Operation<unknown> {
 
 const jump = new Jump()
 
-function* joining(hub: Hub, timeout: number | undefined): Generator<Effect.Effect<unknown>, boolean, any> {
-  const current = getcurrent()
-  if (current !== hub.thread.main) throw new TypeError("hub.join is only possible from the main greenlet")
-  if (hub.dead) return true
-  const timer = timeout === undefined ? undefined : hub.timer(timeout, { ref: false })
-  timer?.start(() => hub.to(current.give(undefined)))
-  try {
-    yield* hub.park("all that is left")
-    return false
-  } catch (error) {
-    if (error instanceof LoopExit) return true
-    throw error
-  } finally {
-    timer?.stop()
+/** Waits in the main greenlet until nothing is left to wait for. */
+class JoinHub extends Operation<boolean> {
+  private readonly hub: Hub
+  private readonly timeout: number | undefined
+  constructor(hub: Hub, timeout: number | undefined) {
+    super()
+    this.hub = hub
+    this.timeout = timeout
+  }
+  perform(current: Microthread): Microthread {
+    const { hub, timeout } = this
+    if (current !== hub.thread.main) throw new TypeError("hub.join is only possible from the main greenlet")
+    if (hub.dead) return current.give(true)
+    const timer = timeout === undefined ? undefined : hub.timer(timeout, { ref: false })
+    timer?.start(() => hub.to(current.give(undefined)))
+    return new Joining(timer).parks(current, hub, "all that is left")
   }
 }
 
-function* waiting(
+class Joining extends WaitFrame<boolean> {
+  private readonly timer: Timer | undefined
+  constructor(timer: Timer | undefined) {
+    super()
+    this.timer = timer
+  }
+  protected came(): boolean {
+    this.timer?.stop()
+    return false
+  }
+  protected failed(error: unknown): boolean {
+    this.timer?.stop()
+    if (error instanceof LoopExit) return true
+    throw error
+  }
+}
+
+const waiting = (
+  current: Microthread,
   hub: Hub,
   awaited: Watcher | Effect.Effect<any, any, any> | PromiseLike<any>
-): Generator<Effect.Effect<any, any>, any, any> {
-  if (Effect.isEffect(awaited)) return yield* awaited as Effect.Effect<any, any>
-  if (Predicate.isPromiseLike(awaited)) return yield* Effect.promise(() => awaited)
+): Microthread => {
+  if (Effect.isEffect(awaited) || Predicate.isPromiseLike(awaited)) {
+    pushFrame(current, new WaitingOutside(awaited))
+    return current
+  }
   const watcher = awaited as Watcher
   if (typeof watcher?.start !== "function" || typeof watcher.stop !== "function") {
     throw new TypeError(
       `hub.wait takes an Effect, a promise, or a watcher with start and stop methods; got ${describe(awaited)}`
     )
   }
-  yield* watching(hub, watcher, watcher)
+  return watching(current, hub, watcher, watcher)
 }
 
-/** Waits for a watcher; `what` is what a report says is waited for. */
-export function* watching(hub: Hub, watcher: Watcher, what: unknown): Generator<Effect.Effect<any>, void, any> {
-  const current = getcurrent()
-  let waits = true
-  watcher.start(() => waits ? new Resume(current, watcher) : undefined)
-  try {
-    requireOwn(what, watcher, yield* hub.park(what))
-  } finally {
-    waits = false
-    watcher.stop()
+/** Waits for an Effect or a promise. */
+class WaitingOutside extends Routine {
+  private readonly awaited: Effect.Effect<any, any, any> | PromiseLike<any>
+  constructor(awaited: Effect.Effect<any, any, any> | PromiseLike<any>) {
+    super()
+    this.awaited = awaited
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    const { awaited } = this
+    if (mode === THROW) throw value
+    if (this.pc !== BEGIN) return this.ends(value)
+    return this.at(2, Effect.isEffect(awaited) ? awaited : Effect.promise(() => awaited as PromiseLike<any>))
+  }
+}
+
+/** `current` waits for a watcher: who is next. `what` is what a report says is waited for. */
+export const watching = (current: Microthread, hub: Hub, watcher: Watcher, what: unknown): Microthread => {
+  const wait = new Watching(current, hub, watcher, what)
+  watcher.start(() => wait.calls())
+  return wait.parks(current, hub, what)
+}
+
+class Watching extends WaitFrame<void> {
+  private readonly greenlet: Microthread
+  private readonly hub: Hub
+  private readonly watcher: Watcher
+  private readonly what: unknown
+  private over = false
+  constructor(greenlet: Microthread, hub: Hub, watcher: Watcher, what: unknown) {
+    super()
+    this.greenlet = greenlet
+    this.hub = hub
+    this.watcher = watcher
+    this.what = what
+  }
+  /** The watcher calls back, in the hub. */
+  calls(): Turn {
+    return this.over ? undefined : this.hub.brings(this.greenlet, this.watcher)
+  }
+  protected came(value: unknown): void {
+    this.stop()
+    requireOwn(this.what, this.watcher, value)
+  }
+  protected failed(error: unknown): void {
+    this.stop()
+    throw error
+  }
+  private stop(): void {
+    this.over = true
+    this.watcher.stop()
   }
 }
 
@@ -736,7 +818,7 @@ export const requireOwn = (what: unknown, brought: unknown, got: unknown): void 
   if (got !== brought) throw invalidSwitch(what)
 }
 
-const invalidSwitch = (what: unknown): InvalidSwitchError =>
+export const invalidSwitch = (what: unknown): InvalidSwitchError =>
   new InvalidSwitchError(
     `invalid switch into a greenlet that waits for ${describe(what)}: let it be woken by that, or throw an error in it`
   )
@@ -776,15 +858,33 @@ export abstract class HubOperation<out A, out E = never, out R = never> extends 
 
 /** An operation that takes several steps. */
 export class Steps<out A, out E = never, out R = never> extends HubOperation<A, E, R> {
-  private readonly steps: () => Generator<Effect.Effect<any, any, any>, unknown, any>
-  constructor(steps: () => Generator<Effect.Effect<any, any, any>, A, any>) {
+  private readonly steps: () => Generator<Effect.Effect<any, any, any>, unknown, any> | Routine
+  constructor(steps: () => Generator<Effect.Effect<any, any, any>, A, any> | Routine<A>) {
     super()
     this.steps = steps
   }
   perform(current: Microthread): Microthread {
-    if (!(current instanceof KernelGreenlet)) throw mixing()
-    return call(this.steps).perform(current)
+    requireNoTasklet(current)
+    return call(this.steps as Body).perform(current)
   }
+}
+
+/** An operation that waits as `waits` says, which names the greenlet to run next, or goes on at once. */
+export class Waits<out A, out E = never, out R = never> extends HubOperation<A, E, R> {
+  private readonly waits: (current: Microthread) => Microthread
+  constructor(waits: (current: Microthread) => Microthread) {
+    super()
+    this.waits = waits
+  }
+  perform(current: Microthread): Microthread {
+    requireNoTasklet(current)
+    return this.waits(current)
+  }
+}
+
+/** Throws `InvalidThreadUseError` if it is a tasklet that would wait. */
+export const requireNoTasklet = (current: Microthread): void => {
+  if (!(current instanceof KernelGreenlet)) throw mixing()
 }
 
 class Park<A> extends Operation<A> {
@@ -810,11 +910,8 @@ export class Resume extends Operation<void> {
     this.brought = brought
   }
   perform(current: Microthread): Microthread {
-    const { greenlet } = this
-    if (greenlet.dead) return current.give(undefined)
-    const hub = hubOf(current.thread)
-    if (!isLeaving(greenlet)) return hub.to(greenlet.give(this.brought))
-    return hub.to(greenlet.raising ? greenlet : greenlet.raise(new GreenletExit()))
+    const { brought, greenlet } = this
+    return greenlet.dead ? current.give(undefined) : hubOf(current.thread).goesOn(greenlet, brought)
   }
 }
 

@@ -6,11 +6,12 @@
  * there is one hub to an object, that of the thread that runs.
  */
 import * as Effect from "effect/Effect"
-import { call, getcurrent, type Microthread } from "../../../greenlet/index.ts"
-import { gethub, type Hub, isLeaving, postponed, requireOwn, Resume } from "./hub.ts"
+import { call, type Microthread, type Mode, type Operation, RESUME, Routine, THROW } from "../../../greenlet/index.ts"
+import { gethub, type Hub, invalidSwitch, isLeaving, postponed, Waits } from "./hub.ts"
 import type { Callback } from "./loop.ts"
 import { printed } from "./printed.ts"
 import { Deadline, type Limit } from "./timeout.ts"
+import { WaitFrame } from "./wait-frame.ts"
 import { type Place, WaitQueue } from "./wait-queue.ts"
 
 /**
@@ -28,20 +29,115 @@ export interface LinkObject {
 
 export type Link = LinkFunction<any> | LinkObject
 
-/** The link of a greenlet that waits: it is switched to with the source. */
-export class Switch implements LinkObject {
-  readonly greenlet: Microthread = getcurrent()
-  notify(source: unknown): unknown {
-    return new Resume(this.greenlet, source)
-  }
+/** Tells a link; gives what is to be performed. */
+const tell = (link: Link, source: unknown): Operation<unknown> | Effect.Effect<any, any> | undefined => {
+  const turn = typeof link === "function" ? link(source) : link.notify(source)
+  if (turn === undefined) return undefined
+  if (Effect.isEffect(turn)) return turn as Effect.Effect<unknown, unknown>
+  return typeof (turn as { throw?: unknown } | null)?.throw === "function" ? call(() => turn) : undefined
 }
 
-/** Tells a link; what it returns is performed. */
-export function* notifying(link: Link, source: unknown): Generator<Effect.Effect<any, any>, void, any> {
-  const turn = typeof link === "function" ? link(source) : link.notify(source)
-  if (turn === undefined) return
-  if (Effect.isEffect(turn)) yield* turn as Effect.Effect<unknown, unknown>
-  else if (typeof (turn as { throw?: unknown } | null)?.throw === "function") yield* call(() => turn)
+/** Tells links, in the hub, one after another. An error of one is reported, and the next is told. */
+export abstract class Telling extends Routine<void> {
+  protected readonly source: unknown
+  private readonly hub: Hub
+  private link: Link | undefined = undefined
+  constructor(source: unknown, hub: Hub) {
+    super()
+    this.source = source
+    this.hub = hub
+  }
+
+  [RESUME](mode: Mode, value: unknown): unknown {
+    try {
+      if (mode === THROW) this.hub.handleErrorInHub([this.link, this.source], value)
+      for (let link = this.next(); link !== undefined; link = this.next()) {
+        this.link = link
+        const turn = this.tell(link)
+        if (turn !== undefined) return this.at(2, turn)
+      }
+    } catch (error) {
+      this.over(false)
+      throw error
+    }
+    this.over(true)
+    return this.ends(undefined)
+  }
+
+  private tell(link: Link): Operation<unknown> | Effect.Effect<any, any> | undefined {
+    try {
+      return tell(link, this.source)
+    } catch (error) {
+      this.hub.handleErrorInHub([link, this.source], error)
+      return undefined
+    }
+  }
+
+  /** The link to tell next; none at the end. */
+  protected abstract next(): Link | undefined
+
+  /** All were told; or an error has come through, as the hub ends. */
+  protected abstract over(allTold: boolean): void
+}
+
+/** What has links of greenlets that wait. */
+interface Source {
+  readonly hub: Hub
+  addLink(link: Link): Place<Link>
+  removeLink(place: Place<Link>): void
+}
+
+/** A greenlet waits as a link: it is switched to with the source. */
+export abstract class LinkWait<out S extends Source, out A> extends WaitFrame<A> implements LinkObject {
+  protected readonly source: S
+  readonly greenlet: Microthread
+  private readonly what: unknown
+  private place: Place<Link> | undefined = undefined
+  private deadline: Deadline | undefined = undefined
+  constructor(source: S, greenlet: Microthread, what: unknown = source) {
+    super()
+    this.source = source
+    this.greenlet = greenlet
+    this.what = what
+  }
+
+  /** Waits for `seconds` at the most: who is next. */
+  waits(seconds?: Limit): Microthread {
+    const { source } = this
+    this.deadline = Deadline.of(seconds)
+    this.place = this.lineUp()
+    return this.parks(this.greenlet, source.hub, this.what)
+  }
+
+  notify(source: unknown): unknown {
+    return this.source.hub.brings(this.greenlet, source)
+  }
+
+  protected lineUp(): Place<Link> {
+    return this.source.addLink(this)
+  }
+
+  protected came(value: unknown): A {
+    if (value !== this.source) return this.failed(invalidSwitch(this.what))
+    this.deadline?.cancel()
+    return this.told()
+  }
+
+  protected failed(error: unknown): A {
+    const { deadline, place } = this
+    if (place !== undefined) this.source.removeLink(place)
+    deadline?.cancel()
+    if (deadline?.threw(error) === true) return this.timedOut(error)
+    throw error
+  }
+
+  /** What it gives once it was told. */
+  protected abstract told(): A
+
+  /** What it gives when time is over. */
+  protected timedOut(error: unknown): A {
+    throw error
+  }
 }
 
 /** Is that the link, or was it made of that function? */
@@ -71,8 +167,8 @@ export abstract class AbstractLinkable {
   /** Does it have what those who wait, wait for? */
   abstract ready(): boolean
 
-  /** The hub that it uses: that of the thread it was first used on, as long as there is that thread. */
-  protected get hub(): Hub {
+  /** @internal the hub that it uses: that of the thread it was first used on, as long as there is that thread. */
+  get hub(): Hub {
     if (this.hub_ === undefined || this.hub_.thread.ended) this.hub_ = gethub()
     return this.hub_
   }
@@ -106,7 +202,7 @@ export abstract class AbstractLinkable {
 
   /** @internal */
   removeLink(place: Place<Link>): void {
-    this.links.remove(place)
+    ;(place.line as WaitQueue<Link> | undefined)?.remove(place)
     this.stopIfUnlinked()
   }
 
@@ -121,94 +217,114 @@ export abstract class AbstractLinkable {
   protected checkAndNotify(): void {
     if (!this.ready() || this.links.size === 0 || this.notifier !== undefined) return
     const arrived = new WaitQueue<Link>()
-    const callback = this.hub.runCallback(() => this.notifyLinks(arrived))
+    const callback = this.hub.runCallback(() => this.notifies(arrived))
     this.notifier = { callback, arrived }
   }
 
-  private *notifyLinks(arrived: WaitQueue<Link>): Generator<Effect.Effect<any, any>, void, any> {
-    const { notifier } = this
-    if (notifier === undefined) return this.checkAndNotify()
-    try {
-      yield* this.notifyLine(this.links)
-      if (arrived.size > 0) {
-        yield* this.notifyLine(arrived)
-        for (let place = arrived.shift(); place !== undefined; place = arrived.shift()) this.links.push(place.value)
-      }
-    } finally {
-      this.notifier = undefined
-    }
+  private notifies(arrived: WaitQueue<Link>): Routine | undefined {
+    if (this.notifier !== undefined) return new Notifying(this, this.hub, this.links, arrived)
     this.checkAndNotify()
+    return undefined
   }
 
-  /** Tells those that are in line now; a function that is in it twice is told once. */
-  private *notifyLine(line: WaitQueue<Link>): Generator<Effect.Effect<any, any>, void, any> {
-    const last = line.last
-    let done: Set<Link> | undefined
-    while (line.size > 0) {
-      if (!this.notifyAll && !this.ready()) return
-      const place = line.shift()!
-      const link = place.value
-      const takesNothing = !this.notifyAll && link instanceof Switch && this.passesOver(link, place)
-      if (!takesNothing && (typeof link !== "function" || done?.has(link) !== true)) {
-        if (typeof link === "function") (done ??= new Set()).add(link)
-        try {
-          yield* notifying(link, this)
-        } catch (error) {
-          this.hub.handleErrorInHub([link, this], error)
-        }
-      }
-      if (place === last) return
+  /** @internal the next in a line to be told; nobody, if it is ready for no more */
+  shiftLink(line: WaitQueue<Link>): Place<Link> | undefined {
+    return this.notifyAll || this.ready() ? line.shift() : undefined
+  }
+
+  /** @internal is it to be told of nothing now? */
+  leavesOut(place: Place<Link>): boolean {
+    const { value: link } = place
+    return !this.notifyAll && link instanceof LinkWait && this.passesOver(link, place)
+  }
+
+  /** @internal the notification is over; who lined up for it and was not told stays in line */
+  notified(left: WaitQueue<Link> | undefined): void {
+    if (left !== undefined) {
+      for (let place = left.shift(); place !== undefined; place = left.shift()) this.links.push(place.value)
     }
+    this.notifier = undefined
+    if (left !== undefined) this.checkAndNotify()
+  }
+
+  /** @internal lines up behind those who are about to be told */
+  addArrived(link: Link): Place<Link> {
+    return this.notifier!.arrived.push(link)
   }
 
   /** Does who waits take nothing any more, or perhaps? */
-  private passesOver({ greenlet }: Switch, place: Place<Link>): boolean {
+  private passesOver({ greenlet }: LinkWait<any, unknown>, place: Place<Link>): boolean {
     return isLeaving(greenlet) || postponed(greenlet, () => {
       this.links.rejoin(place)
       this.checkAndNotify()
     })
   }
 
-  /**
-   * Waits until it is ready, or time is over; gives back whether it is. `what` is what a report says is waited for.
-   */
-  protected *waitCore(seconds: Limit, what: unknown): Generator<Effect.Effect<any>, boolean, any> {
-    const deadline = new Deadline(seconds)
-    try {
-      yield* this.waitToBeNotified(true, what)
-      return true
-    } catch (error) {
-      if (!deadline.threw(error)) throw error
-      return false
-    } finally {
-      deadline.cancel()
-    }
-  }
-
-  /** As it was ready already: lets those that wait go first, if they are about to be told. */
-  protected *letOthersGoFirst(): Generator<Effect.Effect<any>, void, any> {
-    if (this.notifier !== undefined) yield* this.waitToBeNotified(false, this)
+  /** Waits until it is ready, or time is over; gives back whether it is. `what` is what a report says is waited for. */
+  protected waitCore(seconds: Limit, what: unknown): Operation<boolean> {
+    return new Waits((current) => new UntilReady(this, current, what).waits(seconds))
   }
 
   /** Is a notification under way? */
   protected get notifying(): boolean {
     return this.notifier !== undefined
   }
+}
 
-  /** Waits, as a link or behind those who are about to be told. */
-  protected *waitToBeNotified(link: boolean, what: unknown): Generator<Effect.Effect<any>, void, any> {
-    const me = new Switch()
-    const { notifier } = this
-    const place = link ? this.addLink(me) : notifier!.arrived.push(me)
-    try {
-      requireOwn(what, this, yield* this.hub.park(what))
-    } catch (error) {
-      if (place.line === this.links) this.removeLink(place)
-      else {
-        ;(place.line as WaitQueue<Link> | undefined)?.remove(place)
-        this.stopIfUnlinked()
+/** Tells those that are in line now, and then those who lined up for that; a function that is in a line twice is told once. */
+class Notifying extends Telling {
+  private readonly linkable: AbstractLinkable
+  private readonly arrived: WaitQueue<Link>
+  private line: WaitQueue<Link>
+  private last: Place<Link> | undefined
+  /** Was the last told? */
+  private lastTold = false
+  private done: Set<Link> | undefined = undefined
+  constructor(linkable: AbstractLinkable, hub: Hub, line: WaitQueue<Link>, arrived: WaitQueue<Link>) {
+    super(linkable, hub)
+    this.linkable = linkable
+    this.arrived = arrived
+    this.line = line
+    this.last = line.last
+  }
+  protected next(): Link | undefined {
+    for (;;) {
+      const place = this.lastTold ? undefined : this.linkable.shiftLink(this.line)
+      if (place === undefined) {
+        if (this.line === this.arrived || this.arrived.size === 0) return undefined
+        this.line = this.arrived
+        this.last = this.arrived.last
+        this.lastTold = false
+        this.done = undefined
+        continue
       }
-      throw error
+      this.lastTold = place === this.last
+      const link = place.value
+      if (typeof link === "function") {
+        if (this.done?.has(link) === true) continue
+        ;(this.done ??= new Set()).add(link)
+      } else if (this.linkable.leavesOut(place)) continue
+      return link
     }
+  }
+  protected over(allTold: boolean): void {
+    this.linkable.notified(allTold ? this.arrived : undefined)
+  }
+}
+
+/** Waits until it is ready: was it, in time? */
+export class UntilReady extends LinkWait<AbstractLinkable, boolean> {
+  protected told(): boolean {
+    return true
+  }
+  protected override timedOut(): boolean {
+    return false
+  }
+}
+
+/** A greenlet waits behind those who are about to be told, though what it waits for is there. */
+export abstract class OthersFirst<out S extends AbstractLinkable, out A> extends LinkWait<S, A> {
+  protected override lineUp(): Place<Link> {
+    return this.source.addArrived(this)
   }
 }

@@ -1,7 +1,8 @@
 /** Giving way: `sleep` and `idle`. Carries those of `gevent.hub`. */
-import type * as Effect from "effect/Effect"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
-import { Cooperative, gethub, type Hub, hubOf, HubOperation, Steps, watching } from "./hub.ts"
+import { Cooperative, gethub, type Hub, hubOf, HubOperation, requireNoTasklet, Waits, watching } from "./hub.ts"
+import { type Idle, Wake } from "./loop.ts"
+import { WaitFrame } from "./wait-frame.ts"
 import { Waiter } from "./waiter.ts"
 
 /** How to sleep. */
@@ -30,16 +31,15 @@ class Sleep extends HubOperation<void> {
   }
   perform(current: Microthread): Microthread {
     const { ref, seconds } = this
-    if (!(current instanceof Cooperative)) return new Steps(() => sleeping(gethub(), seconds, ref)).perform(current)
+    if (!(current instanceof Cooperative)) return sleeping(current, gethub(), seconds, ref)
     const hub = hubOf(current.thread)
-    const wake = () => {
-      current._wakes = undefined
-      return current.give(undefined)
-    }
-    if (seconds <= 0) current._wakes = hub.runCallback(wake)
+    if (seconds <= 0) current._wakes = hub.runSoon(new Wake(current))
     else {
       const timer = hub.timer(seconds, { ref })
-      timer.start(wake)
+      timer.start(() => {
+        current._wakes = undefined
+        return current.give(undefined)
+      })
       current._wakes = timer
     }
     return hub.parks(current, this)
@@ -51,12 +51,13 @@ class Sleep extends HubOperation<void> {
 
 const once = new Sleep(0, true)
 
-function* sleeping(hub: Hub, seconds: number, ref: boolean): Generator<Effect.Effect<void>, void, any> {
+const sleeping = (current: Microthread, hub: Hub, seconds: number, ref: boolean): Microthread => {
+  requireNoTasklet(current)
   const what = `sleep(${seconds})`
-  if (seconds > 0) return yield* watching(hub, hub.timer(seconds, { ref }), what)
+  if (seconds > 0) return watching(current, hub, hub.timer(seconds, { ref }), what)
   const waiter = new Waiter<void>(hub, what)
   hub.runCallback(() => waiter.switch())
-  yield* waiter.wait()
+  return waiter.get().perform(current)
 }
 
 /**
@@ -65,14 +66,24 @@ function* sleeping(hub: Hub, seconds: number, ref: boolean): Generator<Effect.Ef
  * @category operations
  * @since 0.1.0
  */
-export const idle = (priority = 0): Operation<void> => new Steps(() => idling(gethub(), priority))
+export const idle = (priority = 0): Operation<void> =>
+  new Waits((current) => {
+    const hub = gethub()
+    const wait = new Idling(current, hub, priority)
+    return wait.parks(current, hub, "idle()")
+  })
 
-function* idling(hub: Hub, priority: number): Generator<Effect.Effect<void>, void, any> {
-  const waiter = new Waiter<void>(hub, "idle()")
-  const watcher = hub.idle(() => waiter.switch(), priority)
-  try {
-    yield* waiter.wait()
-  } finally {
-    watcher.stop()
+class Idling extends WaitFrame<void> {
+  private readonly watcher: Idle
+  constructor(greenlet: Microthread, hub: Hub, priority: number) {
+    super()
+    this.watcher = hub.idle(() => hub.brings(greenlet, undefined), priority)
+  }
+  protected came(): void {
+    this.watcher.stop()
+  }
+  protected failed(error: unknown): void {
+    this.watcher.stop()
+    throw error
   }
 }

@@ -5,16 +5,22 @@
  */
 import type * as Effect from "effect/Effect"
 import {
+  BEGIN,
   type Body,
   call,
+  CallRoutine,
   exitOf,
   getcurrent,
   GreenletExit,
   hold,
   type Microthread,
+  type Mode,
   type Operation,
   passesOn,
-  type Plain
+  type Plain,
+  RESUME,
+  Routine,
+  THROW
 } from "../../../greenlet/index.ts"
 import { AssertionError } from "./exceptions.ts"
 import { describe, gethub, throwing } from "./hub.ts"
@@ -124,7 +130,7 @@ export class Timeout extends Error {
   ): Operation<A | undefined, E, call.Services<Effect.Effect<A, E, R>>>
   within<A>(block: (timeout: this) => Plain<A>): Operation<A | undefined>
   within(block: Body): Operation<any, any> {
-    return call(runningWithin, this, block)
+    return new CallRoutine(() => new Within(this, block))
   }
 
   /** Its message, as Python's `str` has it: empty if it never comes. */
@@ -133,15 +139,50 @@ export class Timeout extends Error {
   }
 }
 
-function* runningWithin(timeout: Timeout, block: Body): Generator<Effect.Effect<any, any>, any, any> {
-  if (!timeout.pending) timeout.start()
-  try {
-    return yield* call(block, timeout)
-  } catch (error) {
+/** A block under a timeout, which is started before it. */
+abstract class UnderTimeout extends Routine {
+  protected readonly block: Body
+  private timeout: Timeout | undefined = undefined
+  constructor(block: Body) {
+    super()
+    this.block = block
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (this.pc === BEGIN) {
+      const timeout = this.timeout = this.starts()
+      try {
+        return this.at(2, this.calls(timeout))
+      } catch (error) {
+        mode = THROW
+        value = error
+      }
+    }
+    const timeout = this.timeout!
+    timeout.close()
+    return this.ends(mode === THROW ? this.failed(value, timeout) : value)
+  }
+  protected abstract starts(): Timeout
+  protected abstract calls(timeout: Timeout): Operation<unknown, any>
+  /** The block has thrown: what is given back instead, if the error is not to be seen. */
+  protected abstract failed(error: unknown, timeout: Timeout): unknown
+}
+
+class Within extends UnderTimeout {
+  private readonly own: Timeout
+  constructor(timeout: Timeout, block: Body) {
+    super(block)
+    this.own = timeout
+  }
+  protected starts(): Timeout {
+    if (!this.own.pending) this.own.start()
+    return this.own
+  }
+  protected calls(timeout: Timeout): Operation<unknown, any> {
+    return call(this.block, timeout)
+  }
+  protected failed(error: unknown, timeout: Timeout): unknown {
     if (error === timeout && timeout.exception === false) return undefined
     throw error
-  } finally {
-    timeout.close()
   }
 }
 
@@ -177,21 +218,26 @@ export const withTimeout: {
   ): Operation<A | B, E, call.Services<Effect.Effect<A, E, R>>>
   <A, B = never>(seconds: Limit, f: () => Plain<A>, options?: WithTimeoutOptions<B>): Operation<A | B>
 } = (seconds: Limit, f: Block<any, any>, options?: WithTimeoutOptions<any>): any =>
-  call(runningWithTimeout, seconds, f, options)
+  new CallRoutine(() => new WithTimeout(seconds, f, options))
 
-function* runningWithTimeout(
-  seconds: Limit,
-  f: Block<any, any>,
-  options: WithTimeoutOptions<any> | undefined
-): Generator<Effect.Effect<any, any>, any, any> {
-  const timeout = Timeout.startNew(seconds)
-  try {
-    return yield* call(f)
-  } catch (error) {
+class WithTimeout extends UnderTimeout {
+  private readonly seconds: Limit
+  private readonly options: WithTimeoutOptions<any> | undefined
+  constructor(seconds: Limit, block: Body, options: WithTimeoutOptions<any> | undefined) {
+    super(block)
+    this.seconds = seconds
+    this.options = options
+  }
+  protected starts(): Timeout {
+    return Timeout.startNew(this.seconds)
+  }
+  protected calls(): Operation<unknown, any> {
+    return call(this.block)
+  }
+  protected failed(error: unknown, timeout: Timeout): unknown {
+    const { options } = this
     if (error === timeout && options !== undefined && "timeoutValue" in options) return options.timeoutValue
     throw error
-  } finally {
-    timeout.cancel()
   }
 }
 
@@ -232,6 +278,11 @@ export class Deadline {
     const timer = gethub().timer(seconds, { priority: -1 })
     timer.start(() => throwing(greenlet, this.error = makeError === undefined ? new Timeout(seconds) : makeError()))
     this.timer = timer
+  }
+
+  /** Nothing, where time does not matter: most waits have none. */
+  static of(seconds: Limit, makeError?: () => unknown): Deadline | undefined {
+    return seconds == null ? undefined : new Deadline(seconds, makeError)
   }
 
   /** Is that the error it threw? */

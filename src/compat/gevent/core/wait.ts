@@ -1,12 +1,20 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
-import type * as Effect from "effect/Effect"
-import type { NotAsync, Operation } from "../../../greenlet/index.ts"
-import { describe, gethub, type Hub, Steps } from "./hub.ts"
+import {
+  type Microthread,
+  type Mode,
+  type NotAsync,
+  type Operation,
+  RESUME,
+  Routine,
+  THROW
+} from "../../../greenlet/index.ts"
+import { ConcurrentObjectUseError } from "./exceptions.ts"
+import { describe, gethub, type Hub, Steps, Waits } from "./hub.ts"
 import type { Link } from "./linkable.ts"
-import { eachTime, type ErrorOf, type ServicesOf } from "./loop-body.ts"
-import type { Timer } from "./loop.ts"
+import { type ErrorOf, Looping, type ServicesOf } from "./loop-body.ts"
+import type { Timer, Turn } from "./loop.ts"
+import { WaitFrame } from "./wait-frame.ts"
 import type { Place, WaitQueue } from "./wait-queue.ts"
-import { MultipleWaiter } from "./waiter.ts"
 
 /** What can be waited for: greenlets, events, results, semaphores. */
 export interface Waitable {
@@ -27,7 +35,10 @@ export interface WaitOptions {
 /** The things in the order in which they are ready; `iwait` makes one. */
 export class WaitIterator<out T> {
   private readonly hub: Hub = gethub()
-  private readonly waiter: MultipleWaiter<any>
+  private readonly what: unknown
+  /** What is ready and was not taken yet; this itself when time is over. */
+  private readonly things: Array<unknown> = []
+  private greenlet: Microthread | undefined = undefined
   private objects: ReadonlyArray<Waitable>
   private places: Array<Place<Link>> = []
   private readonly timeout: number | null | undefined
@@ -37,19 +48,19 @@ export class WaitIterator<out T> {
 
   constructor(objects: ReadonlyArray<T & Waitable>, options: WaitOptions | undefined) {
     this.objects = objects
-    this.waiter = new MultipleWaiter(this.hub, objects)
+    this.what = objects
     this.timeout = options?.timeout
     this.left = Math.min(options?.count ?? objects.length, objects.length)
   }
 
   /** Waits for the next thing: `{ done, value }`. It is done when time is over, or there were as many as were wanted. */
   next(): Operation<IteratorResult<T, undefined>> {
-    return new Steps<IteratorResult<T, undefined>>(() => this.stepping())
+    return new Waits<IteratorResult<T, undefined>>((current) => this.nextFor(current))
   }
 
   /** Calls `body` with each thing, in turn. Mirrors `for thing in gevent.iwait(…)`. */
   each<Made>(body: ((thing: T) => Made) & NotAsync<Made>): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
-    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
+    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => new LoopingAndClosing(this, body))
   }
 
   /** Waits no more. Mirrors leaving `with gevent.iwait(…)`. */
@@ -63,46 +74,79 @@ export class WaitIterator<out T> {
     })
   }
 
-  /** @internal */
-  *stepping(): Generator<Effect.Effect<any>, IteratorResult<T, undefined>, any> {
+  private nextFor(current: Microthread): Microthread {
     this.begin()
     if (this.left === 0) {
       this.close()
-      return { done: true, value: undefined }
+      return current.give(over)
     }
     this.left--
-    try {
-      const thing = yield* this.waiter.wait()
-      if (thing !== this) return { done: false, value: thing }
+    if (this.things.length > 0) return current.give(this.taken())
+    if (this.greenlet !== undefined) {
       this.close()
-      return { done: true, value: undefined }
-    } catch (error) {
-      this.close()
-      throw error
+      throw new ConcurrentObjectUseError("this Waiter is already used by a greenlet")
     }
+    this.greenlet = current
+    return new NextThing<T>(this).parks(current, this.hub, this.what)
   }
 
-  private *looping(body: (thing: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
-    try {
-      for (;;) {
-        const { done, value } = yield* this.stepping()
-        if (done) return
-        yield* eachTime(body, value)
-      }
-    } finally {
-      this.close()
-    }
+  private brings(thing: unknown): Turn {
+    this.things.push(thing)
+    return this.greenlet === undefined ? undefined : this.hub.brings(this.greenlet, undefined)
+  }
+
+  /** @internal takes what has come */
+  taken(): IteratorResult<T, undefined> {
+    this.greenlet = undefined
+    const thing = this.things.shift()
+    if (thing !== this) return { done: false, value: thing as T }
+    this.close()
+    return over
+  }
+
+  /** @internal an error came instead */
+  failed(): void {
+    this.greenlet = undefined
+    this.close()
   }
 
   private begin(): void {
     if (this.begun) return
     this.begun = true
     for (const object of this.objects) {
-      this.places.push(object.addLink({ notify: (source) => this.waiter.switch(source) }))
+      this.places.push(object.addLink({ notify: (source) => this.brings(source) }))
     }
     if (this.timeout == null) return
     this.timer = this.hub.timer(this.timeout, { priority: -1 })
-    this.timer.start(() => this.waiter.switch(this))
+    this.timer.start(() => this.brings(this))
+  }
+}
+
+const over: IteratorResult<never, undefined> = { done: true, value: undefined }
+
+class NextThing<T> extends WaitFrame<IteratorResult<T, undefined>> {
+  private readonly iterator: WaitIterator<T>
+  constructor(iterator: WaitIterator<T>) {
+    super()
+    this.iterator = iterator
+  }
+  protected came(): IteratorResult<T, undefined> {
+    return this.iterator.taken()
+  }
+  protected failed(error: unknown): never {
+    this.iterator.failed()
+    throw error
+  }
+}
+
+class LoopingAndClosing extends Looping {
+  private readonly iterator: WaitIterator<unknown>
+  constructor(iterator: WaitIterator<unknown>, body: (thing: any) => unknown) {
+    super(iterator, body)
+    this.iterator = iterator
+  }
+  protected override over(): void {
+    this.iterator.close()
   }
 }
 
@@ -134,7 +178,7 @@ export const wait: {
 
 /** @internal the same for what `waitables` has looked at */
 export const waitFor = <T>(things: ReadonlyArray<T & Waitable>, options?: WaitOptions): Operation<Array<T>> =>
-  new Steps<Array<T>>(() => waiting(new WaitIterator<T>(things, options)))
+  new Steps<Array<T>>(() => new Collecting(new WaitIterator<T>(things, options)))
 
 /** @internal the things in an array; throws `TypeError` if one cannot be waited for */
 export const waitables = <T>(name: string, objects: Iterable<T>): Array<T & Waitable> => {
@@ -149,11 +193,21 @@ export const waitables = <T>(name: string, objects: Iterable<T>): Array<T & Wait
 const isIterable = (u: unknown): boolean =>
   typeof (u as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function"
 
-function* waiting<T>(iterator: WaitIterator<T>): Generator<Effect.Effect<any>, Array<T>, any> {
-  const ready: Array<T> = []
-  for (;;) {
-    const { done, value } = yield* iterator.stepping()
-    if (done) return ready
-    ready.push(value as T)
+/** Puts what is ready into an array, up to the end. */
+class Collecting<T> extends Routine<Array<T>> {
+  private readonly iterator: WaitIterator<T>
+  private readonly ready: Array<T> = []
+  constructor(iterator: WaitIterator<T>) {
+    super()
+    this.iterator = iterator
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) throw value
+    if (this.pc === 2) {
+      const result = value as IteratorResult<T, undefined>
+      if (result.done === true) return this.ends(this.ready)
+      this.ready.push(result.value)
+    }
+    return this.at(2, this.iterator.next())
   }
 }

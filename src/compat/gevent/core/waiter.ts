@@ -3,13 +3,13 @@
  *
  * Carries `gevent._waiter`: the value may come before the greenlet, or the greenlet be gone when it comes.
  */
-import type * as Effect from "effect/Effect"
 import { inspect } from "node:util"
-import { getcurrent, type Microthread, type Operation } from "../../../greenlet/index.ts"
+import type { Microthread, Operation } from "../../../greenlet/index.ts"
 import { AssertionError, ConcurrentObjectUseError } from "./exceptions.ts"
-import { gethub, type Hub, nameOf, Resume, Steps, throwing } from "./hub.ts"
+import { gethub, type Hub, nameOf, Resume, throwing, Waits } from "./hub.ts"
 import { printed } from "./printed.ts"
 import { errorOf } from "./timeout.ts"
+import { WaitFrame } from "./wait-frame.ts"
 
 /**
  * A meeting point of one greenlet and the hub. A lower-level thing than `Event` and `AsyncResult`: use those. Mirrors
@@ -79,20 +79,15 @@ export class Waiter<in out A = unknown> {
    * `Waiter.get`.
    */
   get(): Operation<A, any> {
-    return new Steps(() => this.wait())
+    return new Waits((current) => this.waits(current))
   }
 
-  /** @internal the same, for a frame that waits anyway */
-  *wait(): Generator<Effect.Effect<A>, A, any> {
+  private waits(current: Microthread): Microthread {
     if (this.state === "error") throw this.content
-    if (this.state === "value") return this.content as A
+    if (this.state === "value") return current.give(this.content)
     if (this.greenlet !== undefined) throw new ConcurrentObjectUseError("this Waiter is already used by a greenlet")
-    this.greenlet = getcurrent()
-    try {
-      return yield* this.hub.park<A>(this.what)
-    } finally {
-      this.greenlet = undefined
-    }
+    this.greenlet = current
+    return new Waiting(this).parks(current, this.hub, this.what)
   }
 
   private brings(state: "value" | "error", content: unknown): Operation<unknown> | undefined {
@@ -117,23 +112,19 @@ export class Waiter<in out A = unknown> {
   }
 }
 
-/** A waiter that keeps all that it gets, and hands it out one by one. */
-export class MultipleWaiter<in out A> {
-  private readonly values: Array<A> = []
-  private readonly waiter: Waiter<void>
-
-  constructor(hub: Hub, what: unknown) {
-    this.waiter = new Waiter(hub, what)
+/** A greenlet waits for what is brought. */
+class Waiting<A> extends WaitFrame<A> {
+  private readonly waiter: Waiter<A>
+  constructor(waiter: Waiter<A>) {
+    super()
+    this.waiter = waiter
   }
-
-  switch(value: A): Operation<void> | undefined {
-    this.values.push(value)
-    return this.waiter.switch()
+  protected came(value: unknown): A {
+    this.waiter.greenlet = undefined
+    return value as A
   }
-
-  *wait(): Generator<Effect.Effect<any>, A, any> {
-    if (this.values.length === 0) yield* this.waiter.wait()
-    this.waiter.clear()
-    return this.values.shift()!
+  protected failed(error: unknown): A {
+    this.waiter.greenlet = undefined
+    throw error
   }
 }

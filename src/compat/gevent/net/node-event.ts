@@ -4,6 +4,7 @@
  * Takes the place of the watchers of `hub.loop.io` and of `hub.wait`. Every socket and server waits in one of these.
  */
 import type * as Effect from "effect/Effect"
+import type { Operation } from "../../../greenlet/index.ts"
 import { gethub, type Hub, requireOwn } from "../core/hub.ts"
 import { Deadline } from "../core/timeout.ts"
 import { Waiter } from "../core/waiter.ts"
@@ -28,7 +29,7 @@ export class NodeEvent {
     // it comes from outside: the hub has something to wait for
     this.hub.ref()
     try {
-      requireOwn(this.waiter.what, this, yield* this.waiter.wait())
+      requireOwn(this.waiter.what, this, yield* (this.waiter.get() as Operation<unknown>))
       return true
     } catch (error) {
       if (deadline.threw(error)) return false

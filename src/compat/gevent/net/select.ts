@@ -287,7 +287,7 @@ function* waitingForNothing(
   what: unknown,
   timeout: number | null | undefined
 ): Generator<Effect.Effect<any>, undefined, any> {
-  yield* timeout == null || timeout === Infinity ? new Waiter(hub, what).wait() : sleep(timeout)
+  yield* timeout == null || timeout === Infinity ? (new Waiter(hub, what).get() as Operation<unknown>) : sleep(timeout)
   return undefined
 }
 

@@ -15,7 +15,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "
 import { type Body, call, hold, type Operation, type Plain, ValueError } from "../../../greenlet/index.ts"
 import { InvalidThreadUseError, RuntimeError } from "../core/exceptions.ts"
 import { Greenlet } from "../core/greenlet.ts"
-import { describe, gethub, type Hub, Steps } from "../core/hub.ts"
+import { describe, gethub, type Hub, Steps, Waits } from "../core/hub.ts"
 import type { Timer } from "../core/loop.ts"
 import { printed } from "../core/printed.ts"
 import { AsyncResult, Event } from "../sync/event.ts"
@@ -217,7 +217,7 @@ export class ThreadPool {
 
   /** Runs `f` with each item; gives back the results in order. Mirrors `ThreadPool.map`. */
   map<T, A>(f: Task<[T], A>, items: Iterable<T>): Operation<Array<Awaited<A>>> {
-    return new Steps<Array<any>>(() => inGreenlet(() => this.mapping(f, items))._getting(undefined))
+    return new Waits<Array<any>>((current) => inGreenlet(() => this.mapping(f, items)).get().perform(current))
   }
 
   private *mapping(f: Task<any, any>, items: Iterable<unknown>): Generator<Effect.Effect<any>, Array<any>, any> {

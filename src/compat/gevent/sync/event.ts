@@ -1,9 +1,8 @@
 /** Events and results: what greenlets tell each other. Carries `gevent.event`. */
-import type * as Effect from "effect/Effect"
 import type { Microthread, Operation } from "../../../greenlet/index.ts"
-import { HubOperation, Steps } from "../core/hub.ts"
-import { AbstractLinkable } from "../core/linkable.ts"
-import { Deadline, errorOf, type Limit, Timeout } from "../core/timeout.ts"
+import { HubOperation, requireNoTasklet, Waits } from "../core/hub.ts"
+import { AbstractLinkable, LinkWait, OthersFirst, UntilReady } from "../core/linkable.ts"
+import { errorOf, type Limit, Timeout } from "../core/timeout.ts"
 
 /**
  * A flag that greenlets wait for. All that wait are woken when it is set. Mirrors `gevent.event.Event`.
@@ -54,10 +53,9 @@ export class Event extends AbstractLinkable {
   }
 
   /** @internal */
-  *waiting(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
-    if (!this.flag) return yield* this.waitCore(timeout, this.what)
-    yield* this.letOthersGoFirst()
-    return true
+  waiting(current: Microthread, timeout: Limit): Microthread {
+    if (!this.flag) return new UntilReady(this, current, this.what).waits(timeout)
+    return this.notifying ? new LetOthersGoFirst(this, current).waits() : current.give(true)
   }
 
   override toString(): string {
@@ -76,7 +74,14 @@ class Wait extends HubOperation<boolean> {
   perform(current: Microthread): Microthread {
     const { event, timeout } = this
     if (event.setAndQuiet) return current.give(true)
-    return new Steps(() => event.waiting(timeout)).perform(current)
+    requireNoTasklet(current)
+    return event.waiting(current, timeout)
+  }
+}
+
+class LetOthersGoFirst extends OthersFirst<Event, boolean> {
+  protected told(): boolean {
+    return true
   }
 }
 
@@ -156,7 +161,7 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
    * Waits for the value. Dies with the error that was set, or with a `Timeout`. Mirrors `AsyncResult.get`.
    */
   get(options?: GetOptions): Operation<A> {
-    return new Steps(() => this.getting(options))
+    return new Waits((current) => this.getting(current, options))
   }
 
   /** The value now. Throws a `Timeout` if there is none. Mirrors `AsyncResult.get_nowait`. */
@@ -168,30 +173,19 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
 
   /** Waits until it is ready; gives back the value, `undefined` for want of one. Mirrors `AsyncResult.wait`. */
   wait(timeout?: Limit): Operation<A | undefined> {
-    return new Steps(() => this.waiting(timeout))
+    return new Waits((current) => this.waiting(current, timeout))
   }
 
-  private *getting(options: GetOptions | undefined): Generator<Effect.Effect<any>, A, any> {
-    if (this.ready() || options?.block === false) return this.getNowait()
-    // unlike in `wait`, the timeout is the caller's to see
-    const deadline = new Deadline(options?.timeout)
-    try {
-      yield* this.waitToBeNotified(true, this)
-    } finally {
-      deadline.cancel()
-    }
-    return this.getNowait()
+  private getting(current: Microthread, options: GetOptions | undefined): Microthread {
+    if (this.ready() || options?.block === false) return current.give(this.getNowait())
+    return new GetResult(this, current).waits(options?.timeout)
   }
 
-  private *waiting(timeout: Limit): Generator<Effect.Effect<any>, A | undefined, any> {
-    if (!this.ready()) {
-      yield* this.waitCore(timeout, this)
-      return this.value
-    }
+  private waiting(current: Microthread, timeout: Limit): Microthread {
+    if (!this.ready()) return new WaitForResult(this, current).waits(timeout)
     // those who go first may set another one
     const { value } = this
-    yield* this.letOthersGoFirst()
-    return value
+    return this.notifying ? new GiveAfterOthers(this, current, value).waits() : current.give(value)
   }
 
   /** The name that `concurrent.futures` has for `get`. Mirrors `AsyncResult.result`. */
@@ -217,5 +211,32 @@ export class AsyncResult<in out A = any> extends AbstractLinkable {
   override toString(): string {
     const state = this.content !== undefined ? "value" : this.error !== undefined ? "exception" : "unset"
     return `<AsyncResult ${state} _links[${this.linkcount()}]>`
+  }
+}
+
+/** Unlike in `wait`, the timeout is the caller's to see. */
+class GetResult<A> extends LinkWait<AsyncResult<A>, A> {
+  protected told(): A {
+    return this.source.getNowait()
+  }
+}
+
+class WaitForResult<A> extends LinkWait<AsyncResult<A>, A | undefined> {
+  protected told(): A | undefined {
+    return this.source.value
+  }
+  protected override timedOut(): A | undefined {
+    return this.source.value
+  }
+}
+
+class GiveAfterOthers<A> extends OthersFirst<AsyncResult<A>, A | undefined> {
+  private readonly value: A | undefined
+  constructor(source: AsyncResult<A>, greenlet: Microthread, value: A | undefined) {
+    super(source, greenlet)
+    this.value = value
+  }
+  protected told(): A | undefined {
+    return this.value
   }
 }

@@ -4,10 +4,23 @@
  * What Python writes as `with lock:` is `lock.within(function*() { … })`.
  */
 import type * as Effect from "effect/Effect"
-import { call, getcurrent, type Microthread, Operation, type Plain, ValueError } from "../../../greenlet/index.ts"
+import {
+  BEGIN,
+  call,
+  CallRoutine,
+  getcurrent,
+  type Microthread,
+  type Mode,
+  Operation,
+  type Plain,
+  RESUME,
+  Routine,
+  THROW,
+  ValueError
+} from "../../../greenlet/index.ts"
 import { RuntimeError } from "../core/exceptions.ts"
-import { describe, HubOperation, Steps } from "../core/hub.ts"
-import { AbstractLinkable } from "../core/linkable.ts"
+import { describe, HubOperation, requireNoTasklet, Waits } from "../core/hub.ts"
+import { AbstractLinkable, LinkWait } from "../core/linkable.ts"
 import { printed } from "../core/printed.ts"
 import type { Block, Limit } from "../core/timeout.ts"
 
@@ -23,18 +36,43 @@ export interface AcquireOptions {
 const optionsOf = (options: AcquireOptions | boolean | undefined): AcquireOptions | undefined =>
   typeof options === "boolean" ? { blocking: options } : options
 
+interface Lock {
+  acquire(): Operation<boolean | 1>
+  release(): unknown
+}
+
 /** A block inside of a lock. */
-function* runningWithin(
-  lock: { acquire(): Operation<boolean | 1>; release(): unknown },
-  block: Block<any, any>
-): Generator<Effect.Effect<any, any>, any, any> {
-  yield* lock.acquire()
-  try {
-    return yield* call(block)
-  } finally {
+class Holding extends Routine {
+  private readonly lock: Lock
+  private readonly block: Block<any, any>
+  constructor(lock: Lock, block: Block<any, any>) {
+    super()
+    this.lock = lock
+    this.block = block
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    const { lock } = this
+    if (this.pc === BEGIN) return this.at(ACQUIRING, lock.acquire())
+    if (this.pc === ACQUIRING) {
+      if (mode === THROW) throw value
+      return this.at(HOLDING, this.call())
+    }
     lock.release()
+    if (mode === THROW) throw value
+    return this.ends(value)
+  }
+  private call(): Operation<unknown> {
+    try {
+      return call(this.block)
+    } catch (error) {
+      this.lock.release()
+      throw error
+    }
   }
 }
+
+const ACQUIRING = 2
+const HOLDING = 4
 
 /** Runs a block that holds a lock. */
 interface Within {
@@ -94,11 +132,13 @@ export class Semaphore extends AbstractLinkable {
 
   /** Waits until it could be acquired, without doing so; gives back the counter. Mirrors `Semaphore.wait`. */
   wait(timeout?: Limit): Operation<number> {
-    return new Steps(() => this.waiting(timeout))
+    return new Waits((current) =>
+      this.count > 0 ? current.give(this.count) : new WaitForSemaphore(this, current).waits(timeout)
+    )
   }
 
   /** Runs a block that holds it. Mirrors `with semaphore:`. */
-  readonly within: Within = (block: Block<any, any>): any => call(runningWithin, this, block)
+  readonly within: Within = (block: Block<any, any>): any => new CallRoutine(() => new Holding(this, block))
 
   /** @internal acquires if that can be done at once */
   tryAcquire(): boolean {
@@ -107,16 +147,14 @@ export class Semaphore extends AbstractLinkable {
     return true
   }
 
-  /** @internal */
-  *acquiring(timeout: Limit): Generator<Effect.Effect<any>, boolean, any> {
-    if (!(yield* this.waitCore(timeout, this))) return false
-    this.count--
-    return true
+  /** @internal waits until that can be done */
+  acquiring(current: Microthread, timeout: Limit): Microthread {
+    return new AcquireSemaphore(this, current).waits(timeout)
   }
 
-  private *waiting(timeout: Limit): Generator<Effect.Effect<any>, number, any> {
-    if (this.count <= 0) yield* this.waitCore(timeout, this)
-    return this.count
+  /** @internal */
+  countDown(): void {
+    this.count--
   }
 
   override toString(): string {
@@ -136,7 +174,27 @@ class Acquire extends HubOperation<boolean> {
     const { options, semaphore } = this
     if (semaphore.tryAcquire()) return current.give(true)
     if (options?.blocking === false) return current.give(false)
-    return new Steps(() => semaphore.acquiring(options?.timeout)).perform(current)
+    requireNoTasklet(current)
+    return semaphore.acquiring(current, options?.timeout)
+  }
+}
+
+class AcquireSemaphore extends LinkWait<Semaphore, boolean> {
+  protected told(): boolean {
+    this.source.countDown()
+    return true
+  }
+  protected override timedOut(): boolean {
+    return false
+  }
+}
+
+class WaitForSemaphore extends LinkWait<Semaphore, number> {
+  protected told(): number {
+    return this.source.counter
+  }
+  protected override timedOut(): number {
+    return this.source.counter
   }
 }
 
@@ -226,19 +284,24 @@ export class RLock {
    * where the current greenlet holds it already.
    */
   acquire(options?: AcquireOptions | boolean): Operation<boolean | 1> {
-    return new Steps(() => this.acquiring(optionsOf(options)))
+    return new Waits((current) => this.acquiring(current, optionsOf(options)))
   }
 
-  private *acquiring(options: AcquireOptions | undefined): Generator<Effect.Effect<any>, boolean | 1, any> {
-    const me = getcurrent()
-    if (this.owner === me) {
+  private acquiring(current: Microthread, options: AcquireOptions | undefined): Microthread {
+    if (this.owner === current) {
       this.count++
-      return 1
+      return current.give(1)
     }
-    if (!(yield* this.block.acquire(options))) return false
-    this.owner = me
+    const { block } = this
+    if (block.tryAcquire()) this.heldBy(current)
+    else if (options?.blocking !== false) return new AcquireRLock(this, block, current).waits(options?.timeout)
+    return current.give(this.owner === current)
+  }
+
+  /** @internal it is held by `owner` from now on */
+  heldBy(owner: Microthread): void {
+    this.owner = owner
     this.count = 1
-    return true
   }
 
   /**
@@ -258,9 +321,21 @@ export class RLock {
   }
 
   /** Runs a block that holds it. Mirrors `with lock:`. */
-  readonly within: Within = (block: Block<any, any>): any => call(runningWithin, this, block)
+  readonly within: Within = (block: Block<any, any>): any => new CallRoutine(() => new Holding(this, block))
 
   toString(): string {
     return `<RLock count=${this.count}${this.owner === undefined ? "" : ` owner=${describe(this.owner)}`}>`
+  }
+}
+
+class AcquireRLock extends AcquireSemaphore {
+  private readonly lock: RLock
+  constructor(lock: RLock, block: Semaphore, greenlet: Microthread) {
+    super(block, greenlet)
+    this.lock = lock
+  }
+  protected override told(): boolean {
+    this.lock.heldBy(this.greenlet)
+    return super.told()
   }
 }

@@ -15,7 +15,7 @@ import {
   ValueError
 } from "../../../greenlet/index.ts"
 import { Greenlet, joinall, kill, type KillOptions, type Spawn } from "../core/greenlet.ts"
-import { Steps } from "../core/hub.ts"
+import { Steps, Waits } from "../core/hub.ts"
 import { printed } from "../core/printed.ts"
 import { Deadline, type Limit } from "../core/timeout.ts"
 import { Event } from "./event.ts"
@@ -276,8 +276,8 @@ abstract class Gathering {
 
   /** Calls `f` with each item, in greenlets of the group; gives back the results in order. Mirrors `Group.map`. */
   readonly map: Map = (f: Body, items: Items<unknown>): any =>
-    new Steps<any, any>(() =>
-      Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.mapping(f, items))._getting(undefined)
+    new Waits<any, any>((current) =>
+      Greenlet.spawn<Greenlet, [Body], [Body]>(() => this.mapping(f, items)).get().perform(current)
     )
 
   private *mapping(

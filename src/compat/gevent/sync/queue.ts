@@ -3,15 +3,36 @@
  * by the hub, in turn. Where it differs: the error at a getter's or putter's timeout is made when time is over; and a
  * callback's `putNowait`, which upstream has switch to those who wait to get, finds the queue full instead.
  */
-import type * as Effect from "effect/Effect"
-import { hold, type Microthread, type NotAsync, type Operation, ValueError } from "../../../greenlet/index.ts"
-import { gethub, type Hub, HubOperation, isLeaving, postponed, requireOwn, Steps } from "../core/hub.ts"
-import { eachTime, type ErrorOf, type ServicesOf } from "../core/loop-body.ts"
+import {
+  BEGIN,
+  hold,
+  type Microthread,
+  type Mode,
+  type NotAsync,
+  type Operation,
+  RESUME,
+  Routine,
+  THROW,
+  ValueError
+} from "../../../greenlet/index.ts"
+import {
+  gethub,
+  type Hub,
+  HubOperation,
+  isLeaving,
+  postponed,
+  requireNoTasklet,
+  requireOwn,
+  Steps,
+  throwing,
+  Waits
+} from "../core/hub.ts"
+import { type ErrorOf, Looping, type ServicesOf } from "../core/loop-body.ts"
 import type { Callback } from "../core/loop.ts"
 import { printed } from "../core/printed.ts"
 import { Deadline, type Limit } from "../core/timeout.ts"
-import { WaitQueue } from "../core/wait-queue.ts"
-import { Waiter } from "../core/waiter.ts"
+import { WaitFrame } from "../core/wait-frame.ts"
+import { type Place, WaitQueue } from "../core/wait-queue.ts"
 import { Event } from "./event.ts"
 
 /**
@@ -72,10 +93,93 @@ export const StopIteration: unique symbol = Symbol.for("effect-stackless/compat/
 /** What can be put: an item, or the end of the iteration, which `get` gives back as it is. */
 type Item<T> = T | typeof StopIteration
 
-/** A putter that waits. */
-interface Putter<T> {
-  readonly waiter: Waiter
+/** A greenlet that waits to put or to get. */
+abstract class QueueWait<out A> extends WaitFrame<A> {
+  protected readonly queue: AbstractQueue<any>
+  /** Who waits, as long as it does. */
+  greenlet: Microthread | undefined
+  private place: Place<unknown> | undefined = undefined
+  private deadline: Deadline | undefined = undefined
+  constructor(queue: AbstractQueue<any>, greenlet: Microthread) {
+    super()
+    this.queue = queue
+    this.greenlet = greenlet
+  }
+
+  /** Waits in a line: who is next. The queue has said already that it is to serve. */
+  waits(place: Place<unknown>, deadline: Deadline | undefined): Microthread {
+    this.place = place
+    this.deadline = deadline
+    return this.parks(this.greenlet!, this.queue.hub, this.queue)
+  }
+
+  /** In the hub: what lets it go on. */
+  brings(value: unknown): Operation<unknown> | undefined {
+    return this.greenlet === undefined ? undefined : this.queue.hub.brings(this.greenlet, value)
+  }
+
+  /** The same with an error. */
+  throws(error: unknown): Operation<unknown> | undefined {
+    return this.greenlet === undefined ? undefined : throwing(this.greenlet, error)
+  }
+
+  protected leave(): void {
+    this.greenlet = undefined
+    this.deadline?.cancel()
+    const { place } = this
+    if (place !== undefined) (place.line as WaitQueue<unknown> | undefined)?.remove(place)
+  }
+
+  protected came(value: unknown): A {
+    this.leave()
+    return this.served(value)
+  }
+
+  protected failed(error: unknown): never {
+    this.leave()
+    throw error
+  }
+
+  /** It was brought `value`: gives what it waited for. */
+  protected abstract served(value: unknown): A
+}
+
+class Putting<T> extends QueueWait<void> {
   readonly item: T
+  constructor(queue: AbstractQueue<T>, greenlet: Microthread, item: T) {
+    super(queue, greenlet)
+    this.item = item
+  }
+  protected served(value: unknown): void {
+    requireOwn(this.queue, this.queue, value)
+  }
+}
+
+/** In the hub: serves those who wait, up to where nobody can be served. */
+class Serving extends Routine<void> {
+  private readonly queue: AbstractQueue<any>
+  /** Is it the getters' turn, in this round? */
+  getters = false
+  /** Was somebody served in this round? */
+  served = false
+  /** Who is to be told next of what it has put. */
+  putter: Putting<any> | undefined = undefined
+  constructor(queue: AbstractQueue<any>) {
+    super()
+    this.queue = queue
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    try {
+      if (mode === THROW) throw value
+      const told = this.queue.unlock(this)
+      if (told !== undefined) return this.at(2, told)
+    } catch (error) {
+      this.queue.unlocked()
+      throw error
+    }
+    this.queue.unlocked()
+    return this.ends(undefined)
+  }
 }
 
 /** What all queues have in common. */
@@ -83,8 +187,8 @@ abstract class AbstractQueue<in out T> {
   static {
     printed(this)
   }
-  protected readonly getters = new WaitQueue<Waiter<any>>()
-  protected readonly putters = new WaitQueue<Putter<T>>()
+  protected readonly getters = new WaitQueue<QueueWait<unknown>>()
+  protected readonly putters = new WaitQueue<Putting<T>>()
   /** The hub that serves those who wait. */
   readonly hub: Hub = gethub()
   private unlock_: Callback | undefined = undefined
@@ -93,39 +197,32 @@ abstract class AbstractQueue<in out T> {
 
   /** Waits for the next item: `{ done, value }`. It is done when `StopIteration` was put. Mirrors `next(queue)`. */
   next(): Operation<IteratorResult<T, undefined>> {
-    return new Steps<IteratorResult<T, undefined>>(() => this.stepping())
+    return new Steps<IteratorResult<T, undefined>>(() => new GettingNext(this))
   }
 
   /** Calls `body` with each item, in turn, until `StopIteration` comes. Mirrors `for item in queue`. */
   each<Made>(body: ((item: T) => Made) & NotAsync<Made>): Operation<void, ErrorOf<Made>, ServicesOf<Made>> {
-    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => this.looping(body))
+    return new Steps<void, ErrorOf<Made>, ServicesOf<Made>>(() => new Looping(this, body))
   }
 
-  private *stepping(): Generator<Effect.Effect<any, any>, IteratorResult<T, undefined>, any> {
-    const item = yield* this.get()
-    return item === (StopIteration as unknown) ? { done: true, value: undefined } : { done: false, value: item }
-  }
+  /** @internal serves those who wait, one after another: gives what lets one of them go on, nothing if nobody can be served */
+  abstract unlock(serving: Serving): Operation<unknown> | undefined
 
-  private *looping(body: (item: T) => unknown): Generator<Effect.Effect<any, any, any>, void, any> {
-    for (;;) {
-      const { done, value } = yield* this.stepping()
-      if (done) return
-      yield* eachTime(body, value)
-    }
+  /** @internal nobody more can be served */
+  unlocked(): void {
+    this.unlock_ = undefined
   }
-
-  protected abstract unlock(): Generator<Effect.Effect<any, any>, void, any>
 
   /** Has the hub serve those who wait. */
   protected scheduleUnlock(): void {
     if (this.unlock_ !== undefined) return
-    this.unlock_ = this.hub.runCallback(() => this.unlocking())
+    this.unlock_ = this.hub.runCallback(() => new Serving(this))
   }
 
   /** Takes out of the front of a line who takes nothing any more, or perhaps: that one lines up again. */
-  protected passOver<V>(line: WaitQueue<V>, waiterOf: (value: V) => Waiter<any>): void {
+  protected passOver<V extends QueueWait<unknown>>(line: WaitQueue<V>): void {
     for (let place = line.first; place !== undefined; place = line.first) {
-      const { greenlet } = waiterOf(place.value)
+      const { greenlet } = place.value
       const left = place
       const again = (): void => {
         line.rejoin(left)
@@ -135,23 +232,20 @@ abstract class AbstractQueue<in out T> {
       line.shift()
     }
   }
-
-  private *unlocking(): Generator<Effect.Effect<any, any>, void, any> {
-    try {
-      yield* this.unlock()
-    } finally {
-      this.unlock_ = undefined
-    }
-  }
 }
 
-const waiterOfGetter = (waiter: Waiter<any>): Waiter<any> => waiter
-const waiterOfPutter = ({ waiter }: Putter<unknown>): Waiter => waiter
-
-/** In the hub: lets a waiter go on. */
-function* telling<A>(waiter: Waiter<A>, value: A): Generator<Effect.Effect<any, any>, void, any> {
-  const told = waiter.switch(value)
-  if (told !== undefined) yield* told
+/** Gets the next item of an iteration. */
+class GettingNext<T> extends Routine<IteratorResult<T, undefined>> {
+  private readonly queue: AbstractQueue<T>
+  constructor(queue: AbstractQueue<T>) {
+    super()
+    this.queue = queue
+  }
+  [RESUME](mode: Mode, value: unknown): unknown {
+    if (mode === THROW) throw value
+    if (this.pc === BEGIN) return this.at(2, this.queue.get())
+    return this.ends(value === StopIteration ? { done: true, value: undefined } : { done: false, value: value as T })
+  }
 }
 
 /**
@@ -289,70 +383,67 @@ export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
   /** In the hub, which cannot wait: puts for somebody who waits for room that is there already. */
   private fills(): void {
     const { hub } = this
-    this.passOver(this.putters, waiterOfPutter)
+    this.passOver(this.putters)
     if (this.putters.size === 0 || this.closed || hub.thread.current !== hub) return
-    const { item, waiter } = this.putters.shift()!.value
-    this._put(item)
-    hub.runCallback(() => waiter.switch(this))
+    const putter = this.putters.shift()!.value
+    this._put(putter.item)
+    hub.runCallback(() => putter.brings(this))
   }
 
-  /** @internal */
-  *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
-    const waiter = new Waiter<unknown>(this.hub, this)
-    const place = this.putters.push({ waiter, item })
-    const deadline = new Deadline(options?.timeout, () => new Full("the queue is full"))
-    try {
-      if (this.getters.size > 0) this.scheduleUnlock()
-      requireOwn(this, this, yield* waiter.wait())
-    } finally {
-      deadline.cancel()
-      this.putters.remove(place)
-    }
+  /** @internal waits for room */
+  putting(current: Microthread, item: T, options: QueueOptions | undefined): Microthread {
+    const wait = new Putting(this, current, item)
+    const place = this.putters.push(wait)
+    const deadline = Deadline.of(options?.timeout, () => new Full("the queue is full"))
+    if (this.getters.size > 0) this.scheduleUnlock()
+    return wait.waits(place, deadline)
   }
 
-  /** @internal */
-  *getting(options: QueueOptions | undefined, peek: boolean): Generator<Effect.Effect<any>, T, any> {
+  /** @internal waits for an item */
+  getting(current: Microthread, options: QueueOptions | undefined, peek: boolean): Microthread {
     if (this.closed) throw shutDown()
     requireNotNegative(options)
-    const waiter = new Waiter<unknown>(this.hub, this)
-    const deadline = new Deadline(options?.timeout, () => new Empty("the queue is empty"))
-    const place = this.getters.push(waiter)
-    try {
-      if (this.putters.size > 0) this.scheduleUnlock()
-      requireOwn(this, this, yield* waiter.wait())
-      return peek ? this.store.peek() : this._get()
-    } finally {
-      deadline.cancel()
-      this.getters.remove(place)
+    const wait = new Getting<T>(this, current, peek)
+    const deadline = Deadline.of(options?.timeout, () => new Empty("the queue is empty"))
+    const place = this.getters.push(wait)
+    if (this.putters.size > 0) this.scheduleUnlock()
+    return wait.waits(place, deadline)
+  }
+
+  /** @internal takes what it was told is there */
+  takeTold(peek: boolean): T {
+    return peek ? this.store.peek() : this._get()
+  }
+
+  override unlock(serving: Serving): Operation<unknown> | undefined {
+    for (;;) {
+      if (!serving.getters) {
+        serving.getters = true
+        serving.served = false
+        this.passOver(this.putters)
+        if (this.putters.size > 0 && !this.full()) {
+          serving.served = true
+          const told = this.putsFor(this.putters.shift()!.value)
+          if (told !== undefined) return told
+        }
+      }
+      serving.getters = false
+      this.passOver(this.getters)
+      if (this.getters.size > 0 && this.store.size > 0) {
+        serving.served = true
+        const told = this.getters.shift()!.value.brings(this)
+        if (told !== undefined) return told
+      } else if (!serving.served) return undefined
     }
   }
 
-  protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
-    for (;;) {
-      let repeat = false
-      this.passOver(this.putters, waiterOfPutter)
-      if (this.putters.size > 0 && !this.full()) {
-        repeat = true
-        const { item, waiter } = this.putters.shift()!.value
-        let failed: { readonly error: unknown } | undefined
-        try {
-          this._put(item)
-        } catch (error) {
-          failed = { error }
-        }
-        if (failed === undefined) yield* telling(waiter, this)
-        else {
-          const told = waiter.throw(failed.error)
-          if (told !== undefined) yield* told
-        }
-      }
-      this.passOver(this.getters, waiterOfGetter)
-      if (this.getters.size > 0 && this.store.size > 0) {
-        repeat = true
-        yield* telling(this.getters.shift()!.value, this)
-      }
-      if (!repeat) return
+  private putsFor(putter: Putting<T>): Operation<unknown> | undefined {
+    try {
+      this._put(putter.item)
+    } catch (error) {
+      return putter.throws(error)
     }
+    return putter.brings(this)
   }
 
   override toString(): string {
@@ -362,6 +453,20 @@ export class SimpleQueue<in out T = unknown> extends AbstractQueue<T> {
       this.putters.size === 0 ? "" : ` putters[${this.putters.size}]`
     ]
     return `<${this.constructor.name} qsize=${this.store.size}${parts.join("")}>`
+  }
+}
+
+class Getting<T> extends QueueWait<T> {
+  private readonly source: SimpleQueue<T>
+  private readonly peek: boolean
+  constructor(queue: SimpleQueue<T>, greenlet: Microthread, peek: boolean) {
+    super(queue, greenlet)
+    this.source = queue
+    this.peek = peek
+  }
+  protected served(value: unknown): T {
+    requireOwn(this.source, this.source, value)
+    return this.source.takeTold(this.peek)
   }
 }
 
@@ -380,7 +485,8 @@ class Put<T> extends HubOperation<void> {
     if (options !== undefined && !queue.full()) requireNotNegative(options)
     if (queue.tryPut(item)) return current.give(undefined)
     if (options?.block === false) throw new Full("the queue is full")
-    return new Steps(() => queue.putting(item, options)).perform(current)
+    requireNoTasklet(current)
+    return queue.putting(current, item, options)
   }
 }
 
@@ -398,7 +504,8 @@ class Get<T> extends HubOperation<T> {
     const { options, peek, queue } = this
     if (queue.qsize() > 0) return current.give(queue.takeNow(peek))
     if (options?.block === false) return current.give(peek ? queue.peekNowait() : queue.getNowait())
-    return new Steps(() => queue.getting(options, peek)).perform(current)
+    requireNoTasklet(current)
+    return queue.getting(current, options, peek)
   }
 }
 
@@ -578,12 +685,10 @@ export class Queue<in out T = unknown> extends SimpleQueue<T> {
         if (this.unfinishedTasks > 0) this.taskDone()
       }
     }
-    const waiters: Array<Waiter> = []
-    for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) waiters.push(place.value)
-    for (let place = this.putters.shift(); place !== undefined; place = this.putters.shift()) {
-      waiters.push(place.value.waiter)
-    }
-    for (const waiter of waiters) this.hub.runCallback(() => waiter.throw(shutDown()))
+    const waits: Array<QueueWait<unknown>> = []
+    for (let place = this.getters.shift(); place !== undefined; place = this.getters.shift()) waits.push(place.value)
+    for (let place = this.putters.shift(); place !== undefined; place = this.putters.shift()) waits.push(place.value)
+    for (const wait of waits) this.hub.runCallback(() => wait.throws(shutDown()))
   }
 
   /** Was it shut down? Mirrors `Queue.is_shutdown`. */
@@ -667,7 +772,7 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
 
   /** Puts an item, waiting until somebody gets it. Dies with `Full` as `Queue.put` does. */
   put(item: Item<T>, options?: QueueOptions): Operation<void> {
-    return new Steps(() => this.putting(item as T, options))
+    return new Waits((current) => this.putting(current, item as T, options))
   }
 
   /** Puts an item if somebody waits for one, else dies with `Full`. A callback of the hub returns it. */
@@ -677,7 +782,7 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
 
   /** Gets an item, waiting until somebody puts one. Dies with `Empty` as `Queue.get` does. */
   get(options?: QueueOptions): Operation<T> {
-    return new Steps(() => this.getting(options))
+    return new Waits((current) => this.getting(current, options))
   }
 
   /** Gets an item if somebody waits to put one, else dies with `Empty`. */
@@ -685,63 +790,65 @@ export class Channel<in out T = unknown> extends AbstractQueue<T> {
     return this.get({ block: false })
   }
 
-  private *putting(item: T, options: QueueOptions | undefined): Generator<Effect.Effect<any>, void, any> {
+  private putting(current: Microthread, item: T, options: QueueOptions | undefined): Microthread {
     const { hub } = this
     // the hub itself cannot wait
     if (hub.thread.current === hub) {
-      this.passOver(this.getters, waiterOfGetter)
+      this.passOver(this.getters)
       if (this.getters.size === 0) throw new Full("nobody gets it")
-      const told = this.getters.shift()!.value.switch(item)
-      if (told !== undefined) yield* told
-      return
+      const told = this.getters.shift()!.value.brings(item)
+      return told === undefined ? current.give(undefined) : told.perform(current.give(undefined))
     }
-    const waiter = new Waiter<unknown>(hub, this)
-    const place = this.putters.push({ waiter, item })
-    const deadline = new Deadline(secondsOf(options), () => new Full("nobody gets it"))
-    try {
-      if (this.getters.size > 0) this.scheduleUnlock()
-      requireOwn(this, this, yield* waiter.wait())
-    } finally {
-      deadline.cancel()
-      this.putters.remove(place)
-    }
+    const wait = new Putting(this, current, item)
+    const place = this.putters.push(wait)
+    const deadline = Deadline.of(secondsOf(options), () => new Full("nobody gets it"))
+    if (this.getters.size > 0) this.scheduleUnlock()
+    return wait.waits(place, deadline)
   }
 
-  private *getting(options: QueueOptions | undefined): Generator<Effect.Effect<any>, T, any> {
+  private getting(current: Microthread, options: QueueOptions | undefined): Microthread {
     const { hub } = this
     if (hub.thread.current === hub) {
-      this.passOver(this.putters, waiterOfPutter)
+      this.passOver(this.putters)
       if (this.putters.size === 0) throw new Empty("nobody puts anything")
-      const { item, waiter } = this.putters.shift()!.value
-      hub.runCallback(() => waiter.switch(this))
-      return item
+      const putter = this.putters.shift()!.value
+      hub.runCallback(() => putter.brings(this))
+      return current.give(putter.item)
     }
-    const waiter = new Waiter<T>(hub, this)
-    const deadline = new Deadline(secondsOf(options), () => new Empty("nobody puts anything"))
-    const place = this.getters.push(waiter)
-    try {
-      if (this.putters.size > 0) this.scheduleUnlock()
-      return yield* waiter.wait()
-    } finally {
-      deadline.cancel()
-      this.getters.remove(place)
-    }
+    const wait = new GettingFromChannel<T>(this, current)
+    const deadline = Deadline.of(secondsOf(options), () => new Empty("nobody puts anything"))
+    const place = this.getters.push(wait)
+    if (this.putters.size > 0) this.scheduleUnlock()
+    return wait.waits(place, deadline)
   }
 
-  protected override *unlock(): Generator<Effect.Effect<any, any>, void, any> {
+  override unlock(serving: Serving): Operation<unknown> | undefined {
     for (;;) {
-      this.passOver(this.putters, waiterOfPutter)
-      this.passOver(this.getters, waiterOfGetter)
-      if (this.putters.size === 0 || this.getters.size === 0) return
+      const { putter } = serving
+      if (putter !== undefined) {
+        serving.putter = undefined
+        const told = putter.brings(this)
+        if (told !== undefined) return told
+      }
+      this.passOver(this.putters)
+      this.passOver(this.getters)
+      if (this.putters.size === 0 || this.getters.size === 0) return undefined
       const getter = this.getters.shift()!.value
-      const { item, waiter } = this.putters.shift()!.value
-      yield* telling(getter, item)
-      yield* telling(waiter, this)
+      serving.putter = this.putters.shift()!.value
+      const told = getter.brings(serving.putter.item)
+      if (told !== undefined) return told
     }
   }
 
   override toString(): string {
     return `<Channel getters[${this.getters.size}] putters[${this.putters.size}]>`
+  }
+}
+
+/** It is brought the item itself. */
+class GettingFromChannel<T> extends QueueWait<T> {
+  protected served(value: unknown): T {
+    return value as T
   }
 }
 
