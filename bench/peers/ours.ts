@@ -1,5 +1,7 @@
 /** This package: with generator functions as bodies, and with what the compiler makes of the same functions. */
 import { Effect } from "effect"
+import { Channel as GeventChannel, joinall, sleep, spawn } from "effect-stackless/compat/gevent"
+import { call } from "effect-stackless/greenlet"
 import { type Channel, channel, run, tasklet } from "effect-stackless/stackless"
 import { type Bodies, compiledBodies } from "../compiled.ts"
 import { scheduling, talking } from "../measurements/compiled.ts"
@@ -24,6 +26,43 @@ export const ours: Peer = {
   schedule: twoScheduling,
   channel: oneToOne,
   block: (n) => blocking(waiting, n)
+}
+
+/** Our gevent, doing what python3_gevent.py does. */
+const within = <A>(program: () => Generator<Effect.Effect<any, any>, A, never>): Promise<A> =>
+  Effect.runPromise(call(program))
+
+function* givingWay(n: number) {
+  for (let i = 0; i < n; i++) yield* sleep(0)
+}
+
+function* putting(channel: GeventChannel<number>, n: number) {
+  for (let i = 0; i < n; i++) yield* channel.put(i)
+}
+
+function* getting(channel: GeventChannel<number>, n: number) {
+  let total = 0
+  for (let i = 0; i < n; i++) total ^= yield* channel.get()
+  return total
+}
+
+export const oursGevent: Peer = {
+  schedule: (n) =>
+    within(function*() {
+      yield* joinall([spawn(givingWay, n / 2), spawn(givingWay, n / 2)])
+    }),
+  channel: (n) =>
+    within(function*() {
+      const channel = new GeventChannel<number>()
+      yield* joinall([spawn(getting, channel, n), spawn(putting, channel, n)])
+    }),
+  block: (n) =>
+    within(function*() {
+      const channel = new GeventChannel<number>()
+      const blocked = Array.from({ length: n }, () => spawn(getting, channel, 1))
+      yield* sleep(0)
+      return blocked
+    })
 }
 
 /** The same, compiled. */
