@@ -68,7 +68,7 @@ export {
 export { type Carrier, Relay } from "./relay.ts"
 export { getcurrent, getmain, getruncount, run, schedule, scheduleRemove, sleep, switchTrap } from "./run.ts"
 export type { ChannelCallback, Choose, ErrorHandler, ScheduleCallback } from "./scheduler.ts"
-export { type Cases, select, type Selected } from "./select.ts"
+export { type Cases, select, type Selected, type SelectOptions, SELECTS, type Selects } from "./select.ts"
 export { fromQueue, fromStream, toQueue, toStream } from "./stream.ts"
 export type { TaskletDescription } from "./tasklet-state.ts"
 export { Tasklet, tasklet, type ThrowOptions } from "./tasklet.ts"

@@ -45,7 +45,7 @@ import type { Direction } from "./wait-queue.ts"
  * @category models
  * @since 0.1.0
  */
-export type Cases = Readonly<Record<string, Operation<any, any>>>
+export type Cases = Readonly<Record<string, Operation<any, any, any>>>
 
 /**
  * What a selection gives back: the name of the case that was done, and its value.
@@ -54,10 +54,43 @@ export type Cases = Readonly<Record<string, Operation<any, any>>>
  * @since 0.1.0
  */
 export type Selected<C extends Cases> = {
-  [K in keyof C]: { readonly key: K; readonly value: C[K] extends Operation<infer A, any> ? A : never }
+  [K in keyof C]: { readonly key: K; readonly value: C[K] extends Operation<infer A, any, any> ? A : never }
 }[keyof C]
 
-type Failure<C extends Cases> = C[keyof C] extends Operation<any, infer E> ? E : never
+type Failure<C extends Cases> = C[keyof C] extends Operation<any, infer E, any> ? E : never
+type Services<C extends Cases> = Effect.Services<C[keyof C]>
+
+/**
+ * The method of an operation of another layer that can be a case: it makes the whole selection, of all its cases.
+ *
+ * @category symbols
+ * @since 0.2.0
+ */
+export const SELECTS: unique symbol = Symbol("effect-stackless/selects")
+
+/**
+ * An operation of another layer that can be a case of `select`: one that cannot be done in one turn of the ring, such as one of a
+ * channel in a database. `select` leaves the selection to the first such case that it finds.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Selects {
+  [SELECTS](cases: Cases, options: SelectOptions): Operation<any, any, any>
+}
+
+/**
+ * What a selection does where none of its cases can be done.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface SelectOptions {
+  /** What is given back at once. */
+  readonly default?: unknown
+  /** For how long it waits. */
+  readonly timeout?: Duration.Input
+}
 
 interface Selectable {
   readonly channel: Channel<any>
@@ -69,7 +102,8 @@ interface Selectable {
 /**
  * Does one of several operations on channels, the first that can be done, and gives back which one and its value.
  *
- * @param cases operations that were not performed yet: `send`, `receive` and the like of channels, `join` of tasklets
+ * @param cases operations that were not performed yet: `send`, `receive` and the like of channels, those of the cluster and durable
+ * ones among them; `join` of tasklets
  * @param options `default` is given back at once, as `{ key: "default", value }`, if nothing can be done; after
  * `timeout`, it gives back `{ key: "timeout", value: undefined }`
  *
@@ -99,18 +133,19 @@ interface Selectable {
  * @since 0.1.0
  */
 export const select: {
-  <const C extends Cases>(cases: C): Operation<Selected<C>, Failure<C>>
+  <const C extends Cases>(cases: C): Operation<Selected<C>, Failure<C>, Services<C>>
   <const C extends Cases, D>(
     cases: C,
     options: { readonly default: D }
-  ): Operation<Selected<C> | { readonly key: "default"; readonly value: D }, Failure<C>>
+  ): Operation<Selected<C> | { readonly key: "default"; readonly value: D }, Failure<C>, Services<C>>
   <const C extends Cases>(
     cases: C,
     options: { readonly timeout: Duration.Input }
-  ): Operation<Selected<C> | { readonly key: "timeout"; readonly value: undefined }, Failure<C>>
-} = (cases: Cases, options: Options = {}): any => {
+  ): Operation<Selected<C> | { readonly key: "timeout"; readonly value: undefined }, Failure<C>, Services<C>>
+} = (cases: Cases, options: SelectOptions = {}): any => {
   const directions = new Map<Channel<any>, Direction>()
   for (const [key, operation] of Object.entries(cases)) {
+    if (isForeign(operation)) return operation[SELECTS](cases, options)
     const { channel, direction } = selectable(key, operation)
     if (directions.get(channel) === -direction) {
       throw new ValueError("a selection cannot both send and receive on the same channel: it would meet itself")
@@ -120,18 +155,15 @@ export const select: {
   return new Composite(() => new Selecting(cases, options))
 }
 
-interface Options {
-  readonly default?: unknown
-  readonly timeout?: Duration.Input
-}
+const isForeign = (operation: object): operation is Selects => SELECTS in operation
 
 /** Does the first case that can be done, and waits until one can. */
 export class Selecting extends Routine {
   cases: Cases
-  options: Options
+  options: SelectOptions
   /** The case that is being done. */
   key: string | undefined = undefined
-  constructor(cases: Cases, options: Options) {
+  constructor(cases: Cases, options: SelectOptions) {
     super()
     this.cases = cases
     this.options = options
@@ -194,7 +226,7 @@ const choose = (cases: Cases): string | undefined => {
 const possible = (channel: Channel<any>, direction: Direction): boolean =>
   meetsOn(channel, direction) || (direction > 0 && channel.room)
 
-const selectable = (key: string, operation: Operation<any, any>): Selectable => {
+const selectable = (key: string, operation: Operation<any, any, any>): Selectable => {
   if (operation instanceof Send) {
     const { channel, raising, sent } = operation
     return { channel, value: sent, raising, direction: 1 }

@@ -1,13 +1,15 @@
 /** Durable channels, over each storage. */
-import { Array, Effect, Exit, Fiber, Order, Schema, Scope } from "effect"
+import { Array, Effect, Exit, Fiber, Layer, Order, Schema, Scope } from "effect"
 import {
   channel,
   type DurableChannel,
   durableChannel,
   DurableChannelClosed,
   DurableValueError,
+  machine,
   memory,
   NameConflict,
+  registry,
   StorageError
 } from "effect-stackless/cluster"
 import { channel as localChannel, run as runTasklets, select, tasklet } from "effect-stackless/stackless"
@@ -159,6 +161,119 @@ describe.each(kinds())("$name", (kind) => {
     }))
   })
 
+  test("a selection receives from a durable channel or from a local one, whichever can be done, and leaves the other alone", async () => {
+    const [orders, others] = [fresh<string>(), fresh<string>()]
+    const nearby = localChannel<string>()
+    const got: globalThis.Array<unknown> = []
+    const one = Effect.scoped(Effect.map(
+      Effect.suspend(() => select({ far: orders.receive(), other: others.receive(), near: nearby.receive() })),
+      (it) => got.push(it)
+    ))
+    await run(Effect.gen(function*() {
+      yield* orders.send("stored before")
+      yield* one
+      const second = yield* Effect.forkChild(one, { startImmediately: true })
+      yield* orders.state
+      yield* nearby.send("nearby")
+      yield* Fiber.join(second)
+      const third = yield* Effect.forkChild(one, { startImmediately: true })
+      yield* orders.state
+      yield* others.send("stored later")
+      yield* Fiber.join(third)
+      expect([yield* orders.state, yield* others.state]).toMatchObject([{ held: 0 }, { held: 0 }])
+    }))
+    expect(got).toEqual([
+      { key: "far", value: "stored before" },
+      { key: "near", value: "nearby" },
+      { key: "other", value: "stored later" }
+    ])
+    expect(nearby.balance).toBe(0)
+  })
+
+  test("a selection sends to a durable channel when there is room, and stores nothing if another case is done", async () => {
+    const orders = fresh<string>({ capacity: 1 })
+    const nearby = localChannel<string>()
+    const one = Effect.suspend(() => select({ sent: orders.send("selected"), near: nearby.receive() }))
+    await run(Effect.gen(function*() {
+      yield* orders.send("first")
+      const near = yield* Effect.forkChild(one, { startImmediately: true })
+      yield* orders.state
+      yield* nearby.send("nearby")
+      expect(yield* Fiber.join(near)).toEqual({ key: "near", value: "nearby" })
+      const sending = yield* Effect.forkChild(one, { startImmediately: true })
+      yield* orders.state
+      expect(yield* once(orders)).toBe("first")
+      expect(yield* Fiber.join(sending)).toEqual({ key: "sent", value: undefined })
+      expect(yield* once(orders)).toBe("selected")
+      expect((yield* orders.state).held).toBe(0)
+    }))
+  })
+
+  test("a selection gives up after its timeout, or at once with a default, and has taken nothing", async () => {
+    const orders = fresh<string>()
+    const nearby = localChannel<string>()
+    await run(Effect.gen(function*() {
+      const alone = { far: orders.receive() }
+      const both = { ...alone, near: nearby.receive() }
+      for (const cases of [alone, both]) {
+        expect(yield* Effect.scoped(select(cases, { timeout: 5 }))).toEqual({ key: "timeout", value: undefined })
+        expect(yield* Effect.scoped(select(cases, { default: 7 }))).toEqual({ key: "default", value: 7 })
+      }
+      yield* orders.send("a")
+      expect(yield* Effect.scoped(select(both, { default: 7 }))).toEqual({ key: "far", value: "a" })
+      yield* orders.send("b")
+      expect(yield* Effect.scoped(select(alone, { timeout: 5 }))).toEqual({ key: "far", value: "b" })
+      yield* orders.close()
+      expect(yield* Effect.flip(Effect.scoped(select(both)))).toBeInstanceOf(DurableChannelClosed)
+    }))
+    expect(nearby.balance).toBe(0)
+  })
+
+  test("what a selection has received is delivered again if its scope closes with a failure", async () => {
+    const orders = fresh<string>()
+    const nearby = localChannel<string>()
+    await run(Effect.gen(function*() {
+      yield* orders.send("a")
+      const failing = Effect.andThen(select({ far: orders.receiveItem(), near: nearby.receive() }), Effect.fail("no"))
+      expect(yield* Effect.flip(Effect.scoped(failing))).toBe("no")
+      expect(yield* Effect.scoped(orders.receiveItem())).toMatchObject({ value: "a", attempts: 2 })
+    }))
+  })
+
+  test("selections are interrupted at any time, and nothing is lost or doubled, here or there", async () => {
+    const [orders, stored] = [fresh<number>({ capacity: 4 }), fresh<number>({ capacity: 4 })]
+    const nearby = localChannel<number>()
+    const got: globalThis.Array<number> = []
+    let [turn, sent] = [0, 0]
+    await run(Effect.gen(function*() {
+      const sending = yield* Effect.forkChild(Effect.all([
+        Effect.forEach(Array.range(0, 29), (n) => orders.send(n)),
+        Effect.forEach(Array.range(30, 59), (n) => Effect.andThen(Effect.sleep(n % 7), nearby.send(n)))
+      ], { concurrency: 2, discard: true }))
+      const gathered: globalThis.Array<number> = []
+      const gathering = yield* Effect.forkChild(stored.each((n) => Effect.sync(() => gathered.push(n))))
+      while (got.length < 60 || sent < 30) {
+        const scope = yield* Scope.make()
+        const cases = {
+          ...(got.length < 60 ? { far: orders.receive(), near: nearby.receive() } : {}),
+          ...(sent < 30 ? { sent: stored.send(sent, { key: `number ${sent}` }) } : {})
+        }
+        const one = Scope.provide(Effect.timeout(select(cases), (turn++ * 7) % 60), scope)
+        const exit = yield* Effect.exit(one)
+        if (Exit.isSuccess(exit) && exit.value !== undefined) {
+          if (exit.value.key === "sent") sent++
+          else got.push(exit.value.value as number)
+        }
+        yield* Scope.close(scope, Exit.isSuccess(exit) ? Exit.void : Exit.interrupt())
+      }
+      yield* Fiber.join(sending)
+      yield* stored.close()
+      expect(yield* Fiber.join(gathering)).toBeGreaterThanOrEqual(30)
+      expect(Array.sort([...new Set(gathered)], Order.Number)).toEqual(Array.range(0, 29))
+    }))
+    expect(Array.sort(got, Order.Number)).toEqual(Array.range(0, 59))
+  })
+
   test("values are written by a schema, and checked by it", async () => {
     const schema = Schema.Struct({ at: Schema.Date, n: Schema.Number })
     const channel = fresh({ schema })
@@ -216,6 +331,58 @@ test("a tasklet brings what is durable to a local channel, which can be a case o
   })
   await Effect.runPromise(Effect.provide(program, memory()))
   expect(got).toEqual(["an order", "from nearby", "0 held"])
+})
+
+test("a tasklet selects over durable, remote and local channels", async () => {
+  const orders = channel.named<string>("selected: orders", { durable: true })
+  const market = channel.named<string>("selected: market", undefined, { capacity: 1 })
+  const nearby = localChannel<string>()
+  const got: globalThis.Array<string> = []
+  const program = Effect.gen(function*() {
+    tasklet(function*() {
+      for (let i = 0; i < 3; i++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const cases = { order: orders.receive(), offer: market.receive(), near: nearby.receive() }
+          const { key, value } = yield* select(cases)
+          got.push(`${key}: ${value}`)
+        }))
+        if (i === 0) tasklet(() => market.send("an offer"))()
+        if (i === 1) tasklet(() => nearby.send("from nearby"))()
+      }
+    })()
+    tasklet(() => orders.send("an order"))()
+    yield* runTasklets()
+    return (yield* orders.state).held
+  })
+  const alone = machine({ address: "127.0.0.1:0", registry: registry.memory })
+  expect(await Effect.runPromise(Effect.provide(program, Layer.merge(memory(), alone)))).toBe(0)
+  expect(got).toEqual(["order: an order", "offer: an offer", "near: from nearby"])
+})
+
+test("a tasklet that is killed while it selects has no case done", async () => {
+  const orders = durableChannel<string>("killed: orders")
+  const nearby = localChannel<string>()
+  const program = Effect.gen(function*() {
+    const selecting = tasklet(() => Effect.scoped(select({ far: orders.receive(), near: nearby.receive() })))()
+    const killing = tasklet(function*() {
+      yield* Effect.sleep(20)
+      yield* selecting.kill()
+    })()
+    yield* runTasklets()
+    expect([selecting.alive, killing.alive, nearby.balance]).toEqual([false, false, 0])
+    yield* orders.send("kept")
+    expect(yield* Effect.scoped(orders.receive())).toBe("kept")
+  })
+  await Effect.runPromise(Effect.provide(program, memory()))
+})
+
+test("what is no case of a channel is none of a selection, durable or not", () => {
+  const orders = durableChannel<string>("no case")
+  expect(() => select({ far: orders.receive(), closing: orders.close() })).toThrow("select takes send and receive")
+  expect(() => select({ near: localChannel().receive(), far: orders.receive(), other: Effect.void as never })).toThrow(
+    "select takes send and receive of channels, and join of tasklets; other is something else"
+  )
+  expect(() => select({ far: orders.receive() }, { timeout: "soon" as never })).toThrow("soon")
 })
 
 test("without a storage, an operation says so", async () => {

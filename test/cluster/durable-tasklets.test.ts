@@ -106,6 +106,23 @@ describe.each(kinds())("$name", (kind) => {
     expect(got).toEqual([{ key: "number", value: 7 }, { key: "late", value: undefined }])
   })
 
+  test("a selection over durable channels is a step; one with others is refused", async () => {
+    await run(Effect.gen(function*() {
+      yield* numbers.send(7)
+      expect(yield* result(durable("selecting", orders.selecting)())).toEqual([
+        { key: "number", value: 7 },
+        { key: "timeout", value: undefined },
+        { key: "default", value: ["nothing"] },
+        { key: "sent", value: undefined }
+      ])
+      expect(yield* once(doubles)).toBe(8)
+      expect(yield* result(durable("selecting locally", orders.selectingLocally)())).toEqual([
+        "TypeError",
+        "in a durable tasklet, select takes cases of durable channels alone, as others are not in the storage; the case \"nearby\" is something else"
+      ])
+    }))
+  })
+
   test("a case of a choice has whatever name", async () => {
     expect(await run(result(durable("activity", orders.choosingActivity)()))).toEqual({
       key: "activity",

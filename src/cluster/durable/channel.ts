@@ -20,6 +20,7 @@ import type { Outcome, Step } from "../storage/steps.ts"
 import { currentStorage } from "../storage/storage.ts"
 import { DurableChannelClosed, DurableValueError } from "./errors.ts"
 import { Choice, type DurableFailure, type Item } from "./operation.ts"
+import { ChannelOperation } from "./select.ts"
 
 /**
  * What a durable channel is like.
@@ -68,7 +69,7 @@ export class DurableChannel<in out T = any> {
    */
   send(value: T, options?: { readonly key?: string }): Operation<void, DurableFailure> {
     const { name: channel } = this
-    return new Choice([{
+    return new ChannelOperation([{
       channel: this,
       make: () => ({
         _tag: "Send",
@@ -81,18 +82,18 @@ export class DurableChannel<in out T = any> {
   }
 
   /**
-   * Receives a value; waits while there is none. In a durable tasklet that is part of its step: it is received once. Anywhere else
+   * Receives a value; waits while there is none. It can be a case of `select`, as `send` can. In a durable tasklet that is part of its step: it is received once. Anywhere else
    * the item is acknowledged when the scope closes, and is delivered again if that closes with a failure, or the process dies.
    *
    * Fails as `send` does; with `DurableChannelClosed` when the channel is closed and has no items left.
    */
   receive(): Operation<T, DurableFailure, Scope.Scope> {
-    return new Choice([this.receiving(false)])
+    return new ChannelOperation([this.receiving(false)])
   }
 
   /** The same, with the item's key, by which one who does a thing once knows that it was done. */
   receiveItem(): Operation<Item<T>, DurableFailure, Scope.Scope> {
-    return new Choice([this.receiving(true)])
+    return new ChannelOperation([this.receiving(true)])
   }
 
   /**

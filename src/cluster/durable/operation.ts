@@ -40,6 +40,8 @@ export interface RequestCase {
   readonly channel: Stored | undefined
   /** Is what is received given back with its key? */
   readonly whole: boolean
+  /** What it comes to, if it receives nothing. */
+  readonly result?: unknown
 }
 
 /** What a step waits for. It is stored beside the frames that wait. */
@@ -108,6 +110,7 @@ export interface Spec {
   readonly channel?: Stored
   readonly receives?: boolean
   readonly whole?: boolean
+  readonly result?: unknown
 }
 
 /** Does the first of some cases that can be done. */
@@ -123,7 +126,12 @@ export class Choice<A, R = never> extends DurableOperation<A, DurableFailure, R>
   /** Throws `DurableValueError` for a value that cannot be written. */
   request(now: number): Request {
     return {
-      cases: this.specs.map(({ channel, make, whole = false }) => ({ case: make(now), channel, whole })),
+      cases: this.specs.map(({ channel, make, result, whole = false }) => ({
+        case: make(now),
+        channel,
+        whole,
+        ...(result === undefined ? {} : { result })
+      })),
       keys: this.keys,
       acts: false
     }
@@ -148,8 +156,8 @@ export const valueOf = ({ cases, keys }: Request, outcome: Outcome): unknown => 
   if (outcome._tag === "Closed") throw new DurableChannelClosed({ channel: outcome.channel })
   if (outcome._tag !== "Done") throw new Error(`a step came to ${outcome._tag}`)
   const { index, item, value } = outcome
-  const { case: it, channel, whole } = cases[index]!
-  let result: unknown
+  const { case: it, channel, whole, ...rest } = cases[index]!
+  let { result } = rest
   if (it._tag === "Receive") {
     const read = decoded(channel!, item!.key, value!)
     result = whole ? { value: read, key: item!.key, attempts: item!.attempts } : read
@@ -207,24 +215,47 @@ export const performTimed = (
 
 /** A choice outside of durable tasklets: what is received is acknowledged when the scope closes. */
 const plainly = (choice: Choice<any, any>): Effect.Effect<unknown, DurableFailure, Scope.Scope> =>
+  Effect.flatMap(
+    begun(choice),
+    ({ request, scope, storage }) =>
+      Effect.flatMap(leased(storage, request, scope), (outcome) => came(request, outcome))
+  )
+
+/** What a choice needs outside of durable tasklets. */
+export interface Begun {
+  readonly storage: StorageState
+  readonly request: Request
+  /** With which what is received is acknowledged. */
+  readonly scope: Scope.Scope | undefined
+}
+
+/** Finds out what a choice needs, and has its channels declared. */
+export const begun = (choice: Choice<any, any>): Effect.Effect<Begun, DurableFailure> =>
+  Effect.gen(function*() {
+    const scope = choice.specs.some((spec) => spec.receives === true) ? yield* requiredScope : undefined
+    const storage = yield* currentStorage
+    const now = yield* Clock.currentTimeMillis
+    const request = yield* Effect.try({ try: () => choice.request(now), catch: (error) => error as DurableFailure })
+    yield* declared(storage, request)
+    return { request, scope, storage }
+  })
+
+/** Makes a step. What it has received is its scope's from then on, and free again if it is interrupted. */
+export const leased = (
+  storage: StorageState,
+  { cases }: Request,
+  scope: Scope.Scope | undefined
+): Effect.Effect<Outcome, StorageError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const receives = choice.specs.some((spec) => spec.receives === true)
-      const scope = receives ? yield* requiredScope : undefined
-      const storage = yield* currentStorage
-      const request = yield* attempted(choice, yield* Clock.currentTimeMillis)
-      yield* restore(declared(storage, request))
-      const lease = receives ? crypto.randomUUID() : undefined
-      const cases = request.cases.map(({ case: it }) => it)
-      const step: Step = lease === undefined ? { _tag: "Choose", cases } : { _tag: "Choose", cases, lease }
+      const lease = scope === undefined ? {} : { lease: crypto.randomUUID() }
+      const step: Step = { _tag: "Choose", cases: cases.map(({ case: it }) => it), ...lease }
       const came: { outcome?: Outcome } = {}
       const settle = (channel: string, done: boolean) =>
-        Effect.ignore(storage.attempt({ _tag: "Settle", channel, lease: lease!, done }))
+        Effect.ignore(storage.attempt({ _tag: "Settle", channel, lease: lease.lease!, done }))
       const received = (): string | undefined => {
         const { outcome } = came
-        return outcome?._tag === "Done" && outcome.item !== undefined
-          ? request.cases[outcome.index]!.channel!.name
-          : undefined
+        return outcome?._tag === "Done" && outcome.item !== undefined ? cases[outcome.index]!.channel!.name : undefined
       }
       const outcome = yield* restore(performTimed(storage, step, came)).pipe(
         // it may have been interrupted when it had received something
@@ -237,16 +268,13 @@ const plainly = (choice: Choice<any, any>): Effect.Effect<unknown, DurableFailur
       if (channel !== undefined) {
         yield* Scope.addFinalizerExit(scope!, (exit) => settle(channel, Exit.isSuccess(exit)))
       }
-      try {
-        return valueOf(request, outcome)
-      } catch (error) {
-        return yield* Effect.fail(error as DurableFailure)
-      }
+      return outcome
     })
   )
 
-const attempted = (choice: Choice<any, any>, now: number): Effect.Effect<Request, DurableFailure> =>
-  Effect.try({ try: () => choice.request(now), catch: (error) => error as DurableFailure })
+/** What a step came to, as an Effect. */
+export const came = (request: Request, outcome: Outcome): Effect.Effect<unknown, DurableFailure> =>
+  Effect.try({ try: () => valueOf(request, outcome), catch: (error) => error as DurableFailure })
 
 const requiredScope: Effect.Effect<Scope.Scope> = Effect.withFiber((fiber) => {
   const scope = Context.getOption(fiber.context, Scope.Scope)

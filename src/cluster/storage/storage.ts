@@ -163,25 +163,26 @@ export class StorageState {
       })
   }
 
+  /** Calls `f` once, when something of these names changes, or the storage is closed. Gives what calls it off. */
+  onChange(names: ReadonlyArray<string>, f: () => void): () => void {
+    const entry: Entry = { step: undefined, awaited: names, state: "waiting", settle: f }
+    this.wait(entry)
+    return () => this.unwait(entry)
+  }
+
   /** Looks from now on whether something of that name changes: `changed` waits for it, until `stop`. */
   watch(name: string): { readonly changed: Effect.Effect<void>; readonly stop: () => void } {
     let seen = false
     let notify: (() => void) | undefined
-    const entry: Entry = {
-      step: undefined,
-      awaited: [name],
-      state: "waiting",
-      settle: () => {
-        seen = true
-        notify?.()
-      }
-    }
-    this.wait(entry)
+    const stop = this.onChange([name], () => {
+      seen = true
+      notify?.()
+    })
     const changed = Effect.callback<void>((resume) => {
       notify = () => resume(Exit.void)
       if (seen) notify()
     })
-    return { changed, stop: () => this.unwait(entry) }
+    return { changed, stop }
   }
 
   private enqueue(entry: Acting): void {

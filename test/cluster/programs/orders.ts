@@ -2,6 +2,7 @@
 /** Bodies of durable tasklets, compiled. */
 import { Effect } from "effect"
 import { activity, checkpoint, choose, durableChannel, durableSleep } from "effect-stackless/cluster"
+import { channel, select } from "effect-stackless/stackless"
 
 type Body<A> = Generator<any, A, any>
 
@@ -61,6 +62,24 @@ export function* choosing(): Body<unknown> {
 
 export function* choosingActivity(): Body<unknown> {
   return yield* choose({ activity: checkpoint(), late: durableSleep("1 day") })
+}
+
+/** A selection is a step, as a choice is. */
+export function* selecting(): Body<unknown> {
+  const got: Array<unknown> = []
+  got.push(yield* select({ number: numbers.receive(), double: doubles.receive() }))
+  got.push(yield* select({ number: numbers.receive() }, { timeout: 20 }))
+  got.push(yield* select({ number: numbers.receive() }, { default: ["nothing"] }))
+  got.push(yield* select({ sent: doubles.send(8) }))
+  return got
+}
+
+export function* selectingLocally(): Body<unknown> {
+  try {
+    yield* select({ number: numbers.receive(), nearby: channel<number>().receive() })
+  } catch (error) {
+    return [(error as Error).name, (error as Error).message]
+  }
 }
 
 export function* unpicklable(): Body<unknown> {
