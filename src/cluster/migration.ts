@@ -14,7 +14,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { BEGIN, exitOf, type Microthread, type Mode, Operation, RESUME, Routine, THROW } from "../greenlet/index.ts"
+import { BEGIN, exitOf, type Microthread, type Mode, Operation, Routine, THROW } from "../greenlet/index.ts"
 import { type DumpOptions, dumps, type LoadOptions, loads, persistent } from "../pickle/index.ts"
 import {
   depart,
@@ -524,7 +524,7 @@ class Away extends Routine {
     this.resume?.(exit)
   }
 
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) {
       this.migration.recall(this, value)
       throw value

@@ -128,7 +128,7 @@ const run = (stack: Array<DataFrame>, firstMode: Mode, firstValue: unknown): unk
       failed = mode === THROW
     } else {
       try {
-        value = frame[RESUME](mode, value)
+        value = frame["~resume"](mode, value)
         if (value === PREEMPTED) value = resumeOnLoan(frame)
         if (value === THROWN) {
           value = completion.value
@@ -295,7 +295,7 @@ const takeDelegate = function(this: DataFrame): Iterator<unknown> | undefined {
 }
 
 const GENERATOR = GeneratorPrototype as Record<string, unknown>
-const KEPT: ReadonlySet<symbol> = new Set([RESUME, DELEGATE, DESCRIBE])
+const KEPT: ReadonlySet<PropertyKey> = new Set([RESUME, DELEGATE, DESCRIBE])
 
 /** Gives a frame another prototype. What it is found by and can do is its own from then on, if that does not have it. */
 export const moveFrame = (frame: object, prototype: object): void => {
@@ -303,11 +303,11 @@ export const moveFrame = (frame: object, prototype: object): void => {
   Object.setPrototypeOf(frame, prototype)
   const { next, return: returns, throw: throws } = prototype as Record<string, unknown>
   const found: Record<string, unknown> = { next, return: returns, throw: throws }
-  const others = (prototype as Partial<DataFrame>)[RESUME] !== (before as DataFrame)[RESUME]
+  const others = (prototype as Partial<DataFrame>)["~resume"] !== (before as DataFrame)["~resume"]
   for (const name of Reflect.ownKeys(before)) {
-    const keeps = typeof name === "symbol"
-      ? others && KEPT.has(name)
-      : Object.hasOwn(methods, name) && found[name] === GENERATOR[name]
+    const keeps = KEPT.has(name)
+      ? others
+      : typeof name === "string" && Object.hasOwn(methods, name) && found[name] === GENERATOR[name]
     if (keeps) Object.defineProperty(frame, name, Object.getOwnPropertyDescriptor(before, name)!)
   }
 }

@@ -2,7 +2,7 @@
  * What there is of compiled code: modules, their functions by id, closures and scope objects. Compiled modules register here
  * when they are loaded; who wants to know something of a frame or a function asks here.
  */
-import { type DataFrame, DESCRIBE, type Description, type Mode, RESUME } from "../greenlet/kernel/data-frame.ts"
+import { type DataFrame, DESCRIBE, type Description, type Mode } from "../greenlet/kernel/data-frame.ts"
 import { framePrototype, GeneratorFunctionPrototype, Given, moveFrame } from "./frame.ts"
 
 /** The version of what compiled code and this runtime agree on. */
@@ -239,7 +239,7 @@ export interface FrameInfo {
 /** What is known of a compiled frame; nothing, if it is none. */
 export const frameInfo = (frame: unknown): FrameInfo | undefined => {
   if (typeof frame !== "object" || frame === null) return undefined
-  const resume = (frame as Partial<DataFrame>)[RESUME]
+  const resume = (frame as Partial<DataFrame>)["~resume"]
   const meta = resume === undefined ? undefined : resumes.get(resume)
   if (meta === undefined) return undefined
   const { pc } = frame as DataFrame

@@ -12,7 +12,6 @@ import type { DataFrame } from "./kernel/data-frame.ts"
 import type { Frame } from "./kernel/frame.ts"
 import type { Microthread } from "./kernel/microthread.ts"
 import type { Policy } from "./kernel/policy.ts"
-import { BITS } from "./kernel/state.ts"
 
 // ---- what it answers ------------------------------------------------------------------------------------------------
 
@@ -34,14 +33,14 @@ export const exitFor = (microthread: Microthread, message: string): Error => mic
 
 /**
  * Sets a flag of a microthread, or takes it off. Flags are bits from `FLAG` on, and `TRACED`; they are read as
- * `microthread[BITS] & flag`.
+ * `microthread["~bits"] & flag`.
  *
  * @category schedulers
  * @since 0.1.0
  */
 export const setFlag = (microthread: Microthread, flag: number, on: boolean): void => {
-  if (on) microthread[BITS] |= flag
-  else microthread[BITS] &= ~flag
+  if (on) microthread["~bits"] |= flag
+  else microthread["~bits"] &= ~flag
 }
 
 // ---- its life -------------------------------------------------------------------------------------------------------

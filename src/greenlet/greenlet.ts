@@ -17,7 +17,6 @@ import { AttributeError, GreenletError, GreenletExit, ValueError } from "./kerne
 import { exitOf } from "./kernel/exit.ts"
 import { GreenletFrame, standsAt } from "./kernel/greenlet-frame.ts"
 import type { Hard } from "./kernel/hard.ts"
-import { INBOX } from "./kernel/inbox.ts"
 import { Microthread, Start } from "./kernel/microthread.ts"
 import { Operation } from "./kernel/operation.ts"
 import type { Policy } from "./kernel/policy.ts"
@@ -396,7 +395,6 @@ export const getcurrent = (): Greenlet => {
 
 // constants, as the loop has them: see thread.ts
 const soft = SOFT
-const box: typeof INBOX = INBOX
 
 // ---- switching ------------------------------------------------------------------------------------------------------
 
@@ -416,14 +414,14 @@ const Switch = class extends Operation<unknown> {
     const { passed, target } = this
     requireReachable(current, target)
     if ((target._state >= soft || target._state === SUSPENDED) && target !== current) {
-      target[box] = passed
+      target["~inbox"] = passed
       return target
     }
     const real = standIn(current.thread, target)
     const body = resumable(current.thread, real)
     if (body !== undefined) {
       if (this.count === 1) real.give(passed)
-      else real[box] = passed
+      else real["~inbox"] = passed
       real._starts(body)
       return real
     }
@@ -542,7 +540,7 @@ const deliver = (
     if (body !== undefined) {
       // upstream packs a returned value into the arguments of the start, but not one that was thrown (g_handle_exit)
       if (as === "value") real.give(value)
-      else real[box] = undefined
+      else real["~inbox"] = undefined
       real._starts(body)
       if (as !== "error") return real
     }

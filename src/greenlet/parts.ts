@@ -58,7 +58,7 @@ export interface Parts {
  * @since 0.1.0
  */
 export const partsOf = (microthread: Microthread): Parts => {
-  const { _code: code, [INBOX]: inbox, _stack: stack, _state: state } = microthread
+  const { _code: code, "~inbox": inbox, _stack: stack, _state: state } = microthread
   if (microthread._fiber !== undefined) throw new GreenletError("it is in the middle of an Effect, on a fiber")
   switch (state) {
     case UNSTARTED:
@@ -115,7 +115,7 @@ export const assemble = (microthread: Microthread, { below, code, inbox, state }
     case "outside":
       return
   }
-  microthread[INBOX] = inbox
+  microthread["~inbox"] = inbox
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Where many microthreads stand, as numbers: for who writes that down at each switch and reads it later, if ever. */
-import { type DataFrame, DESCRIBE, isDataFrame, RESUME } from "./kernel/data-frame.ts"
+import { type DataFrame, DESCRIBE, isDataFrame } from "./kernel/data-frame.ts"
 import { developing } from "./kernel/developing.ts"
 import type { Frame } from "./kernel/frame.ts"
 import { standsAt } from "./kernel/greenlet-frame.ts"
@@ -26,7 +26,7 @@ export class Places {
   private ofFrame(frame: DataFrame): number {
     const { pc } = frame
     if (pc <= 0) return 0
-    const resume = frame[RESUME]
+    const resume = frame["~resume"]
     let numbers = this.byFunction.get(resume)
     if (numbers === undefined) this.byFunction.set(resume, numbers = [])
     return numbers[pc] ??= this.numberOf(standsAt({ _code: frame } as unknown as Microthread))

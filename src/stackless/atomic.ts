@@ -8,7 +8,6 @@ import {
   type Mode,
   type Operation,
   type Plain,
-  RESUME,
   Routine,
   THROW
 } from "../greenlet/index.ts"
@@ -49,7 +48,7 @@ export class Atomically extends Routine {
     this.f = f
     this.args = args
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) {
       const scheduler = schedulerOf(currentThread())
       this.tasklet = scheduler.running ?? scheduler.main

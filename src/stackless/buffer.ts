@@ -6,7 +6,6 @@
  * a value is taken: its value takes the room, and the sender is made runnable. As there, the preference is 1 unless it is
  * set: a sender goes on, whether somebody waits to receive or not.
  */
-import { INBOX } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
@@ -54,7 +53,7 @@ export class BufferedChannel<in out T = any> extends Channel<T> {
       sender = (this.last === undefined ? this.right : this.last._right) as Waiter
     } while (sender instanceof OutsideWaiter && sender.doubtful && withhold(this, sender))
     this.take(sender)
-    const { [INBOX]: inbox, raising } = sender
+    const { "~inbox": inbox, raising } = sender
     this.store(inbox, raising)
     serve(sender, undefined, false)
   }

@@ -22,7 +22,6 @@ import {
   NEXT,
   type NotAsync,
   type Operation,
-  RESUME,
   Routine,
   THROW
 } from "../greenlet/index.ts"
@@ -284,7 +283,7 @@ export class SendingAll extends Routine<number> {
     this.channel = channel
     this.values = values
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) this.values = cursor(this.values)
     else if (mode === THROW) {
       closeQuietly(this.values as Cursor)
@@ -302,7 +301,7 @@ export class ReceivingNext<T> extends Routine<IteratorResult<T, undefined>> {
     super()
     this.channel = channel
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) return isOver(this.channel) ? this.ends(over) : this.at(2, this.channel.receive())
     if (mode === NEXT) return this.ends({ done: false, value: value as T })
     if (value instanceof StopIteration) return this.ends(over)
@@ -324,7 +323,7 @@ export class ReceivingEach extends Routine<number> {
     this.channel = channel
     this.body = body
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === RECEIVING) {
       if (mode === NEXT) return this.at(CALLING, this.once(value))
       if (value instanceof StopIteration) return this.ends(this.count)

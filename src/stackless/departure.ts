@@ -6,7 +6,7 @@
  * carries it away, which waits for what becomes of it there.
  */
 import * as Exit from "effect/Exit"
-import { enlist, failureOf, INBOX, type Microthread, type Routine } from "../greenlet/index.ts"
+import { enlist, failureOf, type Microthread, type Routine } from "../greenlet/index.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { endOf, hideEnd, joinedEndOf } from "./join.ts"
 import { OutsideWaiter } from "./outside-waiter.ts"
@@ -70,7 +70,7 @@ export const whenEnded = (tasklet: Tasklet, f: (exit: Exit.Exit<unknown, unknown
     undefined,
     false,
     () => {
-      const { _failed: failed, [INBOX]: inbox } = tasklet
+      const { _failed: failed, "~inbox": inbox } = tasklet
       f(failed ? failureOf(inbox ?? new TaskletExit()) : Exit.succeed(inbox))
     },
     undefined

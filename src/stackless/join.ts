@@ -6,15 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import {
-  expected,
-  failureOf,
-  GreenletExit,
-  INBOX,
-  type Microthread,
-  Operation,
-  type Thread
-} from "../greenlet/index.ts"
+import { expected, failureOf, GreenletExit, type Microthread, Operation, type Thread } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { RuntimeError, TaskletExit } from "./errors.ts"
 import { named } from "./names.ts"
@@ -35,13 +27,13 @@ export class Join<A, E> extends Operation<A, E> {
     const { tasklet } = this
     if (!tasklet.dead) return endOf(tasklet).receive().perform(performer)
     if (tasklet._failed) throw errorOf(tasklet)
-    return performer.give(tasklet[INBOX])
+    return performer.give(tasklet["~inbox"])
   }
 
   override performOutside(thread: Thread, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, E> {
     return Effect.suspend((): Effect.Effect<A, E> => {
       const { tasklet } = this
-      if (tasklet.dead) return tasklet._failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet[INBOX] as A)
+      if (tasklet.dead) return tasklet._failed ? failureOf(errorOf(tasklet)) : Effect.succeed(tasklet["~inbox"] as A)
       const received = endOf(tasklet).receive().performOutside(thread, fiber) as Effect.Effect<A>
       return Effect.catchDefect(received, failureOf) as Effect.Effect<A, E>
     })
@@ -83,7 +75,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
   if (end === undefined || end.balance === 0) return false
   ends.delete(tasklet)
   const { _failed: failed } = tasklet
-  const result = failed ? errorOf(tasklet) : tasklet[INBOX]
+  const result = failed ? errorOf(tasklet) : tasklet["~inbox"]
   while (end.balance < 0) {
     const waiter = end.right as Waiter
     end.take(waiter)
@@ -95,7 +87,7 @@ export const tellJoined = (tasklet: Tasklet): boolean => {
 
 /** A `TaskletExit` would end those who join as silently as it ended the tasklet. */
 const errorOf = (tasklet: Tasklet): unknown => {
-  const { [INBOX]: inbox } = tasklet
+  const { "~inbox": inbox } = tasklet
   expected(inbox)
   return inbox === undefined || inbox instanceof TaskletExit || inbox instanceof GreenletExit
     ? new RuntimeError(`${named("tasklet", tasklet)} was killed, and has no result to join`, { cause: inbox })

@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { INBOX, type Starter } from "../greenlet/index.ts"
+import type { Starter } from "../greenlet/index.ts"
 import type { Channel, Tasklet } from "./ports.ts"
 
 /** Who can stand in a channel's queue. */
@@ -19,7 +19,7 @@ export class OutsideWaiter {
   _left: Link = undefined
   _channel: Channel | undefined = undefined
   /** What a sender brings: a value, or an error if `raising`. */
-  readonly [INBOX]: unknown
+  readonly "~inbox": unknown
   readonly raising: boolean
   /** Told what it waited for: continues the fiber. */
   readonly resume: (effect: Effect.Effect<any>) => void
@@ -35,7 +35,7 @@ export class OutsideWaiter {
     resume: (effect: Effect.Effect<any>) => void,
     owner: Starter | undefined
   ) {
-    this[INBOX] = inbox
+    this["~inbox"] = inbox
     this.raising = raising
     this.resume = resume
     this.owner = owner

@@ -5,10 +5,8 @@
  */
 import {
   assemble,
-  BITS,
   currentThread,
   GreenletError,
-  INBOX,
   type Microthread,
   MICROTHREAD_FIELDS,
   type Parts,
@@ -85,7 +83,7 @@ export const taskletParts = (tasklet: Tasklet): TaskletParts => {
     throw new RuntimeError("it is another one than the one that moves, and is alive: it would run twice")
   }
   const { below, code, inbox, state } = partsOf(tasklet as unknown as Microthread)
-  const { [BITS]: bits, _channel: waits } = tasklet
+  const { "~bits": bits, _channel: waits } = tasklet
   const selecting = waits instanceof Selection
   const channel = selecting ? undefined : waits
   let flags = 0
@@ -196,8 +194,9 @@ export const channelParts = (channel: Channel): ChannelParts => {
   const buffered = channel instanceof BufferedChannel
   for (let waiter = channel.right; waiter !== null; waiter = waiter._right as typeof waiter) {
     if (!(waiter instanceof OutsideWaiter)) queue.push(waiter as Tasklet)
-    else if (buffered && waiter.resume === channel.taken) stored.push({ value: waiter[INBOX], raising: waiter.raising })
-    else if (waiter instanceof Offer && waiter.tasklet !== undefined) {
+    else if (buffered && waiter.resume === channel.taken) {
+      stored.push({ value: waiter["~inbox"], raising: waiter.raising })
+    } else if (waiter instanceof Offer && waiter.tasklet !== undefined) {
       ;(keys ??= new Map()).set(queue.length, waiter.key)
       queue.push(waiter.tasklet as Tasklet)
     } else throw new RuntimeError("somebody waits on it who is no tasklet: a fiber")

@@ -8,7 +8,6 @@
  * A tasklet that waits here waits on the outside, as for an Effect: `run` goes on meanwhile, and it is no deadlock.
  */
 import * as Exit from "effect/Exit"
-import { INBOX } from "../greenlet/index.ts"
 import { Channel } from "./channel.ts"
 import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
@@ -73,7 +72,7 @@ export class Relay<in out T = any> extends Channel<T> {
     let pulled: { readonly value: T; readonly raising: boolean } | undefined
     const { right } = this
     if (this.kept === 0 && this._balance > 0 && right instanceof TaskletState) {
-      pulled = { value: right[INBOX] as T, raising: right.raising }
+      pulled = { value: right["~inbox"] as T, raising: right.raising }
       this.meet(right as Tasklet, undefined, false, -1)
       return pulled
     }
@@ -102,7 +101,7 @@ export class Relay<in out T = any> extends Channel<T> {
       const waiter = this.right as OutsideWaiter
       this.take(waiter)
       this.kept--
-      values.push(waiter[INBOX] as T)
+      values.push(waiter["~inbox"] as T)
     }
     return values
   }

@@ -8,17 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import {
-  BITS,
-  Greenlet,
-  INBOX,
-  KEPT,
-  type Microthread,
-  Operation,
-  PERFORM,
-  starterOf,
-  type Thread
-} from "../greenlet/index.ts"
+import { Greenlet, KEPT, type Microthread, Operation, starterOf, type Thread } from "../greenlet/index.ts"
 import { RuntimeError, ValueError } from "./errors.ts"
 import { OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Channel, Tasklet } from "./ports.ts"
@@ -38,8 +28,6 @@ export const TAKES_IN = 16
 
 // constants: what is imported is looked at anew at every use
 const blockTrap = BLOCK_TRAP
-const box: typeof INBOX = INBOX
-const bits: typeof BITS = BITS
 
 /**
  * A send. What happens most often is written out: a tasklet of this thread waits to receive, and nothing is out of the
@@ -59,9 +47,9 @@ class Sending {
     return false
   }
   perform(performer: Microthread): Microthread {
-    return this[PERFORM](performer, performer.thread)
+    return this["~perform"](performer, performer.thread)
   }
-  [PERFORM](performer: Microthread, thread: Thread): Microthread {
+  "~perform"(performer: Microthread, thread: Thread): Microthread {
     const channel = this.channel
     const place = thread.place
     // there is one where there is a head
@@ -77,9 +65,8 @@ class Sending {
         else right._left = null
         target._channel = undefined
         channel._balance = balance + 1
-        const inbox: typeof INBOX = box
-        performer[inbox] = undefined
-        target[inbox] = this.sent
+        performer["~inbox"] = undefined
+        target["~inbox"] = this.sent
         const next = (performer as Tasklet)._right as Tasklet
         target._left = performer as Tasklet
         target._right = next
@@ -120,7 +107,7 @@ export class SendError extends Send {
   override get raising(): boolean {
     return true
   }
-  override [PERFORM](performer: Microthread): Microthread {
+  override "~perform"(performer: Microthread): Microthread {
     return exchangeFully(this.channel, performer, this.sent, true, 1)
   }
 }
@@ -139,9 +126,9 @@ export class Receive<T> extends Operation<T> {
     this.channel = channel
   }
   perform(performer: Microthread): Microthread {
-    return this[PERFORM](performer as Tasklet, performer.thread)
+    return this["~perform"](performer as Tasklet, performer.thread)
   }
-  override [PERFORM](source: Tasklet, thread: Thread): Microthread {
+  override "~perform"(source: Tasklet, thread: Thread): Microthread {
     const channel = this.channel
     const place = thread.place
     const scheduler = thread.scheduler as Scheduler
@@ -149,9 +136,9 @@ export class Receive<T> extends Operation<T> {
     let next: Tasklet
     if (
       !channel.mode && balance <= 0 && place.head === source && (next = source._right as Tasklet) !== source &&
-      !scheduler.watched && !(source[bits] & blockTrap)
+      !scheduler.watched && !(source["~bits"] & blockTrap)
     ) {
-      source[box] = undefined
+      source["~inbox"] = undefined
       const before = source._left as Tasklet
       before._right = next
       next._left = before
@@ -205,7 +192,7 @@ const exchangeCommon = (
         return exchangeFully(channel, performer, value, false, direction, told)
       }
       if (!tells) {
-        source[box] = value
+        source["~inbox"] = value
         const next = scheduler.head = scheduler.unlink(source)
         channel.line(source, direction)
         return scheduler.pass(source, next, false)
@@ -218,8 +205,8 @@ const exchangeCommon = (
       }
       if (!tells) {
         channel.shift(target, direction)
-        source[box] = target[box]
-        target[box] = value
+        source["~inbox"] = target["~inbox"]
+        target["~inbox"] = value
         if (watched) witness(channel, source, target, direction)
         // a sender prefers its receiver with -1, which is nothing set
         if (channel.mode === (direction > 0 ? 0 : PREFERS_SENDER)) {
@@ -230,11 +217,11 @@ const exchangeCommon = (
         return scheduler.pass(source, source, true)
       }
     }
-    source[box] = value
+    source["~inbox"] = value
     try {
       notify(channel, source, direction, willblock)
     } finally {
-      source[box] = undefined
+      source["~inbox"] = undefined
     }
     // the callback may have changed how it goes on
   }
@@ -334,8 +321,8 @@ const meetOutside = (
   const yields = chooser !== undefined && (channel.scheduleAll || channel.preference === -direction)
   if (yields) scheduler.requireSwitch(chooser)
   channel.take(target)
-  const { [box]: inbox, raising } = source
-  carry(source, target[box], target.raising)
+  const { "~inbox": inbox, raising } = source
+  carry(source, target["~inbox"], target.raising)
   scheduler.head = source
   witness(channel, source, partyOf(target), direction)
   serve(target, inbox, raising)
@@ -357,7 +344,7 @@ const putIn = (channel: Channel, source: Tasklet): Microthread => {
   const scheduler = schedulerOf(source.thread)
   const next = channel.scheduleAll ? source._right as Tasklet : source
   if (next !== source) scheduler.requireSwitch(next)
-  channel.store(source[box], source.raising)
+  channel.store(source["~inbox"], source.raising)
   witness(channel, source, undefined, 1)
   source.give(undefined)
   return scheduler.switch(source, next)
@@ -403,13 +390,13 @@ export const exchangeAsOutsider = (channel: Channel, waiter: OutsideWaiter, dire
     const target = channel.right as Waiter
     channel.take(target)
     witness(channel, undefined, partyOf(target), direction)
-    const { [box]: inbox, raising } = target
-    serve(target, waiter[box], waiter.raising)
+    const { "~inbox": inbox, raising } = target
+    serve(target, waiter["~inbox"], waiter.raising)
     waiter.resume(raising ? Exit.die(inbox) : Exit.succeed(inbox))
     return true
   }
   if (direction < 0 || !channel.room) return false
-  channel.store(waiter[box], waiter.raising)
+  channel.store(waiter["~inbox"], waiter.raising)
   witness(channel, undefined, undefined, 1)
   waiter.resume(Exit.void)
   return true
@@ -457,8 +444,8 @@ export const carry = (t: Tasklet, value: unknown, raising: boolean): void => {
 }
 
 const exchange = (a: Tasklet, b: Tasklet): void => {
-  const { [box]: inbox, raising } = a
-  carry(a, b[box], b.raising)
+  const { "~inbox": inbox, raising } = a
+  carry(a, b["~inbox"], b.raising)
   carry(b, inbox, raising)
 }
 

@@ -7,12 +7,9 @@ import {
   CallRoutine,
   currentThread,
   developing,
-  INBOX,
   type Microthread,
   type Mode,
   Operation,
-  PERFORM,
-  RESUME,
   Routine,
   THROW
 } from "../greenlet/index.ts"
@@ -92,7 +89,7 @@ export class Running extends Routine<Tasklet | undefined> {
     this.options = options
   }
 
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) return this.at(2, new EnterRun(this))
     // back from its log
     if (this.pc === REPORTING) return this.ends(undefined)
@@ -235,19 +232,18 @@ class Schedule extends Operation<unknown> {
 }
 
 /** A constant: what is imported is looked at anew at every use. */
-const box: typeof INBOX = INBOX
 
 /** `schedule()`, the same for everybody: the short way through `Schedule`, a twentieth faster, when nobody watches. */
 class Scheduling extends Operation<Tasklet> {
   perform(performer: Microthread): Microthread {
-    return this[PERFORM](performer)
+    return this["~perform"](performer)
   }
-  override [PERFORM](performer: Microthread): Microthread {
+  override "~perform"(performer: Microthread): Microthread {
     const scheduler = performer.thread.scheduler as Scheduler | undefined
     if (scheduler === undefined || scheduler.head !== performer || scheduler.watched === true) {
       return long.perform(performer)
     }
-    performer[box] = performer
+    performer["~inbox"] = performer
     return scheduler.to((performer as Tasklet)._right as Tasklet)
   }
 }

@@ -12,7 +12,6 @@ import {
   developing,
   type Displaced,
   type Frame,
-  INBOX,
   ledOutOf,
   MainPolicy,
   type Microthread,
@@ -278,8 +277,8 @@ export class Scheduler extends Ring {
   private keepOfMain(): void {
     const { main } = this
     const outside = this.thread.main
-    if (outside.raising) main.raise(outside[INBOX])
-    else main.give(outside[INBOX])
+    if (outside.raising) main.raise(outside["~inbox"])
+    else main.give(outside["~inbox"])
   }
 
   /** Tells all who watch of a switch; who runs in the end. */
@@ -330,7 +329,7 @@ export class Scheduler extends Ring {
     if (this.outside > 0 || (this.threadblock !== undefined && wakeup._right === undefined)) return this.idles(prev)
     if (wakeup._right === undefined) {
       // it is in `run`, or has just left the ring itself: it is revived, and passed nothing but an error
-      if (prev !== wakeup && prev.raising) wakeup.raise(prev[INBOX])
+      if (prev !== wakeup && prev.raising) wakeup.raise(prev["~inbox"])
       return this.switch(prev, wakeup)
     }
     return this.thread.mayWait ? this.idles(prev, true) : this.deadlocked(prev)
@@ -481,8 +480,8 @@ export class Scheduler extends Ring {
   toMain(): Microthread {
     const { main } = this
     const outside = this.thread.main
-    if (main.raising) outside.raise(main[INBOX])
-    else outside.give(main[INBOX])
+    if (main.raising) outside.raise(main["~inbox"])
+    else outside.give(main["~inbox"])
     main.give(undefined)
     return outside
   }

@@ -20,7 +20,6 @@ import {
   type Microthread,
   type Mode,
   Operation,
-  RESUME,
   Routine,
   type Starter,
   starterOf,
@@ -168,7 +167,7 @@ export class Selecting extends Routine {
     this.cases = cases
     this.options = options
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) throw value
     if (this.pc === DOING) return this.ends({ key: this.key, value })
     if (this.pc === WAITING && value !== notNeeded) return this.ends(value)

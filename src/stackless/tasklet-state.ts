@@ -3,7 +3,6 @@
  * watchdog know a tasklet as this; what one can do with it is above them (tasklet.ts).
  */
 import {
-  BITS,
   type Body,
   type DataFrame,
   depthOf,
@@ -25,7 +24,6 @@ import { schedulerOf } from "./schedulers.ts"
 import { isObserved, observed, observedCall, tracedBody } from "./tracing.ts"
 
 /** A constant: what is imported is looked at anew at every use. */
-const bits: typeof BITS = BITS
 
 // the flags
 export const BOUND = FLAG
@@ -67,7 +65,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Has it something to run that has not ended? */
   get alive(): boolean {
-    return this.active || ((this[bits] & BOUND) !== 0 && !this.thread.ended)
+    return this.active || ((this["~bits"] & BOUND) !== 0 && !this.thread.ended)
   }
 
   /** Is it in the ring, or in the queue of a channel? */
@@ -77,7 +75,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Does it wait, on a channel or for a foreign Effect? */
   get blocked(): boolean {
-    return this._channel !== undefined || (this[bits] & WAITS_OUTSIDE) !== 0
+    return this._channel !== undefined || (this["~bits"] & WAITS_OUTSIDE) !== 0
   }
 
   /** Is it alive, but neither in the ring nor in a channel's queue? */
@@ -97,7 +95,7 @@ export abstract class TaskletState extends Microthread {
 
   /** While set, anything that would block the tasklet throws `RuntimeError` instead. */
   get blockTrap(): boolean {
-    return (this[bits] & BLOCK_TRAP) !== 0
+    return (this["~bits"] & BLOCK_TRAP) !== 0
   }
 
   set blockTrap(on: boolean) {
@@ -106,7 +104,7 @@ export abstract class TaskletState extends Microthread {
 
   /** Is it spared by the watchdog of `run`? */
   get atomic(): boolean {
-    return (this[bits] & ATOMIC) !== 0
+    return (this["~bits"] & ATOMIC) !== 0
   }
 
   /** Sets `atomic`; returns what it was. Mirrors `tasklet.set_atomic`. */
@@ -119,7 +117,7 @@ export abstract class TaskletState extends Microthread {
 
   /** May the watchdog of `run` interrupt it while it is nested? */
   get ignoreNesting(): boolean {
-    return (this[bits] & IGNORE_NESTING) !== 0
+    return (this["~bits"] & IGNORE_NESTING) !== 0
   }
 
   /** Sets `ignoreNesting`; returns what it was. Mirrors `tasklet.set_ignore_nesting`. */
@@ -132,7 +130,7 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal has the watchdog tried to interrupt it in vain? */
   get _pendingIrq(): boolean {
-    return (this[bits] & PENDING_IRQ) !== 0
+    return (this["~bits"] & PENDING_IRQ) !== 0
   }
 
   /** @internal */
@@ -169,7 +167,7 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal has it a trace or profile function? */
   get _traced(): boolean {
-    return (this[bits] & TRACED) !== 0
+    return (this["~bits"] & TRACED) !== 0
   }
 
   /** @internal puts the frames that it has behind frames that trace */
@@ -186,22 +184,22 @@ export abstract class TaskletState extends Microthread {
 
   /** @internal somebody waits in `join` */
   _joined(): void {
-    this[bits] |= JOINED
+    this["~bits"] |= JOINED
   }
 
   /** @internal has it arguments for its start? */
   get _bound(): boolean {
-    return (this[bits] & BOUND) !== 0
+    return (this["~bits"] & BOUND) !== 0
   }
 
   /** @internal what it ended with */
   get _failed(): boolean {
-    return (this[bits] & FAILED) !== 0
+    return (this["~bits"] & FAILED) !== 0
   }
 
   /** @internal does it wait for a foreign Effect? */
   get _waitsOutside(): boolean {
-    return (this[bits] & WAITS_OUTSIDE) !== 0
+    return (this["~bits"] & WAITS_OUTSIDE) !== 0
   }
 
   /** @internal */

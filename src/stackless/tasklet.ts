@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as EffectScheduler from "effect/Scheduler"
 import {
-  BITS,
   type Body,
   bodyOf,
   contextOf,
@@ -21,7 +20,6 @@ import {
   frameOf,
   GreenletError,
   type GreenletFrame,
-  INBOX,
   isData,
   type Microthread,
   type NotAsync,
@@ -58,8 +56,6 @@ export interface ThrowOptions {
 }
 
 // constants: what is imported is looked at anew at every use
-const bits: typeof BITS = BITS
-const box: typeof INBOX = INBOX
 
 declare const failures: unique symbol
 
@@ -137,8 +133,8 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
 
   private _supply(args: ReadonlyArray<unknown>): void {
     if (args.length === 1) this.give(args[0])
-    else this[box] = args
-    this[bits] |= BOUND
+    else this["~inbox"] = args
+    this["~bits"] |= BOUND
     if (surroundings.keeper !== undefined) surroundings.keeper.made(this)
   }
 
@@ -277,9 +273,9 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
    * Mirrors `tasklet.tempval`.
    */
   get tempval(): unknown {
-    if (this.raising) return new Bomb(this[box])
+    if (this.raising) return new Bomb(this["~inbox"])
     if (this.unstarted) return this.alive ? undefined : bodyOf(this)
-    return this.dead ? undefined : this[box]
+    return this.dead ? undefined : this["~inbox"]
   }
 
   set tempval(value: unknown) {
@@ -439,49 +435,49 @@ export class Tasklet<out A = any, E = any, Args extends ReadonlyArray<any> = any
   // ---- what the loop asks -----------------------------------------------------------------------------------------
 
   protected override ends(value: unknown): Microthread {
-    this[bits] &= ~BOUND
-    this[box] = value
-    if ((this[bits] & JOINED) !== 0) this._tellJoined()
+    this["~bits"] &= ~BOUND
+    this["~inbox"] = value
+    if ((this["~bits"] & JOINED) !== 0) this._tellJoined()
     return this._scheduler.end(this, false, undefined)
   }
 
   protected override dies(error: unknown): Microthread {
-    this[bits] = this[bits] & ~BOUND | FAILED
-    this[box] = error
+    this["~bits"] = this["~bits"] & ~BOUND | FAILED
+    this["~inbox"] = error
     let failed = true
-    if ((this[bits] & JOINED) !== 0) failed = !this._tellJoined()
+    if ((this["~bits"] & JOINED) !== 0) failed = !this._tellJoined()
     return this._scheduler.end(this, failed, error)
   }
 
   /** Was there anybody? */
   private _tellJoined(): boolean {
-    this[bits] &= ~JOINED
+    this["~bits"] &= ~JOINED
     return tellJoined(this)
   }
 
   protected override orphaned(): unknown {
     this._unblock()
     if (this._right !== undefined) this._scheduler.remove(this)
-    this[bits] = this[bits] & ~BOUND | FAILED
+    this["~bits"] = this["~bits"] & ~BOUND | FAILED
     const error = this.exitWith("the thread of this tasklet has ended")
     this.raise(error)
-    if ((this[bits] & JOINED) !== 0) this._tellJoined()
+    if ((this["~bits"] & JOINED) !== 0) this._tellJoined()
     return error
   }
 
   /** It has not run to its end: as upstream, an exit that is thrown into it is an error, and only `kill` lets go of it. */
   protected override dropped(): void {
-    this[bits] |= BOUND
+    this["~bits"] |= BOUND
   }
 
   /** @internal makes it unstarted, with a body; what it was in the middle of is dropped */
   _bindTo(body: Body | undefined): void {
     rebind(this, body)
-    if ((this[bits] & JOINED) !== 0) {
-      this[bits] |= FAILED
+    if ((this["~bits"] & JOINED) !== 0) {
+      this["~bits"] |= FAILED
       this._tellJoined()
     }
-    this[bits] &= ~(BOUND | PENDING_IRQ | FAILED)
+    this["~bits"] &= ~(BOUND | PENDING_IRQ | FAILED)
     if (this._traced) {
       setTrace(this, "trace", undefined)
       setFlag(this, TRACED, setTrace(this, "profile", undefined))

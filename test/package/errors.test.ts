@@ -8,6 +8,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { describe, expect, test } from "vitest"
+import { load } from "../compiler/module.ts"
 import { inBothGears, main, type Steps } from "../stackless/program.ts"
 
 const { call, channel, run, schedule, tasklet } = stackless
@@ -419,7 +420,7 @@ test("rethrow passes exits and timeouts on, and nothing else", () => {
   }
 })
 
-test("two copies of the package tell each other's errors, and end silently of each other's exits", async () => {
+test("two copies of the package tell each other's errors, end silently of each other's exits, and compiled bodies wait on each other's channels", async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url))
   const folder = mkdtempSync(join(root, "node_modules/.twin-"))
   try {
@@ -444,6 +445,24 @@ test("two copies of the package tell each other's errors, and end silently of ea
       yield* t.throw(new twin.TaskletExit())
       expect(t.alive).toBe(false)
     })
+    const { takes } = load(
+      `"use stackless"; exports.takes = function*(from) { return (yield* from.receive()) + (yield* from.receive()) }`
+    )
+    const theirs = twin.channel<string>()
+    const [taken] = await Promise.all([
+      Effect.runPromise(call(function*(): Steps<string> {
+        const t = tasklet(takes)(theirs)
+        yield* run()
+        return (yield* t.join()) as string
+      })),
+      Effect.runPromise(twin.call(function*() {
+        twin.tasklet(function*() {
+          for (const word of ["over", "here"]) yield* theirs.send(word)
+        })()
+        yield* twin.run()
+      }))
+    ])
+    expect(taken).toBe("overhere")
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

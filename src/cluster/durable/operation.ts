@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { CallRoutine, type Microthread, type Mode, RESUME, Routine, type Thread, THROW } from "../../greenlet/index.ts"
+import { CallRoutine, type Microthread, type Mode, Routine, type Thread, THROW } from "../../greenlet/index.ts"
 import { RuntimeError } from "../../stackless/index.ts"
 import type { Codec } from "../codec.ts"
 import type { NameConflict } from "../errors.ts"
@@ -70,7 +70,7 @@ class Performing extends Routine<any> {
     super()
     this.effect = effect
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === 0) return this.at(2, this.effect)
     if (mode === THROW) throw value
     return this.ends(value)

@@ -12,7 +12,6 @@ import type { DataFrame } from "../kernel/data-frame.ts"
 import { GreenletError } from "../kernel/errors.ts"
 import type { Frame } from "../kernel/frame.ts"
 import { fuel as allFuel } from "../kernel/fuel.ts"
-import { INBOX } from "../kernel/inbox.ts"
 import { mayBeLed } from "../kernel/lead.ts"
 import type { Microthread } from "../kernel/ports.ts"
 import { becomeWoken, RAISING, SUSPENDED, WAITING } from "../kernel/state.ts"
@@ -120,9 +119,9 @@ export class GreenletFiber implements Side {
   /** What an operation has brought its greenlet, if that goes on at once. */
   takeOutcome(): Exit.Exit<unknown, unknown> | undefined {
     const { greenlet } = this
-    const { [INBOX]: inbox, _state: state } = greenlet
+    const { "~inbox": inbox, _state: state } = greenlet
     if (state !== SUSPENDED && state !== RAISING) return undefined
-    greenlet[INBOX] = undefined
+    greenlet["~inbox"] = undefined
     becomeWoken(greenlet)
     return state === SUSPENDED ? this.exitWith(inbox) : failureOf(inbox)
   }
@@ -497,7 +496,7 @@ export class GreenletFiber implements Side {
     try {
       next = proxy.operation!.perform(greenlet)
     } catch (error) {
-      greenlet[INBOX] = undefined
+      greenlet["~inbox"] = undefined
       return this.continue(failureOf(error))
     }
     this.calling = greenlet._code !== frame

@@ -7,7 +7,6 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { ungated } from "../kernel/ending.ts"
 import { GreenletError } from "../kernel/errors.ts"
-import { INBOX } from "../kernel/inbox.ts"
 import { led } from "../kernel/lead.ts"
 import { iteratorOfAll as iterator } from "../kernel/operation.ts"
 import type { Microthread, Operation } from "../kernel/ports.ts"
@@ -116,13 +115,13 @@ const performOnOwnFiber = (
   if (thread.current === current && frame === current._code) {
     if (current._state === suspended && !side.stepwise) {
       if (thread.goesOn()) {
-        const value = current[INBOX]
-        current[INBOX] = undefined
+        const value = current["~inbox"]
+        current["~inbox"] = undefined
         return new Ended(value)
       }
     } else {
       // an error fails the generator, which is on the stack as yet, and an interrupt is seen by a step of Effect
-      if (current._state === RAISING) led(current[INBOX], iterator.next)
+      if (current._state === RAISING) led(current["~inbox"], iterator.next)
       const exit = side.takeOutcome()
       if (exit !== undefined) {
         side.interruptNow()

@@ -10,7 +10,7 @@ import { type Body, isFrame, type Plain, requireResult } from "./body.ts"
 import { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 import type { Routine } from "./routine.ts"
-import { BITS, TRACED } from "./state.ts"
+import { TRACED } from "./state.ts"
 import { explained } from "./unbound.ts"
 
 class Call extends Operation<unknown> {
@@ -24,7 +24,10 @@ class Call extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { args, body } = this
     try {
-      return enter(current, (current[BITS] & TRACED) === 0 ? body(...args) : current._policy.tracedBody(body)(...args))
+      return enter(
+        current,
+        (current["~bits"] & TRACED) === 0 ? body(...args) : current._policy.tracedBody(body)(...args)
+      )
     } catch (error) {
       throw explained(error, body)
     }
@@ -43,7 +46,7 @@ class CallWithOne extends Operation<unknown> {
   perform(current: Microthread): Microthread {
     const { arg, body } = this
     try {
-      return enter(current, (current[BITS] & TRACED) === 0 ? body(arg) : current._policy.tracedBody(body)(arg))
+      return enter(current, (current["~bits"] & TRACED) === 0 ? body(arg) : current._policy.tracedBody(body)(arg))
     } catch (error) {
       throw explained(error, body)
     }
@@ -59,7 +62,7 @@ export class CallRoutine<A, E = never, R = never> extends Operation<A, E, R> {
   }
   perform(current: Microthread): Microthread {
     const { make } = this
-    return enter(current, (current[BITS] & TRACED) === 0 ? make() : current._policy.tracedBody(make)())
+    return enter(current, (current["~bits"] & TRACED) === 0 ? make() : current._policy.tracedBody(make)())
   }
 }
 

@@ -10,7 +10,6 @@ import {
   isDataFrame,
   NEXT,
   PREEMPTED,
-  RESUME,
   RETURNED,
   THROW,
   THROWN,
@@ -58,7 +57,7 @@ const resultOf = (outcome: unknown): IteratorResult<unknown, unknown> => {
 export const resumeFrame = (frame: Frame | DataFrame, value: unknown): IteratorResult<unknown, unknown> => {
   if (!isDataFrame(frame)) return frame.next(value)
   try {
-    return resultOf(frame[RESUME](NEXT, value))
+    return resultOf(frame["~resume"](NEXT, value))
   } catch (error) {
     frame.pc = DONE
     throw error
@@ -71,7 +70,7 @@ export const throwIntoFrame = (frame: Frame | DataFrame, error: unknown): Iterat
   try {
     if (frame.pc === BEGIN) throw error
     ledTo(error, frame)
-    return resultOf(frame[RESUME](THROW, error))
+    return resultOf(frame["~resume"](THROW, error))
   } catch (error) {
     frame.pc = DONE
     throw error

@@ -153,7 +153,7 @@ const enter = (report: ReportForgotten): () => void => {
       else list.push({ operation, error })
     }
     // where a class has a short way, the long one goes through it
-    const key = operation[PERFORM] === Operation.prototype[PERFORM] ? "perform" : PERFORM
+    const key = operation["~perform"] === Operation.prototype["~perform"] ? "perform" : PERFORM
     define(operation, key, (perform) =>
       function(this: Operation<any, any, any>, current: Microthread, thread: Thread) {
         turn = undefined

@@ -5,7 +5,7 @@
  *
  * This file imports nothing but what a frame is, as compiled code is bundled with it where no kernel is needed.
  */
-import { type DataFrame, NEXT, PREEMPTED, RESUME } from "./data-frame.ts"
+import { type DataFrame, NEXT, PREEMPTED } from "./data-frame.ts"
 
 /** Where no loop runs, nobody is waiting for it to be used up. It is the largest integer that needs no object anywhere. */
 const PLENTY = 2 ** 30 - 1
@@ -37,7 +37,7 @@ export const resumeOnLoan = (frame: DataFrame): unknown => {
   try {
     for (;;) {
       fuel.left = LOAN
-      const outcome = frame[RESUME](NEXT, undefined)
+      const outcome = frame["~resume"](NEXT, undefined)
       if (outcome !== PREEMPTED) return outcome
     }
   } finally {

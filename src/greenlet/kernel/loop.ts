@@ -23,7 +23,6 @@ import {
   isDataFrame,
   NEXT,
   PREEMPTED,
-  RESUME,
   RETURNED,
   RUNNING,
   THROW,
@@ -36,9 +35,8 @@ import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
-import { INBOX } from "./inbox.ts"
 import { ledTo } from "./lead.ts"
-import { Operation, PERFORM, switchedOfAll } from "./operation.ts"
+import { copies as allCopies, Operation, switchedOfAll } from "./operation.ts"
 import { Place } from "./place.ts"
 import type { MainGreenlet, Microthread } from "./ports.ts"
 import {
@@ -47,7 +45,6 @@ import {
   becomeResumed,
   becomeSoft,
   becomeStarted,
-  BITS,
   DATA,
   DOOMED,
   FRESH,
@@ -73,17 +70,14 @@ const suspended = SUSPENDED
 // the state is taken out of its field on the spot: the getter is one call too many for what V8 inlines here
 const states = STATES
 const data = DATA
-const box: typeof INBOX = INBOX
-const bits: typeof BITS = BITS
 const traced = TRACED
 const soften = becomeSoft
-const resumeData: typeof RESUME = RESUME
 const plainly = NEXT
-const perform: typeof PERFORM = PERFORM
 const resumeGenerator = generatorNext
 const switched = switchedOfAll
 const currentFiber = Fiber.getCurrent
 const fuel = allFuel
+const copies = allCopies
 const { DEEP, depth, Ended, endedWithNothing, step } = stepping
 
 /**
@@ -182,11 +176,11 @@ export abstract class Loop {
     for (;;) {
       try {
         for (;;) {
-          const state = g[bits] & states
+          const state = g["~bits"] & states
           if (state === data) {
             g = this.loopOfData(g)
             // one that goes on in another way, in an Effect perhaps, gets on by a step
-            if (fuel.left > 0 || (fuel.left === 0 && (g[bits] & states) !== data)) continue
+            if (fuel.left > 0 || (fuel.left === 0 && (g["~bits"] & states) !== data)) continue
             const going = this.usedUp(g)
             if (going === undefined) return
             g = going
@@ -196,8 +190,8 @@ export abstract class Loop {
           fuel.stop = fuel.left > STRETCH ? fuel.left - STRETCH : 0
           if (state >= soft) {
             if (state !== soft) soften(g)
-            const value = g[box]
-            g[box] = undefined
+            const value = g["~inbox"]
+            g["~inbox"] = undefined
             const { request } = step
             request.operation = undefined
             request.inPlace = true
@@ -229,37 +223,35 @@ export abstract class Loop {
     let performing = false
     try {
       for (;;) {
-        const value = g[box]
-        g[box] = undefined
-        const outcome = (g._code as DataFrame)[resumeData](plainly, value) as
+        const value = g["~inbox"]
+        g["~inbox"] = undefined
+        const outcome = (g._code as DataFrame)["~resume"](plainly, value) as
           | Partial<Operation<any, any, any>>
           | undefined
           | null
-        if (
-          outcome !== undefined && outcome !== null && outcome[perform] !== undefined &&
-          this.performingFiber !== nowhere
-        ) {
+        const performs = outcome !== undefined && outcome !== null ? outcome["~perform"] : undefined
+        if (performs !== undefined && this.performingFiber !== nowhere && copies.count === 1) {
           performing = true
-          const next = (outcome as Operation<any, any, any>)[perform](g, this as unknown as Thread)
+          const next: Microthread = performs.call(outcome, g, this as unknown as Thread)
           performing = false
           this.place.current = g = next
         } else {
           const rest = g._rest
           if (
-            this.place.current !== g || (g[bits] & traced) !== 0 || developing.on ||
+            this.place.current !== g || (g["~bits"] & traced) !== 0 || developing.on ||
             (rest !== undefined && !Array.isArray(rest))
           ) {
             g = this.carryOut(g, outcome)
           } else if (outcome === RETURNED && rest !== undefined && isDataFrame(rest[rest.length - 1])) {
             g._code = rest.pop()
-            g[box] = completion.value
+            g["~inbox"] = completion.value
           } else if (isDataFrame(outcome) && outcome.pc === BEGIN) {
             if (rest === undefined) g._rest = [g._code as DataFrame]
             else rest.push(g._code as DataFrame)
             g._code = outcome
           } else g = this.carryOut(g, outcome)
         }
-        if (--fuel.left <= 0 || (g[bits] & states) !== data) return g
+        if (--fuel.left <= 0 || (g["~bits"] & states) !== data) return g
       }
     } catch (error) {
       return performing ? g.raise(error) : this.fail(g, error)
@@ -272,14 +264,14 @@ export abstract class Loop {
    */
   private loopWithin(g: Microthread, keeper: Surroundings): void {
     for (;;) {
-      const inData = (g[bits] & states) === data
+      const inData = (g["~bits"] & states) === data
       fuel.stop = fuel.left > STRETCH ? fuel.left - STRETCH : 0
       const going = keeper.within(g, this)
       if (going === undefined) return
       g = going
       depth.levels = 0
       fuel.left--
-      if (fuel.left > 0 || (fuel.left === 0 && !(inData && (g[bits] & states) === data))) continue
+      if (fuel.left > 0 || (fuel.left === 0 && !(inData && (g["~bits"] & states) === data))) continue
       const due = this.usedUp(g)
       if (due === undefined) return
       g = due
@@ -289,14 +281,14 @@ export abstract class Loop {
   /** @internal resumes `g` once, and returns who is current then. `undefined`: the loop has to stop here. */
   stretch(g: Microthread): Microthread | undefined {
     try {
-      const state = g[bits] & states
+      const state = g["~bits"] & states
       if (state !== data && state < soft) {
         const result = this.resume(g)
         return result === undefined ? undefined : this.proceed(g, result)
       }
-      const value = g[box]
-      g[box] = undefined
-      if (state === data) return this.carryOut(g, (g._code as DataFrame)[resumeData](plainly, value))
+      const value = g["~inbox"]
+      g["~inbox"] = undefined
+      if (state === data) return this.carryOut(g, (g._code as DataFrame)["~resume"](plainly, value))
       if (state !== soft) soften(g)
       forgetRequest(true)
       return this.proceed(g, resumeGenerator.call(g._code as Frame, value))
@@ -317,15 +309,15 @@ export abstract class Loop {
     const { request } = step
     request.inPlace = false
     const g = this.current
-    const next = operation[perform](g, this as unknown as Thread)
+    const next = operation["~perform"](g, this as unknown as Thread)
     if (next !== g) {
       this.current = next
-      if (this.nested === true || (next[bits] & states) !== soft) return switched
+      if (this.nested === true || (next["~bits"] & states) !== soft) return switched
       this.nested = true
       request.operation = undefined
       request.inPlace = true
-      const value = next[box]
-      next[box] = undefined
+      const value = next["~inbox"]
+      next["~inbox"] = undefined
       try {
         const result = resumeGenerator.call(next._code as Frame, value)
         if (result !== switched || depth.levels > DEEP) this.proceed(next, result)
@@ -336,17 +328,17 @@ export abstract class Loop {
       this.nested = false
       if (this.current !== g) return switched
     }
-    if ((g[bits] & states) !== soft || --fuel.left <= fuel.stop) return switched
+    if ((g["~bits"] & states) !== soft || --fuel.left <= fuel.stop) return switched
     request.inPlace = true
-    const value = g[box]
+    const value = g["~inbox"]
     if (value === undefined) return endedWithNothing
-    g[box] = undefined
+    g["~inbox"] = undefined
     return new Ended(value)
   }
 
   /** @internal may `next` run on top of the fiber that has named it? */
   mayRunOnTop(next: Microthread): boolean {
-    const state = next[bits] & states
+    const state = next["~bits"] & states
     return !this.nested && (state === suspended || state === soft || state === fresh) &&
       this.performingFiber !== nowhere
   }
@@ -422,10 +414,10 @@ export abstract class Loop {
 
   /** Resumes a greenlet that is not simply suspended in a generator. `undefined`: the loop has to stop here. */
   private resume(g: Microthread): IteratorResult<unknown, unknown> | undefined {
-    const inbox = g[box]
+    const inbox = g["~inbox"]
     switch (g._state) {
       case SUSPENDED:
-        g[box] = undefined
+        g["~inbox"] = undefined
         forgetRequest(false)
         return (g._code as Frame).next(inbox)
       case DATA:
@@ -434,7 +426,7 @@ export abstract class Loop {
       case SOFT:
       case FRESH:
         becomeSoft(g)
-        g[box] = undefined
+        g["~inbox"] = undefined
         forgetRequest(true)
         return resumeGenerator.call(g._code as Frame, inbox)
       case UNSTARTED:
@@ -444,7 +436,7 @@ export abstract class Loop {
         throw inbox
       case RAISING: {
         const frame = g._code as Frame | DataFrame
-        g[box] = undefined
+        g["~inbox"] = undefined
         forgetRequest(becomeResumed(g, frame) === SOFT)
         return isDataFrame(frame) ? this.throwIntoData(g, frame, inbox) : throwIntoFrame(frame, inbox)
       }
@@ -467,7 +459,7 @@ export abstract class Loop {
   private throwIntoData(g: Microthread, frame: DataFrame, error: unknown): IteratorResult<unknown, unknown> {
     if (frame.pc === BEGIN) throw error
     ledTo(error, frame)
-    this.carryOut(g, frame[resumeData](THROW, error))
+    this.carryOut(g, frame["~resume"](THROW, error))
     return switched
   }
 
@@ -482,12 +474,12 @@ export abstract class Loop {
 
   private begin(g: Microthread, body: Body, args: unknown): IteratorResult<unknown, unknown> {
     g._code = undefined
-    g[box] = undefined
+    g["~inbox"] = undefined
     becomeStarted(g)
     this.started(g)
     step.request.inPlace = false
     const made = start(body, g, args)
-    if (isGenerator(made as Frame | undefined) && (g[bits] & traced) === 0) {
+    if (isGenerator(made as Frame | undefined) && (g["~bits"] & traced) === 0) {
       // most bodies are. What follows would do the same; by the short way a tasklet is made, run and ended in half the time
       g._code = made as Frame
       soften(g)

@@ -10,7 +10,6 @@ import { failureOf } from "./border.ts"
 import type { Thread } from "./current.ts"
 import { GreenletError, GreenletExit } from "./errors.ts"
 import { FiberGate } from "./hard.ts"
-import { INBOX } from "./inbox.ts"
 import { Loop } from "./loop.ts"
 import type { Operation } from "./operation.ts"
 import { type Origin, rested } from "./origin.ts"
@@ -113,9 +112,9 @@ export abstract class MainThread extends Loop {
   /** Main's turn has come: its fiber goes on with what it brings. */
   private leave(): Exit.Exit<any, any> {
     const { main } = this
-    const { [INBOX]: inbox, _state: state } = main
+    const { "~inbox": inbox, _state: state } = main
     becomeOutside(main)
-    main[INBOX] = undefined
+    main["~inbox"] = undefined
     main._fiber?.release()
     main._fiber = undefined
     this.finish = undefined
@@ -159,7 +158,7 @@ export abstract class MainThread extends Loop {
 
   /** What a body that ran as main made of its end is of no interest any more, unless it is an error of its own. */
   private leaveAbandoned(): Exit.Exit<any, any> {
-    const { [INBOX]: inbox, _state: state } = this.main
+    const { "~inbox": inbox, _state: state } = this.main
     const left = this.leave()
     return state === OUTSIDE_RAISING && !(inbox instanceof GreenletExit) ? left : Exit.void
   }

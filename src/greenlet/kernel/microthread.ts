@@ -17,7 +17,6 @@ import { GreenletError, GreenletExit } from "./errors.ts"
 import { exitOf } from "./exit.ts"
 import type { Frame } from "./frame.ts"
 import type { Home } from "./home.ts"
-import { INBOX } from "./inbox.ts"
 import type { Policy } from "./policy.ts"
 import type { GreenletFiber } from "./ports.ts"
 import {
@@ -29,7 +28,6 @@ import {
   becomeRaising,
   becomeStarted,
   becomeUnstarted,
-  BITS,
   DEAD,
   DOOMED,
   isSuspended,
@@ -46,10 +44,6 @@ import {
 } from "./state.ts"
 import { surroundings } from "./surroundings.ts"
 
-/** A constant, as the loop has them. */
-const box: typeof INBOX = INBOX
-const bits: typeof BITS = BITS
-
 /**
  * Subclass it to build a scheduler: an operation's `perform` says with `give` or `raise` what a microthread resumes
  * with, and returns the one to run next. What the loop asks it are its `protected` methods, which a subclass overrides.
@@ -59,9 +53,9 @@ const bits: typeof BITS = BITS
  */
 export abstract class Microthread {
   /** For schedulers: its state, in the lowest bits, and the flags of its kind above them; see `BITS`. */
-  [bits]: number = UNSTARTED;
+  "~bits": number = UNSTARTED
   /** For schedulers: what its next resume brings; see `INBOX`. */
-  [box]: unknown = undefined
+  "~inbox": unknown = undefined
   /** @internal its thread and the context that it inherits */
   _home: Home
   /** @internal its body before the start, its top frame after it */
@@ -94,12 +88,12 @@ export abstract class Microthread {
 
   /** @internal see state.ts */
   get _state(): State {
-    return (this[bits] & STATES) as State
+    return (this["~bits"] & STATES) as State
   }
 
   /** @internal for the transitions in state.ts alone */
   _become(state: State): void {
-    this[bits] = this[bits] & ~STATES | state
+    this["~bits"] = this["~bits"] & ~STATES | state
   }
 
   /** @internal what its fiber inherits: the context of its creator, if there was one */
@@ -155,7 +149,7 @@ export abstract class Microthread {
   give(value: unknown): this {
     if (this._state === DEAD) return this
     const unstarted = becomeGiven(this, this._code as Frame | DataFrame | undefined)
-    this[box] = unstarted ? only(value) : value
+    this["~inbox"] = unstarted ? only(value) : value
     return this
   }
 
@@ -164,7 +158,7 @@ export abstract class Microthread {
    * foreign Effect has that Effect interrupted first. Returns it.
    */
   raise(error: unknown): this {
-    if (becomeRaising(this)) this[box] = error
+    if (becomeRaising(this)) this["~inbox"] = error
     return this
   }
 
@@ -200,8 +194,8 @@ export abstract class Microthread {
    * there: a later resume brings it. Gives back what the heir itself would have run.
    */
   bequeath(heir: Microthread): Displaced {
-    const { _code: code, _fiber: fiber, [box]: inbox, _stack: stack } = this
-    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir[box] : undefined
+    const { _code: code, _fiber: fiber, "~inbox": inbox, _stack: stack } = this
+    const kept = heir._state === SUSPENDED || heir._state >= SOFT ? heir["~inbox"] : undefined
     const displaced = new Displaced(heir)
     this._fiber = undefined
     this._bury()
@@ -209,7 +203,7 @@ export abstract class Microthread {
     heir._replaceTop(
       kept === undefined ? code as Frame | DataFrame : new Inherited(code as Frame | DataFrame, heir, kept)
     )
-    heir[box] = inbox
+    heir["~inbox"] = inbox
     heir._stack = stack
     heir._fiber = fiber
     for (let side = fiber; side !== undefined; side = side.above) side.passTo(heir)
@@ -369,11 +363,11 @@ export abstract class Microthread {
 
   /** @internal puts a frame on top, to be resumed next */
   _push(frame: Frame | DataFrame): void {
-    if ((this[bits] & TRACED) !== 0) frame = this._policy.tracedFrame(frame)
+    if ((this["~bits"] & TRACED) !== 0) frame = this._policy.tracedFrame(frame)
     if (this._code !== undefined) (this._stack ??= []).push(this._code as Frame | DataFrame)
     this._code = frame
     becomeOn(this, frame)
-    this[box] = undefined
+    this["~inbox"] = undefined
   }
 
   /** @internal puts another frame in the place of the top one */
@@ -400,7 +394,7 @@ export abstract class Microthread {
 
   private _drop(): void {
     this._code = undefined
-    this[box] = undefined
+    this["~inbox"] = undefined
     this._stack = undefined
     const { _fiber: fiber } = this
     if (fiber !== undefined) {
@@ -468,14 +462,14 @@ class Inherited implements Frame {
     heir._replaceTop(this.frame)
     for (;;) {
       const frame = heir._code as Frame | DataFrame
-      heir[box] = this.kept
+      heir["~inbox"] = this.kept
       try {
         const result = thrown ? throwIntoFrame(frame, value) : resumeFrame(frame, value)
         if (result instanceof Delegation) {
           if (Effect.isEffect(result.to)) return result
           heir.thread.delegate(heir, result.to)
           thrown = heir.raising
-          value = heir[box]
+          value = heir["~inbox"]
           if (thrown) heir.give(undefined)
         } else if (result.done === true && this.leavesForData()) {
           thrown = false
@@ -513,7 +507,7 @@ export class Displaced {
   constructor(heir: Microthread) {
     this.heir = heir
     this.state = heir._state
-    this.inbox = heir[box]
+    this.inbox = heir["~inbox"]
     this.code = heir._code
     this.stack = heir._stack
     this.fiber = heir._fiber
@@ -527,7 +521,7 @@ export class Displaced {
     heir._stack = this.stack
     heir._fiber = this.fiber
     // what a started one had there is with the frames that it inherited
-    heir[box] = state === UNSTARTED || state === DOOMED || state === RAISING ? this.inbox : undefined
+    heir["~inbox"] = state === UNSTARTED || state === DOOMED || state === RAISING ? this.inbox : undefined
     if (heir.active) heir.thread.started(heir)
   }
 

@@ -37,11 +37,20 @@ const Base: new<A, E, R>() => Effect.Effect<A, E, R> = (() => {
   return Base as unknown as new<A, E, R>() => Effect.Effect<A, E, R>
 })()
 
+const COPIES: unique symbol = Symbol.for("effect-stackless/copies")
+
 /**
  * What the loop calls. It is also how the loop knows an operation: nothing else has a method of that name, and one look-up finds
  * out and finds the method. `instanceof` takes a fifth of a message of compiled tasklets (`compiled.channel`).
  */
-export const PERFORM: unique symbol = Symbol("perform")
+export const PERFORM = "~perform"
+
+/**
+ * How many copies of this file the process has loaded. The loop of each knows its own operations by `PERFORM` as long as there is one;
+ * an operation of another copy is an Effect to it.
+ */
+export const copies: { count: number } = (globalThis as { [COPIES]?: { count: number } })[COPIES] ??= { count: 0 }
+copies.count++
 
 const { countedDone, Ended, endedWithNothing, failing, failure, step, Yielded } = stepping
 const currentFiber = Fiber.getCurrent
@@ -128,7 +137,7 @@ export abstract class Operation<out A, out E = never, out R = never> extends Bas
   abstract perform(current: Microthread): Microthread
 
   /** The same, by the name that the loop looks up, with the thread, which it knows; see `PERFORM`. */
-  [PERFORM](current: Microthread, _thread: Thread): Microthread {
+  "~perform"(current: Microthread, _thread: Thread): Microthread {
     return this.perform(current)
   }
 

@@ -80,7 +80,7 @@ export const STATES = 15
  * @category schedulers
  * @since 0.1.0
  */
-export const BITS: unique symbol = Symbol("effect-stackless.bits")
+export const BITS = "~bits"
 
 /** Is somebody told of its frames? Kept with the state, where it costs next to nothing to look at. */
 export const TRACED = STATES + 1

@@ -6,7 +6,7 @@
  * not before.
  */
 import type { Body } from "./body.ts"
-import { type DataFrame, DESCRIBE, isDataFrame, RESUME } from "./data-frame.ts"
+import { type DataFrame, DESCRIBE, isDataFrame } from "./data-frame.ts"
 import { type Frame, isGenerator } from "./frame.ts"
 
 /** What the engines say of a property of undefined, with its name if they tell that. */
@@ -24,7 +24,7 @@ export const explained = (error: unknown, body: Body): unknown => {
 export const explainedIn = (error: unknown, frame: Frame | DataFrame | undefined): void => {
   if (!mayBeUnbound(error) || frame === undefined) return
   if (isDataFrame(frame)) {
-    const text = frame[RESUME].toString().replaceAll(/\$f\.(?:s\d+\.)?self\b/g, "this")
+    const text = frame["~resume"].toString().replaceAll(/\$f\.(?:s\d+\.)?self\b/g, "this")
       .replaceAll(/\$f\.s\d+\.p_(\w+?)_(?:get|set|call)\(this\b/g, "this.#$1")
     if (hasNoThis(frame) && reads(error, text, true)) {
       tell(error, frame[DESCRIBE]?.().name.replace(/^.*\./, "") ?? "method")

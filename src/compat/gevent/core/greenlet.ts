@@ -21,7 +21,6 @@ import {
   originOf,
   type Plain,
   pushFrame,
-  RESUME,
   Routine,
   THROW
 } from "../../../greenlet/index.ts"
@@ -513,7 +512,7 @@ class Killing extends Routine<void> {
     this.thrown = thrown
     this.timeout = timeout
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) throw value
     if (this.pc === BEGIN) return this.at(2, this.thrown.get())
     return this.pc === 2 ? this.at(4, this.greenlet.join(this.timeout)) : this.ends(undefined)
@@ -540,7 +539,7 @@ class KillingInHub extends Routine<void> {
     this.error = error
     this.waiter = waiter
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     const { diehards, greenlets, waiter } = this
     if (this.pc === TELLING) {
       if (mode === THROW) throw value
@@ -572,7 +571,7 @@ class Within extends Routine {
     this.greenlet = greenlet
     this.block = block
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     switch (this.pc) {
       case BEGIN:
         try {
@@ -747,7 +746,7 @@ class JoiningAll<G extends Greenlet> extends Routine<Array<G>> {
     super()
     this.waiting = waiting
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) return this.fails(value)
     if (this.pc === 2) {
       const next = value as IteratorResult<G, undefined>
@@ -808,7 +807,7 @@ class KillingAll extends Routine<void> {
     this.thrown = thrown
     this.deadline = deadline
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) return this.at(2, this.thrown.get())
     if (mode !== THROW && this.pc === 2) {
       const diehards = (value as Array<KernelGreenlet>).filter((g) => g instanceof Greenlet)

@@ -30,7 +30,6 @@ import {
   Operation,
   originalContextOf,
   pushFrame,
-  RESUME,
   Routine,
   type Starter,
   starterOf,
@@ -685,7 +684,7 @@ class Course extends Routine<never> {
     super()
     this.hub = hub
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) {
       // its thread ends, or somebody ends the hub
       if (value instanceof GreenletExit) throw value
@@ -767,7 +766,7 @@ class WaitingOutside extends Routine {
     super()
     this.awaited = awaited
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     const { awaited } = this
     if (mode === THROW) throw value
     if (this.pc !== BEGIN) return this.ends(value)

@@ -6,7 +6,7 @@
  * there is one hub to an object, that of the thread that runs.
  */
 import * as Effect from "effect/Effect"
-import { call, type Microthread, type Mode, type Operation, RESUME, Routine, THROW } from "../../../greenlet/index.ts"
+import { call, type Microthread, type Mode, type Operation, Routine, THROW } from "../../../greenlet/index.ts"
 import { gethub, type Hub, invalidSwitch, isLeaving, postponed, Waits } from "./hub.ts"
 import type { Callback } from "./loop.ts"
 import { printed } from "./printed.ts"
@@ -48,7 +48,7 @@ export abstract class Telling extends Routine<void> {
     this.hub = hub
   }
 
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     try {
       if (mode === THROW) this.hub.handleErrorInHub([this.link, this.source], value)
       for (let link = this.next(); link !== undefined; link = this.next()) {

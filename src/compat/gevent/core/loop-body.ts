@@ -3,7 +3,7 @@
  * returns an Effect, or a plain one.
  */
 import type * as Effect from "effect/Effect"
-import { type Body, call, type Mode, type Operation, RESUME, Routine, THROW } from "../../../greenlet/index.ts"
+import { type Body, call, type Mode, type Operation, Routine, THROW } from "../../../greenlet/index.ts"
 
 /** What the body of a loop may fail with, by what it returns: a generator, an Effect, or anything else, which is ignored. */
 export type ErrorOf<Made> = Made extends Generator<infer Eff, any, any> ? Effect.Error<Eff> : Effect.Error<Made>
@@ -29,7 +29,7 @@ export class Looping extends Routine<void> {
     this.sequence = sequence
     this.body = body
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) {
       this.over()
       throw value

@@ -18,7 +18,6 @@ import {
   type Operation,
   passesOn,
   type Plain,
-  RESUME,
   Routine,
   THROW
 } from "../../../greenlet/index.ts"
@@ -147,7 +146,7 @@ abstract class UnderTimeout extends Routine {
     super()
     this.block = block
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (this.pc === BEGIN) {
       const timeout = this.timeout = this.starts()
       try {

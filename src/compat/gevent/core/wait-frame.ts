@@ -4,7 +4,7 @@
  * Whoever waits lines up first, in the operation itself. So nothing is resumed to begin a wait, and one costs half of what it
  * does as a generator.
  */
-import { type Microthread, type Mode, pushFrame, RESUME, Routine, THROW } from "../../../greenlet/index.ts"
+import { type Microthread, type Mode, pushFrame, Routine, THROW } from "../../../greenlet/index.ts"
 
 /** The hub, as a wait knows it. */
 interface Parks {
@@ -26,7 +26,7 @@ export abstract class WaitFrame<out A> extends Routine<A> {
     }
   }
 
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     return this.ends(mode === THROW ? this.failed(value) : this.came(value))
   }
 

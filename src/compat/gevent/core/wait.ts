@@ -1,13 +1,5 @@
 /** Waiting for several things at once. Carries `wait` and `iwait` of `gevent.hub`. */
-import {
-  type Microthread,
-  type Mode,
-  type NotAsync,
-  type Operation,
-  RESUME,
-  Routine,
-  THROW
-} from "../../../greenlet/index.ts"
+import { type Microthread, type Mode, type NotAsync, type Operation, Routine, THROW } from "../../../greenlet/index.ts"
 import { ConcurrentObjectUseError } from "./exceptions.ts"
 import { describe, gethub, type Hub, Steps, Waits } from "./hub.ts"
 import type { Link } from "./linkable.ts"
@@ -201,7 +193,7 @@ class Collecting<T> extends Routine<Array<T>> {
     super()
     this.iterator = iterator
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) throw value
     if (this.pc === 2) {
       const result = value as IteratorResult<T, undefined>

@@ -13,7 +13,6 @@ import {
   type Mode,
   Operation,
   type Plain,
-  RESUME,
   Routine,
   THROW,
   ValueError
@@ -50,7 +49,7 @@ class Holding extends Routine {
     this.lock = lock
     this.block = block
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     const { lock } = this
     if (this.pc === BEGIN) return this.at(ACQUIRING, lock.acquire())
     if (this.pc === ACQUIRING) {

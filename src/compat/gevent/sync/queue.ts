@@ -10,7 +10,6 @@ import {
   type Mode,
   type NotAsync,
   type Operation,
-  RESUME,
   Routine,
   THROW,
   ValueError
@@ -168,7 +167,7 @@ class Serving extends Routine<void> {
     super()
     this.queue = queue
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     try {
       if (mode === THROW) throw value
       const told = this.queue.unlock(this)
@@ -241,7 +240,7 @@ class GettingNext<T> extends Routine<IteratorResult<T, undefined>> {
     super()
     this.queue = queue
   }
-  [RESUME](mode: Mode, value: unknown): unknown {
+  "~resume"(mode: Mode, value: unknown): unknown {
     if (mode === THROW) throw value
     if (this.pc === BEGIN) return this.at(2, this.queue.get())
     return this.ends(value === StopIteration ? { done: true, value: undefined } : { done: false, value: value as T })
