@@ -21,16 +21,16 @@ export interface Sight {
   readonly scale: number
 }
 
-/** `context` is a canvas's. */
+/** `context` is a canvas's; `strips` is a canvas that is not shown, on which the lanes are painted a pixel high. */
 export const draw = (
   context: any,
-  found: { readonly lastUpTo: typeof lastUpTo },
+  found: { readonly lastUpTo: typeof lastUpTo; readonly strips: any },
   { end, messages }: Model,
   lanes: ReadonlyArray<Lane>,
   sight: Sight
 ): void => {
   const { dark, from, height, instant, left, row, scale, scroll, selected, to, top, width } = sight
-  const { lastUpTo } = found
+  const { lastUpTo, strips } = found
   const inner = width - left
   const x = (time: number): number => left + (time - from) / (to - from) * inner
   const colours = ["#e2b93b", "#8fa3b8", "#4f9a94", "#b9bfc7", "", "", "#c9cfd6", "#2f9e44"]
@@ -39,21 +39,30 @@ export const draw = (
     colours[3] = "#4a515a"
     colours[6] = "#3c434b"
   }
+  // as an image has it: the bytes of red, green, blue and opacity
+  function pixel(colour: string): number {
+    const bytes = new Uint8Array([...[1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)), 255])
+    return new Uint32Array(bytes.buffer)[0]!
+  }
   const text = dark ? "#e3e6ea" : "#1b1f24"
   const soft = dark ? "#98a2ae" : "#667"
   context.clearRect(0, 0, width, height)
   context.font = `${11 * scale}px system-ui, sans-serif`
   context.textBaseline = "middle"
 
-  const fill = (colour: string, left: number, top: number, width: number, height: number): void => {
-    context.fillStyle = colour
-    context.fillRect(left, top, width, height)
-  }
+  // a lane is two strips of pixels: its band, and the middle of it, which is all that is seen of those who wait
+  const columns = Math.max(1, Math.round(inner))
+  const pixelsOf = colours.map((colour) => colour === "" ? 0 : pixel(colour))
+  const red = pixel("#d6293e")
 
   // ---- the lanes ----
   const firstRow = Math.max(0, Math.floor(scroll / row))
   const lastRow = Math.min(lanes.length, Math.ceil((scroll + height - top) / row) + 1)
   const rows = new Map<number, number>()
+  const image = context.createImageData(columns, 2 * Math.max(1, lastRow - firstRow))
+  const failed: Array<{ readonly at: number; readonly y: number }> = []
+  const pixels = new Uint32Array(image.data.buffer)
+  const column = (time: number): number => Math.floor((time - from) / (to - from) * columns)
   context.save()
   context.beginPath()
   context.rect(0, top, width, height - top)
@@ -70,47 +79,59 @@ export const draw = (
     context.fillText(name, 8 * scale, y + row / 2, left - 12 * scale)
     const count = starts.length
     let i = Math.max(0, lastUpTo(starts, from))
-    // neighbours of one colour are painted in one go: a whole recording has a slice in each pixel
-    let paint = ""
-    let inset = 0
-    let since = 0
-    let until = 0
-    while (i < count && starts[i]! < to) {
+    const band = 2 * (r - firstRow) * columns
+    const middle = band + columns
+    // the first column that is still empty
+    let free = 0
+    while (i < count && starts[i]! < to && free < columns) {
       const state = states[i]!
-      const begins = Math.max(left, x(starts[i]!))
-      const next = i + 1 < count ? starts[i + 1]! : end
-      let ends = Math.min(width, x(next))
       const kind = state & 7
-      let colour = (state & 16) === 0 ? colours[kind]! : "#d6293e"
+      const stuck = (state & 16) !== 0
+      const begins = Math.max(free, column(starts[i]!))
+      free = Math.min(columns, column(i + 1 < count ? starts[i + 1]! : end))
+      let colour = stuck ? red : pixelsOf[kind]!
+      let thin = !stuck && (kind === 3 || kind === 6 || kind === 1 || kind === 2)
       i++
-      if (ends - begins < 1) {
+      if (free <= begins) {
         // all that are in one pixel are drawn as one: as running, if one of them is
-        const last = from + (begins + 1 - left) / inner * (to - from)
+        free = begins + 1
+        const last = from + free / columns * (to - from)
+        let skipped = i
         let running = kind === 7
+        while (skipped < count && skipped < i + 16 && starts[skipped]! <= last) {
+          running ||= (states[skipped]! & 7) === 7
+          skipped++
+        }
         // the last one may go on beyond it
-        const skipped = Math.max(i, lastUpTo(starts, last))
-        for (let j = i; j < Math.min(skipped, i + 16) && !running; j++) running = (states[j]! & 7) === 7
-        if (running) colour = colours[7]!
-        i = skipped
-        ends = begins + 1
+        i = Math.max(i, (skipped < i + 16 ? skipped : lastUpTo(starts, last) + 1) - 1)
+        if (running) {
+          colour = pixelsOf[7]!
+          thin = false
+        }
       }
-      const thin = kind === 3 || kind === 6 || kind === 1 || kind === 2
-      const margin = (thin && (state & 16) === 0 ? 0.32 : 0.15) * row
-      if (colour === paint && margin === inset && begins <= until) {
-        until = ends
-        continue
+      // a loop, since most are a pixel or two, for which `fill` takes longer
+      for (let at = begins; at < free; at++) {
+        pixels[middle + at] = colour
+        if (!thin) pixels[band + at] = colour
       }
-      if (paint !== "") fill(paint, since, y + inset, until - since, row - 2 * inset)
-      paint = colour
-      inset = margin
-      since = begins
-      until = ends
     }
-    if (paint !== "") fill(paint, since, y + inset, until - since, row - 2 * inset)
-    if ((states[count - 1]! & 7) === 5) {
-      context.fillStyle = "#d6293e"
-      context.fillText("✕", x(starts[count - 1]!) - 4 * scale, y + row / 2)
-    }
+    if ((states[count - 1]! & 7) === 5) failed.push({ at: x(starts[count - 1]!) - 4 * scale, y: y + row / 2 })
+  }
+
+  // one picture is sent to the canvas, however many slices there are
+  strips.width = columns
+  strips.height = image.height
+  strips.getContext("2d").putImageData(image, 0, 0)
+  context.imageSmoothingEnabled = false
+  for (let r = firstRow; r < lastRow; r++) {
+    const y = top + r * row - scroll
+    const at = 2 * (r - firstRow)
+    context.drawImage(strips, 0, at, columns, 1, left, y + 0.15 * row, inner, 0.7 * row)
+    context.drawImage(strips, 0, at + 1, columns, 1, left, y + 0.32 * row, inner, 0.36 * row)
+  }
+  for (const { at, y } of failed) {
+    context.fillStyle = "#d6293e"
+    context.fillText("✕", at, y)
   }
 
   // ---- messages: those between two lanes in sight, as long as they can be told apart ----

@@ -12,11 +12,11 @@ export interface Lane {
   readonly id: number
   readonly name: string
   readonly parent: number | undefined
-  readonly starts: Array<number>
+  readonly starts: Float64Array
   /** The state, and 16 more if it is part of a deadlock. */
-  readonly states: Array<number>
-  readonly waits: Array<number>
-  readonly places: Array<number>
+  readonly states: Uint8Array
+  readonly waits: Uint32Array
+  readonly places: Uint32Array
 }
 
 export interface Message {
@@ -35,37 +35,76 @@ export interface Model {
 }
 
 export const model = (data: PageData, tell: typeof replay): Model => {
+  /** A track while it is told of: how many slices it has, its state, and where they go. */
+  interface Told {
+    size: number
+    state: number | undefined
+    lane: Lane | undefined
+  }
+  const told = new Map<number, Told>()
+  const toldOf = (id: number): Told => {
+    let track = told.get(id)
+    if (track === undefined) told.set(id, track = { size: 0, state: undefined, lane: undefined })
+    return track
+  }
+  for (const { id } of data.tracks) toldOf(id)
+  const { length, times } = data
+  const tellAll = (listener: Listener): void => {
+    const first = times[0] ?? 0
+    for (const { id, place, state, wait } of data.before) listener.enter(id, first, state, wait, place)
+    for (let i = 0; i < length; i++) tell(data, i, listener)
+  }
+  const stateOf = (id: number): number | undefined => toldOf(id).state
+
+  // first they are counted, so that nothing has to grow
+  tellAll({
+    stateOf,
+    enter(id, _time, state) {
+      const track = toldOf(id)
+      track.size++
+      track.state = state
+    },
+    deadlock(id) {
+      const track = toldOf(id)
+      if (track.state !== undefined) track.state |= 16
+    }
+  })
+  const tracks = new Map(data.tracks.map((track) => [track.id, track]))
   const byId = new Map<number, Lane>()
-  const add = (id: number, name: string, parent: number | undefined): Lane => {
-    const lane: Lane = { id, name, parent, starts: [], states: [], waits: [], places: [] }
-    byId.set(id, lane)
-    return lane
-  }
-  for (const { id, main, name, parent } of data.tracks) {
-    add(id, main ? name : `${name} #${id}`, parent)
-  }
-  const laneOf = (id: number): Lane => byId.get(id) ?? add(id, `#${id}`, undefined)
-  const enter = (id: number, time: number, state: number, wait: number, place: number): void => {
-    const { places, starts, states, waits } = laneOf(id)
-    starts.push(time)
-    states.push(state)
-    waits.push(wait)
-    places.push(place)
+  for (const [id, track] of told) {
+    const { size } = track
+    const { main, name, parent } = tracks.get(id) ?? { main: true, name: `#${id}`, parent: undefined }
+    track.size = 0
+    track.state = undefined
+    track.lane = {
+      id,
+      name: main ? name : `${name} #${id}`,
+      parent,
+      starts: new Float64Array(size),
+      states: new Uint8Array(size),
+      waits: new Uint32Array(size),
+      places: new Uint32Array(size)
+    }
+    byId.set(id, track.lane)
   }
   const messages: Array<Message> = []
-  const listener: Listener = {
-    stateOf: (id) => laneOf(id).states.at(-1),
-    enter,
+  tellAll({
+    stateOf,
+    enter(id, time, state, wait, place) {
+      const track = toldOf(id)
+      const { places, starts, states, waits } = track.lane!
+      const at = track.size++
+      starts[at] = time
+      states[at] = track.state = state
+      waits[at] = wait
+      places[at] = place
+    },
     message: (time, from, to, channel) => void messages.push({ time, from, to, channel }),
     deadlock(id) {
-      const { states } = laneOf(id)
-      if (states.length > 0) states[states.length - 1]! |= 16
+      const track = toldOf(id)
+      if (track.size > 0) track.lane!.states[track.size - 1] = track.state! |= 16
     }
-  }
-  const { length, times } = data
-  const first = times[0] ?? 0
-  for (const { id, place, state, wait } of data.before) enter(id, first, state, wait, place)
-  for (let i = 0; i < length; i++) tell(data, i, listener)
+  })
   const lanes = [...byId.values()].filter(({ starts }) => starts.length > 0)
   return { lanes, byId, messages, end: Math.max(data.end, times[length - 1] ?? 0), length }
 }

@@ -26,21 +26,43 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
   }
   const escaped = (text: unknown): string =>
     String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;" })[c]!)
-  const bytes = (text: string): ArrayBuffer => {
+  const bytes = (text: string): Uint8Array => {
+    // what newer browsers have
+    const { fromBase64 } = Uint8Array as any
+    if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, text)
     const binary = browser.atob(text)
     const array = new Uint8Array(binary.length)
     for (let i = 0; i < binary.length; i++) array[i] = binary.charCodeAt(i)
-    return array.buffer
+    return array
   }
-  const unpack = (head: string, times: string, words: string): PageData => {
-    const micros = new Float64Array(bytes(times))
-    for (let i = 0; i < micros.length; i++) micros[i]! /= 1e3
-    return { ...JSON.parse(head), times: micros, words: new Uint32Array(bytes(words)) }
+  const unpack = (head: string, events: string): PageData => {
+    const data: PageData = JSON.parse(head)
+    const { length } = data
+    const times = new Float64Array(length)
+    const words = new Uint32Array(4 * length)
+    const packed = bytes(events)
+    let at = 0
+    const next = (): number => {
+      let number = 0
+      for (let factor = 1;; factor *= 128) {
+        const byte = packed[at++]!
+        number += byte % 128 * factor
+        if (byte < 128) return number
+      }
+    }
+    let time = 0
+    for (let i = 0; i < length; i++) {
+      const later = next()
+      time += later % 2 === 0 ? later / 2 : -(later + 1) / 2
+      times[i] = time / 1e3
+      for (let j = 4 * i; j < 4 * i + 4; j++) words[j] = next()
+    }
+    return { ...data, times, words }
   }
   const written = (id: string): string => document.getElementById(id).textContent
 
   // ---- what is shown ----
-  let data = unpack(written("head"), written("times"), written("words"))
+  let data = unpack(written("head"), written("events"))
   let shown: Model = model(data, replay)
   let lanes: Array<Lane> = []
   let from = 0
@@ -73,6 +95,7 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
   const get = (id: string): any => document.getElementById(id)
   const canvas = get("canvas")
   const context = canvas.getContext("2d")
+  const strips = document.createElement("canvas")
   const scaleOf = (): number => window.devicePixelRatio || 1
   const LEFT = 170
   const TOP = 26
@@ -120,7 +143,7 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
         canvas.height = height
       }
       scroll = Math.max(0, Math.min(scroll, lanes.length * ROW - canvas.clientHeight + TOP))
-      draw(context, { lastUpTo }, shown, lanes, {
+      draw(context, { lastUpTo, strips }, shown, lanes, {
         width,
         height,
         left: LEFT * scale,
@@ -434,8 +457,8 @@ export const view = (parts: Parts, source: { readonly token: string } | null): v
   }
   const follow = async (): Promise<void> => {
     try {
-      const { head, times, words } = await ask("/events")
-      data = unpack(head, times, words)
+      const { events, head } = await ask("/events")
+      data = unpack(head, events)
       shown = model(data, replay)
       if (following) whole()
       const answer = get("answer")?.textContent
