@@ -40,13 +40,16 @@ export const bench = async (args: ReadonlyArray<string>): Promise<number> => {
   }
 
   const taken = await take(covering(chosen), times)
-  const rows = chosen.map((figure): Row => {
+  const rows = chosen.flatMap((figure): ReadonlyArray<Row> => {
     const numbers = taken.get(figure)!
-    return {
+    // what cannot be taken here has said so
+    if (numbers.includes(undefined as never)) return []
+    const row: Row = {
       figure,
       number: median(numbers),
       ratio: figure.unit === "/s" && figure !== yardstick ? ratio(numbers, taken.get(yardstick)!) : undefined
     }
+    return [row]
   })
   console.log(json ? asJson(rows) : asTable(rows))
   return 0

@@ -1,7 +1,7 @@
 /** A measurement: what one fresh process does, and the figures that come of it. */
 
-/** What a figure counts. Of a rate, and of how many times as many, more is better; of everything else less. */
-export type Unit = "/s" | "×" | "ns" | "µs" | "bytes" | "MB"
+/** What a figure counts. Of rates, and of how many times as many, more is better; of everything else less. */
+export type Unit = "/s" | "frames/s" | "×" | "ns" | "µs" | "ms" | "bytes" | "MB"
 
 export interface Figure {
   readonly name: string
@@ -12,6 +12,6 @@ export interface Figure {
 
 export interface Measurement {
   readonly figures: ReadonlyArray<Figure>
-  /** Warms up and measures once; gives a number for each of the figures, in their order. */
+  /** Warms up and measures once; gives a number for each of the figures, in their order. None, if it cannot be taken here, and has said why. */
   readonly take: () => Promise<ReadonlyArray<number>>
 }

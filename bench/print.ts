@@ -8,12 +8,16 @@ export const inUnit = (number: number, unit: Unit): string => {
   switch (unit) {
     case "/s":
       return `${(number / 1_000_000).toFixed(2)} M/s`
+    case "frames/s":
+      return `${number.toFixed(1)} frames/s`
     case "×":
       return `${number.toFixed(2)} ×`
     case "ns":
       return `${number.toFixed(number < 100 ? 1 : 0)} ns`
     case "µs":
       return `${number.toFixed(number < 10 ? 3 : 1)} µs`
+    case "ms":
+      return `${number.toFixed(0)} ms`
     case "bytes":
       return `${number.toFixed(0)} bytes`
     case "MB":

@@ -15,6 +15,7 @@ export const groups: ReadonlyArray<() => Promise<Group>> = [
   async () => (await import("./compiled.ts")).compiled,
   async () => (await import("./pickle.ts")).pickling,
   async () => (await import("./explore.ts")).exploring,
+  async () => (await import("./timeline.ts")).timelines,
   async () => (await import("./durable.ts")).durables,
   async () => (await import("./workers.ts")).working,
   async () => (await import("./machines.ts")).machines,

@@ -45,6 +45,9 @@ const formatOf = (filename: string): Format | "unambiguous" =>
 export const parse = (original: string, filename: string, format?: Format): Parsed => {
   const language = languageOf(filename)
   const sourceType = format ?? formatOf(filename)
+  const inCommonJs = (): boolean =>
+    sourceType === "commonjs" &&
+    !parseSync(filename, original, { lang: language, sourceType: "module" }).errors.some(isError)
   let source = original
   let places: Places = new Places(original)
   let mappings: string | undefined
@@ -55,7 +58,7 @@ export const parse = (original: string, filename: string, format?: Format): Pars
       target: "esnext",
       sourcemap: true
     })
-    report(stripped.errors, filename, original, (offset) => offset)
+    report(stripped.errors, filename, original, (offset) => offset, inCommonJs)
     source = stripped.code
     mappings = stripped.map?.mappings
     if (stripped.map !== undefined) places = new StrippedPlaces(original, source, decode(stripped.map.mappings))
@@ -66,7 +69,7 @@ export const parse = (original: string, filename: string, format?: Format): Pars
     preserveParens: false,
     showSemanticErrors: true
   })
-  report(errors, filename, original, (offset) => places.offset(offset))
+  report(errors, filename, original, (offset) => places.offset(offset), inCommonJs)
   return {
     filename,
     original,
@@ -83,6 +86,8 @@ export const parse = (original: string, filename: string, format?: Format): Pars
 /** Each line comes from itself. */
 const unchanged = (text: string): string => `AAAA${";AACA".repeat(linesOf(text).length - 1)}`
 
+const isError = ({ severity }: { readonly severity: string }): boolean => severity === "Error"
+
 const report = (
   errors: ReadonlyArray<{
     readonly message: string
@@ -91,11 +96,15 @@ const report = (
   }>,
   filename: string,
   original: string,
-  offsetOf: (offset: number) => number
+  offsetOf: (offset: number) => number,
+  inCommonJs: () => boolean
 ): void => {
-  const error = errors.find(({ severity }) => severity === "Error")
+  const error = errors.find(isError)
   if (error === undefined) return
-  throw new CompileError(error.message, filename, original, offsetOf(error.labels[0]?.start ?? 0), true)
+  const reason = inCommonJs()
+    ? `this is a module, but its package.json says that it is CommonJS: write "type": "module" there, or name it .mts or .mjs`
+    : error.message
+  throw new CompileError(reason, filename, original, offsetOf(error.labels[0]?.start ?? 0), true)
 }
 
 /** Where each line of a text begins. */

@@ -51,6 +51,17 @@ describe("an error of the compiler", () => {
       .toMatchObject({ line: 1, column: 35 })
   })
 
+  test("says of a module that is loaded as CommonJS what to write into package.json", () => {
+    for (const source of [`import "effect"`, `await 1`]) {
+      for (const filename of ["talk.ts", "talk.js"]) {
+        const error = errorOf(source, { filename, format: "commonjs" })
+        expect(error).toMatchObject({ line: 1, column: 1 })
+        expect(error.message).toContain(`write "type": "module" there`)
+      }
+    }
+    expect(errorOf("await = =", { filename: "talk.ts", format: "commonjs" }).message).not.toContain("package.json")
+  })
+
   test("an option that there is not, or of another type", () => {
     expect(errorOf("", { everything: true }).message).toContain(`no option "everything"`)
     expect(errorOf("", { all: 1 }).message).toContain(`"all" is true or false`)
