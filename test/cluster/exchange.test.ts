@@ -341,6 +341,23 @@ test("a party that nobody uses leaves, and comes back when somebody does; the la
   expect(place.home.forgettable).toBe(true)
 })
 
+test("a party remembers whether it has been silent since the last look, and leaves if it has", async () => {
+  const place = new Place(2)
+  const party = place.party()
+  const left = () => place.said.filter((says) => says === "detach").length
+  await Effect.runPromise(Effect.andThen(send(party, 1), party.receives.receive()))
+  await place.quiet()
+  expect([party.look(), left()]).toEqual([false, 0])
+  expect([party.look(), left()]).toEqual([false, 1])
+  await place.quiet()
+  // it has heard that it has left
+  expect([party.look(), party.look(), left()]).toEqual([false, true, 1])
+  const receiving = Effect.runFork(party.receives.receive())
+  await place.quiet()
+  expect([party.look(), party.look(), party.look(), left()]).toEqual([false, false, false, 1])
+  await Effect.runPromise(Fiber.interrupt(receiving))
+})
+
 test("two kinds of channel by one name: who comes second is refused", async () => {
   const place = new Place(2)
   await Effect.runPromise(send(place.party(), 1))

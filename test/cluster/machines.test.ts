@@ -68,6 +68,29 @@ test("a tasklet moves to another machine and back; what cannot be pickled, or wo
   await expect(a.do("spawnUnmovable", "unmovable")).rejects.toMatchObject({ tag: "NotMovable" })
 })
 
+test("what tasklets send while they move to and fro comes in their order, none lost and none doubled", async () => {
+  const [ofA, ofB] = ["a", "b"].map((home) => Array.from({ length: 10 }, (_, i) => `${home} ${i}`)) as [
+    Array<string>,
+    Array<string>
+  ]
+  const numbers = Array.from({ length: 50 }, (_, i) => i + 1)
+  for (const home of [a, b, c]) {
+    const road = await keyOf(home, "road")
+    const receiving = c.do("take", road, (ofA.length + ofB.length) * numbers.length, 100)
+    const [fromA, fromB] = await Promise.all([
+      a.do("sendOnTheWay", ofA, numbers.length, road, b.address, a.address),
+      b.do("sendOnTheWay", ofB, numbers.length, road, a.address, b.address)
+    ])
+    expect([fromA, fromB]).toEqual([ofA, ofB])
+    const got: ReadonlyArray<{ name: string; n: number; at: number }> = await receiving
+    for (const name of [...ofA, ...ofB]) {
+      const its = got.filter((it) => it.name === name)
+      expect([name, its.map(({ n }) => n)]).toEqual([name, numbers])
+      expect(new Set(its.map(({ at }) => at))).toEqual(new Set([a.child.pid, b.child.pid]))
+    }
+  }
+})
+
 test("a network has some of its components on one machine, and the others on another one", async () => {
   await expect(a.do("part", ["low", "middle"])).rejects.toMatchObject({ tag: "NetworkError" })
   // what is not there yet is waited for

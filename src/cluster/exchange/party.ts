@@ -97,8 +97,8 @@ export class Party {
   private connecting = false
   /** Has it said that it leaves the home, which has not answered? */
   private leaving = false
-  /** How often the home and this party have spoken. */
-  spoken = 0
+  /** Has it spoken with a home since the last look? */
+  private spoke = false
   /** Has the home said that nothing comes any more? */
   private over = false
   /** Does somebody wait here? */
@@ -183,10 +183,21 @@ export class Party {
   }
 
   /**
-   * Leaves the home if nobody here has a use for it; it looks for it again when somebody has. Gives false if somebody has.
+   * Looks at it once in a while: it leaves its home if it has been silent since the last look and nobody here has a use for it. Gives true
+   * if it has no home, and no use for one.
    *
    * @param remembers does the home's place know that it is closed, as long as anybody can want to know?
    */
+  look(remembers = false): boolean {
+    const { spoke } = this
+    this.spoke = false
+    if (spoke) return false
+    if (this.atRest) return true
+    this.retire(remembers)
+    return false
+  }
+
+  /** Leaves the home if nobody here has a use for it; it looks for it again when somebody has. Gives false if somebody has. */
   retire(remembers = false): boolean {
     const inUse = this.inUse || (this.closed && !remembers)
     if (inUse || this.home === undefined || this.leaving) return false
@@ -197,8 +208,7 @@ export class Party {
     return true
   }
 
-  /** Has it no home, and no use for one? */
-  get atRest(): boolean {
+  private get atRest(): boolean {
     return !this.inUse && this.home === undefined && !this.connecting && (!this.closed || this.told)
   }
 
@@ -231,7 +241,7 @@ export class Party {
 
   /** The home says something. */
   hear(message: FromHome): void {
-    this.spoken++
+    this.spoke = true
     switch (message.k) {
       case "grant":
         // the home has taken it back when it heard that this party leaves
@@ -322,7 +332,7 @@ export class Party {
     const { home, out } = this
     if (home === undefined || out.length === 0) return
     this.out = []
-    this.spoken++
+    this.spoke = true
     home(out)
   }
 

@@ -65,14 +65,12 @@ interface Joined {
   readonly link: SocketLink | undefined
   /** Has the link forget this one. */
   readonly forget: () => void
-  /** How often it had spoken with the home at the last look. */
-  spoken: number
 }
 
 /** How long to wait before a home is looked for again that is not where it was, in milliseconds. */
 const PAUSE = 30
 
-/** How often to look for parties that nobody uses, in milliseconds. Between two looks one must have been silent. */
+/** How often to look for parties that nobody uses, in milliseconds. */
 const SWEEP = 5000
 
 /** Keeps the homes of channels with their shards, and brings parties to them. */
@@ -208,11 +206,7 @@ export class Homes {
 
   /** Has parties leave their homes that nobody uses: the last one takes the home with it. */
   private sweep(): void {
-    for (const [name, joined] of this.joined) {
-      const party = knownChannels().get(name)?.party
-      if (party === undefined || party.spoken !== joined.spoken) joined.spoken = party?.spoken ?? 0
-      else party.retire()
-    }
+    for (const name of this.joined.keys()) knownChannels().get(name)?.party.look()
   }
 
   private connect({ name, party }: RemoteChannel): void {
@@ -238,7 +232,7 @@ export class Homes {
           this.joined.delete(name)
           party.leave(false)
         }) ?? (() => {})
-        this.joined.set(name, { session, link, forget, spoken: party.spoken })
+        this.joined.set(name, { session, link, forget })
         party.join((says) => {
           const message: ToHome = { channel: name, session, says }
           if (link === undefined) queueMicrotask(() => this.hear(message, node))

@@ -6,7 +6,7 @@
  */
 import { NotMovable, PlaceLost } from "../errors.ts"
 import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
-import { MANY, type Party, underWay } from "../exchange/party.ts"
+import { MANY, underWay } from "../exchange/party.ts"
 import { forget, knownChannels, named, release, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
@@ -27,7 +27,7 @@ export const MAIN = "main"
 
 export const workerName = (n: number): string => `worker ${n}`
 
-/** How often to look for parties that nobody uses, in milliseconds. Between two looks one must have been silent. */
+/** How often to look for parties that nobody uses, in milliseconds. */
 const SWEEP = 1000
 
 /** All places of this pool, from one of them. */
@@ -47,8 +47,6 @@ export class Places {
   private channels = 0
   /** Of the channels made here, those that are closed and have no home any more: a bit each, by their numbers. */
   private closed = new Uint8Array(64)
-  /** How often the parties had spoken at the last look. */
-  private readonly spoken = new WeakMap<Party, number>()
   private readonly sweeping: NodeJS.Timeout
   private turn = 0
   /** What this place says to itself. */
@@ -185,10 +183,7 @@ export class Places {
   /** Has parties leave their homes that nobody uses: the last one takes the home with it. */
   private readonly sweep = (): void => {
     for (const [name, { party }] of knownChannels()) {
-      if (!name.startsWith(SCHEME)) continue
-      if (party.spoken !== this.spoken.get(party)) this.spoken.set(party, party.spoken)
-      else if (party.atRest) release(name)
-      else party.retire(true)
+      if (name.startsWith(SCHEME) && party.look(true)) release(name)
     }
   }
 

@@ -93,6 +93,19 @@ function* commuter(name: string, to: string, home: string) {
     if (over()) return n + 1
   }
 }
+/** Sends numbers, and moves between two sends. */
+function* onTheWay(name: string, numbers: number, every: number, road: string, to: string, home: string) {
+  const out = channel.named<unknown>(road, undefined, { capacity: 100 })
+  let away = false
+  for (let n = 1; n <= numbers; n++) {
+    yield* out.send({ name, n, at: process.pid })
+    if (n % every !== 0) continue
+    away = !away
+    yield* moveTo(away ? to : home)
+  }
+  if (away) yield* moveTo(home)
+  return name
+}
 function* stubborn(to: string) {
   const secret = Promise.resolve(1)
   try {
@@ -154,6 +167,13 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
       for await (const value of channel.named(name, undefined, { capacity })) values.push(value)
       return values
     }),
+  /** Iterates over so many. */
+  take: (name: string, n: number, capacity: number) =>
+    Effect.promise(async () => {
+      const values: Array<unknown> = []
+      for await (const value of channel.named(name, undefined, { capacity })) if (values.push(value) === n) break
+      return values
+    }),
   close: (name: string, capacity: number) => Effect.sync(() => channel.named(name, undefined, { capacity }).close()),
   checked: (name: string, value: any) => Effect.suspend(() => channel.named(name, Schema.Finite).send(value)),
   spawn: (key: string, every: number) => Effect.map(spawn(key, counter)(key, every), ({ key }) => key),
@@ -167,6 +187,12 @@ const commands: Record<string, (...args: Array<any>) => Effect.Effect<unknown, u
     Effect.suspend(() => {
       const travellers = Array.from({ length: n }, (_, i) => tasklet(commuter)(`commuter ${i}`, to, home))
       return Effect.andThen(run(), Effect.forEach(travellers, (t) => t.join() as Effect.Effect<number, unknown>))
+    }),
+  /** Has some send numbers on a channel while they move. */
+  sendOnTheWay: (names: ReadonlyArray<string>, numbers: number, road: string, to: string, home: string) =>
+    Effect.suspend(() => {
+      const all = names.map((name, i) => tasklet(onTheWay)(name, numbers, 3 + i % 5, road, to, home))
+      return Effect.andThen(run(), Effect.forEach(all, (t) => t.join() as Effect.Effect<string, unknown>))
     }),
   /** Starts some of its components here, and gives what they have ended with. */
   part: (only: ReadonlyArray<keyof typeof net.components>) =>
