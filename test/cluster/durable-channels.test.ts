@@ -391,6 +391,11 @@ test("without a storage, an operation says so", async () => {
   expect(error.message).toContain("there is no storage: provide one, such as sqlite({ filename })")
 })
 
+test("what is neither a schema nor options is refused at once", () => {
+  expect(() => channel.named("refused", "string" as never)).toThrow("takes a name, a schema and options")
+  expect(() => channel.named("refused", undefined, null as never)).toThrow("got null")
+})
+
 test("a channel of a name that is none, or of no capacity, is refused at once", () => {
   expect(() => durableChannel(7 as never)).toThrow("a durable channel has a name")
   expect(() => durableChannel("x", { capacity: 0 })).toThrow("an integer from 1 on")

@@ -31,7 +31,8 @@ interface Named {
  * Without a schema its values are pickles. With `durable: true` it is what `durableChannel(name, { schema, capacity })` gives: its items
  * are in the storage.
  *
- * Throws `NameConflict` if this process knows another one by that name. If another machine does, those who use it get that.
+ * Throws `NameConflict` if this process knows another one by that name. If another machine does, those who use it get that. Throws
+ * `TypeError` for what is no name, no schema or no options.
  *
  * @category constructors
  * @since 0.2.0
@@ -40,6 +41,12 @@ export const channel: { readonly named: Named } = {
   named: (name: string, second?: unknown, third: Volatile | Lasting = {}): any => {
     const hasSchema = second === undefined || Schema.isSchema(second)
     const schema = hasSchema ? second as Schema.Codec<any> | undefined : undefined
+    const given: unknown = hasSchema ? third : second
+    if (typeof given !== "object" || given === null) {
+      throw new TypeError(
+        `channel.named takes a name, a schema and options, such as { capacity: 10 }; got ${String(given)}`
+      )
+    }
     const { durable, ...options } = hasSchema ? third : second as Volatile | Lasting
     return durable === true
       ? durableChannel(name, schema === undefined ? options : { ...options, schema })
