@@ -22,7 +22,7 @@ export class Idle extends Microthread {
   private readonly scheduler: Scheduler
 
   constructor(scheduler: Scheduler) {
-    const goOn = new GoOn(scheduler)
+    const proceed = new Proceed(scheduler)
     const work = Effect.callback<void>((resume) => {
       // the thread may have let the event loop have a turn on the way here
       if (scheduler.head !== undefined || idle().doubting) return resume(Exit.void)
@@ -32,7 +32,7 @@ export class Idle extends Microthread {
     super(function*() {
       for (;;) {
         if (scheduler.head === undefined) yield* idle().doubting ? Effect.yieldNow : work
-        yield* goOn
+        yield* proceed
       }
     }, scheduler.thread)
     this.scheduler = scheduler
@@ -78,7 +78,7 @@ export class Idle extends Microthread {
   }
 }
 
-class GoOn extends Operation<void> {
+class Proceed extends Operation<void> {
   readonly scheduler: Scheduler
   constructor(scheduler: Scheduler) {
     super()

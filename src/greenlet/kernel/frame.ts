@@ -1,10 +1,10 @@
 import { type DataFrame, isDataFrame } from "./data-frame.ts"
 
 /**
- * What the kernel knows of a frame: it can be resumed with a value or with an error, and it can be closed.
+ * What the kernel knows of a frame that is no plain data: it can be resumed with a value or with an error.
  *
- * Generators are frames. So is `EffectFrame`, an Effect that runs on the greenlet's fiber. Frames that a compiler makes
- * will be a third kind; nothing but this protocol may be asked of them.
+ * Generators are frames. So is `EffectFrame`, an Effect that runs on the greenlet's fiber. Frames that are plain data, such as a
+ * compiler makes, have a protocol of their own (data-frame.ts).
  */
 export interface Frame {
   /** Is it an Effect, which runs on the greenlet's fiber? */

@@ -578,7 +578,7 @@ export abstract class Loop {
   }
 
   /**
-   * `g` has gone on though it was away: its body steps a generator by itself and did not yield what that has yielded. Whoever is
+   * `g` has gone on though it had switched: its body steps a generator by itself and did not yield what that has yielded. Whoever is
    * current runs. When `g` is resumed, it finds an error where it stands, or ends with it.
    */
   private ranOn(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {

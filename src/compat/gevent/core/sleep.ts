@@ -20,7 +20,7 @@ export interface SleepOptions {
 export const sleep = (seconds = 0, options?: SleepOptions): Operation<void> =>
   seconds <= 0 ? once : new Sleep(seconds, options?.ref !== false)
 
-/** A greenlet of this layer sleeps without a frame: 0.15 µs instead of 0.6 for `sleep(0)`. */
+/** A greenlet of this layer sleeps without a frame. */
 class Sleep extends HubOperation<void> {
   readonly seconds: number
   readonly ref: boolean
