@@ -229,10 +229,14 @@ export abstract class Loop {
           | Partial<Operation<any, any, any>>
           | undefined
           | null
-        const performs = outcome !== undefined && outcome !== null ? outcome["~perform"] : undefined
-        if (performs !== undefined && this.performingFiber !== nowhere && copies.count === 1) {
+        if (
+          outcome !== undefined && outcome !== null && outcome["~perform"] !== undefined &&
+          this.performingFiber !== nowhere && copies.count === 1
+        ) {
+          // a variable of its own: V8 keeps by the variable what it has seen of a name, and that it was `undefined` once
+          const operation = outcome as Operation<any, any, any>
           performing = true
-          const next: Microthread = performs.call(outcome, g, this as unknown as Thread)
+          const next = operation["~perform"](g, this as unknown as Thread)
           performing = false
           this.place.current = g = next
         } else {
