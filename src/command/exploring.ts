@@ -65,7 +65,11 @@ const search = async (name: string, f: Program): Promise<void> => {
 }
 
 if (chosen === undefined) {
-  const names = programs.map(([name]) => name).join(", ") || "none"
-  process.stderr.write(`explore needs to know which function of ${path} is the program: --program, one of: ${names}\n`)
+  const names = programs.map(([name]) => name).join(", ")
+  process.stderr.write(
+    names === ""
+      ? `${path} exports no function: explore needs one that is the program\n`
+      : `explore needs to know which function of ${path} is the program: --program, one of: ${names}\n`
+  )
   process.exitCode = FAILED
 } else await search(...chosen)

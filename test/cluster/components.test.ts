@@ -186,6 +186,12 @@ describe("wrong wiring", () => {
   test("of what is no port, or has no body, is a TypeError", () => {
     expect(() => component({ in: { n: 7 as never } }, () => {})).toThrow("n is no port: write n: port<T>()")
     expect(() => component({}, undefined as never)).toThrow(TypeError)
+    expect(() => network("n", { a: 1 as never }, () => [])).toThrow(
+      "a is no component: write a: component({ … }, body)"
+    )
+    expect(() => network("n", {}, undefined as never)).toThrow(
+      "a network has a function that gives its wires; got undefined"
+    )
   })
 })
 

@@ -11,6 +11,7 @@ let project: Project
 beforeAll(() => {
   buildPackage()
   project = new Project({
+    "nothing.ts": "export const nothing = 1\n",
     "account.ts": `"use stackless"
 import { Effect } from "effect"
 import { channel, run, schedule, tasklet } from "effect-stackless/stackless"
@@ -57,6 +58,10 @@ test("says how many schedules were run where none fails, and ends with 0", async
 test("asks which program is meant, and refuses options that do not go together", async () => {
   const { status, stderr } = await explore("account.ts")
   expect([status, stderr.includes("--program, one of: overdraft, right, sleeping")]).toEqual([2, true])
+  expect(await explore("nothing.ts")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("nothing.ts exports no function: explore needs one that is the program")
+  })
   expect(await explore("--bound", "1", "--seed", "2", "account.ts")).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("a search is exhaustive or random")

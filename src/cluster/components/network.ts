@@ -411,7 +411,7 @@ const closing = function*(
  * @param connect gives the wires; it is given the ports of each component
  *
  * A wire between ports of different types is a type error. Throws `NetworkError`, which names the port, if one is wired to nothing,
- * if schemas differ, or if two wires that share a channel say different things of it.
+ * if schemas differ, or if two wires that share a channel say different things of it. Throws `TypeError` for what is no component.
  *
  * @example
  * ```ts
@@ -450,6 +450,14 @@ export const network = <C extends Components>(
   components: C,
   connect: (ends: { readonly [K in keyof C]: EndsOf<C[K]> }) => ReadonlyArray<Wire>
 ): Network<C> => {
+  for (const [component, made] of Object.entries(components)) {
+    if (typeof (made as Partial<C[string]> | null | undefined)?.body !== "function") {
+      throw new TypeError(`${component} is no component: write ${component}: component({ … }, body)`)
+    }
+  }
+  if (typeof connect !== "function") {
+    throw new TypeError(`a network has a function that gives its wires; got ${typeof connect}`)
+  }
   const ends = Object.fromEntries(
     Object.entries(components).map(([component, { in: inputs, out: outputs }]) => {
       const endsOf = (direction: "in" | "out", ports: Ports) =>
