@@ -420,7 +420,7 @@ test("rethrow passes exits and timeouts on, and nothing else", () => {
   }
 })
 
-test("two copies of the package tell each other's errors, end silently of each other's exits, and compiled bodies wait on each other's channels", async () => {
+test("two copies of the package tell each other's errors, end silently of each other's exits, and wait on each other's channels", async () => {
   const root = fileURLToPath(new URL("../..", import.meta.url))
   const folder = mkdtempSync(join(root, "node_modules/.twin-"))
   try {
@@ -448,21 +448,27 @@ test("two copies of the package tell each other's errors, end silently of each o
     const { takes } = load(
       `"use stackless"; exports.takes = function*(from) { return (yield* from.receive()) + (yield* from.receive()) }`
     )
-    const theirs = twin.channel<string>()
-    const [taken] = await Promise.all([
-      Effect.runPromise(call(function*(): Steps<string> {
-        const t = tasklet(takes)(theirs)
-        yield* run()
-        return (yield* t.join()) as string
-      })),
-      Effect.runPromise(twin.call(function*() {
-        twin.tasklet(function*() {
-          for (const word of ["over", "here"]) yield* theirs.send(word)
-        })()
-        yield* twin.run()
-      }))
-    ])
-    expect(taken).toBe("overhere")
+    const generator = function*(from: stackless.Channel<string>): Steps<string> {
+      return (yield* from.receive()) + (yield* from.receive())
+    }
+    const bodies = [takes, generator, (from: stackless.Channel<string>) => Effect.gen(() => generator(from))]
+    for (const body of bodies) {
+      const theirs = twin.channel<string>()
+      const [taken] = await Promise.all([
+        Effect.runPromise(call(function*(): Steps<string> {
+          const t = tasklet(body)(theirs)
+          yield* run()
+          return (yield* t.join()) as string
+        })),
+        Effect.runPromise(twin.call(function*() {
+          twin.tasklet(function*() {
+            for (const word of ["over", "here"]) yield* theirs.send(word)
+          })()
+          yield* twin.run()
+        }))
+      ])
+      expect(taken).toBe("overhere")
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

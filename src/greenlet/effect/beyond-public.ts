@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Fiber from "effect/Fiber"
 import { led } from "../kernel/lead.ts"
+import { PERFORM } from "../kernel/operation.ts"
 
 // ---- the iterator of an Effect --------------------------------------------------------------------------------------
 
@@ -28,6 +29,8 @@ export const letErrorsInto = (effect: Effect.Effect<any, any, any>): void => {
   const iterator: unknown = effect[Symbol.iterator]
   if (iterator === lastIterator) return
   lastIterator = iterator
+  // an operation of another copy of this package: to ask it for its iterator is to begin it
+  if (PERFORM in effect) return
   const prototype = Object.getPrototypeOf(effect[Symbol.iterator]()) as Partial<Iterator<unknown>> | null
   if (prototype === null || !Object.hasOwn(prototype, "next")) return
   prototype.throw ??= throwsInto
