@@ -82,8 +82,11 @@ export abstract class Telling extends Routine<void> {
 
 /** What has links of greenlets that wait. */
 interface Source {
+  /** @internal */
   readonly hub: Hub
+  /** @internal */
   addLink(link: Link): Place<Link>
+  /** @internal */
   removeLink(place: Place<Link>): void
 }
 
