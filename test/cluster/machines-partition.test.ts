@@ -97,7 +97,8 @@ test(
     ]
     const later: Ticks = await b.do("ticks")
     expect(ended).toBeLessThan(began)
-    const last = first.filter(([, , time]) => time < healed).at(-1)!
+    const before = first.filter(([, , time]) => time < healed)
+    const last = before[before.length - 1]!
     expect(later.filter(([, n, time]) => n === last[1] && time < healed)).toHaveLength(1)
     // the one that came after it may have moved there since: each of its numbers was made once
     const made = [...second, ...later.filter(([, , time]) => time > healed)].map(([, n]) => n)
