@@ -24,7 +24,7 @@ const withPool = (maxsize: number, main: (pool: ConnectionPool, file: string) =>
   }
 
 const slow =
-  "with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000) select count(*) as count from n"
+  "with recursive n(i) as (select 1 union all select i + 1 from n where i < 800000) select count(*) as count from n"
 
 realProgram(
   "queries run at once on as many connections as there may be, while another greenlet goes on",
@@ -165,13 +165,16 @@ realProgram(
   "a greenlet that is killed in a query leaves its connection behind, and room for another",
   withPool(1, function*(pool) {
     yield* pool.execute("create table item (name text)")
+    const inserted = new gevent.Event()
     const asking = gevent.spawn(() =>
       pool.cursor(function*(cursor) {
         yield* cursor.execute("insert into item values ('lost')")
+        inserted.set()
         yield* cursor.execute(slow)
       })
     )
-    yield* gevent.sleep(0.05)
+    yield* inserted.wait()
+    yield* gevent.sleep(0.001)
     yield* asking.kill()
     expect(asking.value).toBeInstanceOf(gevent.GreenletExit)
     expect(pool.size).toBe(0)
