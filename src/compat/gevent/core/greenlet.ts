@@ -49,7 +49,7 @@ import {
 import type { Callback, Timer } from "./loop.ts"
 import { Deadline, errorOf, isErrorClass, type Limit, Timeout } from "./timeout.ts"
 import { type Place, WaitQueue } from "./wait-queue.ts"
-import { iwait, waitables, waitFor, type WaitIterator } from "./wait.ts"
+import { Collecting, iwait, waitables, waitFor } from "./wait.ts"
 import { Waiter } from "./waiter.ts"
 
 /** How to kill. */
@@ -739,29 +739,13 @@ export const joinall = <G extends Greenlet>(
 }
 
 /** Waits for greenlets up to the first that dies, whose error it throws. */
-class JoiningAll<G extends Greenlet> extends Routine<Array<G>> {
-  private readonly waiting: WaitIterator<G>
-  private readonly done: Array<G> = []
-  constructor(waiting: WaitIterator<G>) {
-    super()
-    this.waiting = waiting
-  }
-  "~resume"(mode: Mode, value: unknown): unknown {
-    if (mode === THROW) return this.fails(value)
-    if (this.pc === 2) {
-      const next = value as IteratorResult<G, undefined>
-      if (next.done === true) {
-        this.waiting.close()
-        return this.ends(this.done)
-      }
-      if (next.value.exception !== undefined) return this.fails(next.value.exception)
-      this.done.push(next.value)
+class JoiningAll<G extends Greenlet> extends Collecting<G> {
+  protected override takes(greenlet: G): void {
+    if (greenlet.exception !== undefined) {
+      this.iterator.close()
+      throw greenlet.exception
     }
-    return this.at(2, this.waiting.next())
-  }
-  private fails(error: unknown): never {
-    this.waiting.close()
-    throw error
+    super.takes(greenlet)
   }
 }
 

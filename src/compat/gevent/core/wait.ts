@@ -185,9 +185,9 @@ export const waitables = <T>(name: string, objects: Iterable<T>): Array<T & Wait
 const isIterable = (u: unknown): boolean =>
   typeof (u as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function"
 
-/** Puts what is ready into an array, up to the end. */
-class Collecting<T> extends Routine<Array<T>> {
-  private readonly iterator: WaitIterator<T>
+/** @internal puts what is ready into an array, up to the end */
+export class Collecting<T> extends Routine<Array<T>> {
+  protected readonly iterator: WaitIterator<T>
   private readonly ready: Array<T> = []
   constructor(iterator: WaitIterator<T>) {
     super()
@@ -198,8 +198,11 @@ class Collecting<T> extends Routine<Array<T>> {
     if (this.pc === 2) {
       const result = value as IteratorResult<T, undefined>
       if (result.done === true) return this.ends(this.ready)
-      this.ready.push(result.value)
+      this.takes(result.value)
     }
     return this.at(2, this.iterator.next())
+  }
+  protected takes(thing: T): void {
+    this.ready.push(thing)
   }
 }
