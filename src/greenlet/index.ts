@@ -32,7 +32,6 @@ export { hold, isExit, passesOn, rethrow } from "./kernel/brand.ts"
 export { CallRoutine } from "./kernel/call.ts"
 export { closeQuietly, type Cursor, cursor, END } from "./kernel/cursor.ts"
 export { BEGIN, type DataFrame, isDataFrame, type Mode, NEXT, RESUME, THROW } from "./kernel/data-frame.ts"
-export { resumeFrame, throwIntoFrame } from "./kernel/delegation.ts"
 export { developing, KEPT } from "./kernel/developing.ts"
 export { developmentMode, type DevelopmentOptions, type ReportForgotten } from "./kernel/development.ts"
 export { AttributeError, GreenletError, GreenletExit, SystemError, ValueError } from "./kernel/errors.ts"
@@ -50,6 +49,7 @@ export { BITS, FLAG, TRACED } from "./kernel/state.ts"
 export { type Stretching, type Surroundings, surroundings, surroundWith } from "./kernel/surroundings.ts"
 export { isThread } from "./kernel/thread.ts"
 export { explained, explainedIn } from "./kernel/unbound.ts"
+export { resumeFrame, Wrapper } from "./kernel/wrapper.ts"
 export {
   assemble,
   assembleGreenlet,

@@ -7,7 +7,6 @@ import { type Body, requireFunction } from "./kernel/body.ts"
 import { type DataFrame, isDataFrame } from "./kernel/data-frame.ts"
 import { GreenletError } from "./kernel/errors.ts"
 import type { Frame } from "./kernel/frame.ts"
-import { bare } from "./kernel/greenlet-frame.ts"
 import { INBOX } from "./kernel/inbox.ts"
 import { type Microthread, Start } from "./kernel/microthread.ts"
 import {
@@ -21,6 +20,7 @@ import {
   UNSTARTED,
   WAITING
 } from "./kernel/state.ts"
+import { bare } from "./kernel/wrapper.ts"
 
 /** The fields that all microthreads have: others are those of a kind, or of a program. */
 export const MICROTHREAD_FIELDS: ReadonlySet<PropertyKey> = new Set([INBOX, BITS, "_home", "_code", "_rest"])

@@ -1,7 +1,7 @@
 /** Idling: what a thread does while nobody is runnable. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Microthread, onRest, Operation } from "../greenlet/index.ts"
+import { Microthread, type Mode, onRest, Operation, Routine, THROW } from "../greenlet/index.ts"
 import { RuntimeError } from "./errors.ts"
 import type { Scheduler, Tasklet } from "./ports.ts"
 import { othersCanRun } from "./threads.ts"
@@ -22,27 +22,35 @@ export class Idle extends Microthread {
   private readonly scheduler: Scheduler
 
   constructor(scheduler: Scheduler) {
-    const proceed = new Proceed(scheduler)
-    const work = Effect.callback<void>((resume) => {
-      // the thread may have let the event loop have a turn on the way here
-      if (scheduler.head !== undefined || idle().doubting) return resume(Exit.void)
-      this.resume = () => resume(Exit.void)
-    })
-    const idle = () => this
-    super(function*() {
-      for (;;) {
-        if (scheduler.head === undefined) yield* idle().doubting ? Effect.yieldNow : work
-        yield* proceed
-      }
-    }, scheduler.thread)
+    super(() => new Idling(this), scheduler.thread)
     this.scheduler = scheduler
   }
+
+  /** Is anybody runnable? */
+  get wanted(): boolean {
+    return this.scheduler.head !== undefined
+  }
+
+  /** Waits until somebody is inserted. */
+  readonly work = Effect.callback<void>((resume) => {
+    // the thread may have let the event loop have a turn on the way here
+    if (this.wanted || this.doubting) return resume(Exit.void)
+    this.resume = () => resume(Exit.void)
+  })
 
   wake(): void {
     const { resume } = this
     onRest.delete(this.doubt)
     this.resume = undefined
     resume?.()
+  }
+
+  /** Names who runs: the next, or main if nobody can come. */
+  proceed(): Microthread {
+    const { prev, scheduler } = this
+    const { head } = scheduler
+    if (head === undefined) return this.stuck ? scheduler.deadlocked(prev!) : this
+    return scheduler.to(scheduler.watched && prev !== undefined ? scheduler.tell(prev, head, false) : head)
   }
 
   /** Has it turned out, a turn later, that nobody can come? */
@@ -78,18 +86,28 @@ export class Idle extends Microthread {
   }
 }
 
-class Proceed extends Operation<void> {
-  readonly scheduler: Scheduler
-  constructor(scheduler: Scheduler) {
+/** What it does: it waits, and hands over. */
+class Idling extends Routine<never> {
+  private readonly idle: Idle
+  constructor(idle: Idle) {
     super()
-    this.scheduler = scheduler
+    this.idle = idle
   }
-  perform(current: Microthread): Microthread {
-    const { scheduler } = this
-    const { head } = scheduler
-    const idle = current as Idle
-    const { prev } = idle
-    if (head === undefined) return idle.stuck ? scheduler.deadlocked(prev!) : current
-    return scheduler.to(scheduler.watched && prev !== undefined ? scheduler.tell(prev, head, false) : head)
+  "~resume"(mode: Mode, value: unknown): unknown {
+    if (mode === THROW) throw value
+    const { idle } = this
+    if (this.pc !== WAITS && !idle.wanted) return this.at(WAITS, idle.doubting ? Effect.yieldNow : idle.work)
+    return this.at(PROCEEDS, proceed)
   }
 }
+
+const WAITS = 2
+const PROCEEDS = 4
+
+class Proceed extends Operation<void> {
+  perform(current: Microthread): Microthread {
+    return (current as Idle).proceed()
+  }
+}
+
+const proceed = new Proceed()

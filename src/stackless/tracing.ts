@@ -15,11 +15,13 @@ import {
   type Frame,
   isEffectFrame,
   isFrame,
+  type Mode,
   replaceTopFrame,
   requireResult,
   resumeFrame,
-  throwIntoFrame,
-  topFrameOf
+  THROW,
+  topFrameOf,
+  Wrapper
 } from "../greenlet/index.ts"
 import type { Tasklet } from "./ports.ts"
 
@@ -59,65 +61,51 @@ export const setTrace = (tasklet: Tasklet, kind: "trace" | "profile", trace: Tas
   return any
 }
 
-class Observed implements Frame {
+class Observed extends Wrapper {
   readonly tasklet: Tasklet
-  readonly inner: Frame | DataFrame
   private entered: boolean
   /** Has its first step been told of already? */
   private begun: boolean
   constructor(tasklet: Tasklet, inner: Frame | DataFrame, entered: boolean, begun: boolean) {
+    super(inner)
     this.tasklet = tasklet
-    this.inner = inner
     this.entered = entered
     this.begun = begun
   }
 
-  next(value: unknown): IteratorResult<unknown, unknown> {
-    return this.step(value, false)
-  }
-
-  throw(error: unknown): IteratorResult<unknown, unknown> {
-    return this.step(error, true)
-  }
-
-  private step(value: unknown, raising: boolean): IteratorResult<unknown, unknown> {
+  "~resume"(mode: Mode, value: unknown): unknown {
     const { inner, tasklet } = this
     if (!tasklet._traced) {
       const { _performer: performer } = tasklet
       if (topFrameOf(performer) === this) replaceTopFrame(performer, inner)
       this.entered = true
-      return raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
+      return resumeFrame(inner, mode, value)
     }
     if (this.begun) this.begun = false
     else {
       if (!this.entered) profileOf(tasklet)?.(tasklet, "call", undefined)
       this.entered = true
-      traceOf(tasklet)?.(tasklet, raising ? "throw" : "resume", value)
+      traceOf(tasklet)?.(tasklet, mode === THROW ? "throw" : "resume", value)
     }
-    let result: IteratorResult<unknown, unknown>
-    try {
-      result = raising ? throwIntoFrame(inner, value) : resumeFrame(inner, value)
-    } catch (error) {
-      tellEnd(tasklet, "exception", error)
-      throw error
-    }
-    if (result.done === true) tellEnd(tasklet, "return", result.value)
-    else if (!isEffectFrame(inner)) {
-      // what an Effect performs has been performed, and another one may run: it is too late to tell
-      traceOf(tasklet)?.(tasklet, "yield", result.value)
-    }
-    return result
+    return this.watch(mode, value)
+  }
+
+  protected override sees(event: "yield" | "return" | "exception", value: unknown): void {
+    const { inner, tasklet } = this
+    if (event !== "yield") tellEnd(tasklet, event, value)
+    // what an Effect performs has been performed, and another one may run: it is too late to tell
+    else if (!isEffectFrame(inner)) traceOf(tasklet)?.(tasklet, "yield", value)
   }
 }
 
 export const isObserved = (frame: Frame | DataFrame): boolean => frame instanceof Observed
 
 /** @param entered has it run already? */
-export const observed = (tasklet: Tasklet, frame: Frame | DataFrame, entered: boolean): Frame =>
+export const observed = (tasklet: Tasklet, frame: Frame | DataFrame, entered: boolean): DataFrame =>
   new Observed(tasklet, frame, entered, false)
 
 /** A new frame of one that is traced: the call of its body may have been told of. */
-export const observedCall = (tasklet: Tasklet, frame: Frame | DataFrame): Frame => {
+export const observedCall = (tasklet: Tasklet, frame: Frame | DataFrame): DataFrame => {
   const both = traces.get(tasklet)
   const begun = both?.begun === true
   if (both !== undefined) both.begun = false

@@ -166,6 +166,55 @@ inBothGears("traces", () => {
       expect(getmain().traceFunction).toBe(undefined)
     }))
 
+  test("one that runs frames itself changes nothing of what is traced", () =>
+    main(function*() {
+      function* others(): Generator<number, number> {
+        yield 1
+        return 2
+      }
+      const values: Array<unknown> = []
+      function* called(): Steps<number> {
+        yield* schedule()
+        return 3
+      }
+      const t = tasklet(function*(): Steps<void> {
+        values.push(yield* called())
+        values.push(yield* call(called))
+        values.push(yield* call(() => Effect.as(schedule(), 3)))
+      })()
+      let events = 0
+      t.traceFunction = t.profileFunction = () => {
+        events++
+        expect([...others()]).toEqual([1])
+      }
+      yield* run()
+      expect(values).toEqual([3, 3, 3])
+      expect(events).toBeGreaterThan(10)
+    }))
+
+  test("an error for want of `this` says what was meant, of a body that is traced, too", () =>
+    main(function*() {
+      class Actor {
+        *live(): Steps<void> {
+          yield* schedule()
+          this.name = "y"
+        }
+        name = "x"
+      }
+      const ends: Array<unknown> = []
+      for (const traces of [false, true]) {
+        const t = tasklet(new Actor().live)()
+        if (traces) t.traceFunction = () => {}
+        try {
+          yield* run()
+        } catch (error) {
+          ends.push((error as Error).message)
+        }
+      }
+      expect(ends[0]).toMatch("Pass it bound")
+      expect(ends[1]).toBe(ends[0])
+    }))
+
   test("an error of main's trace function takes the place of what is traced", () =>
     main(function*() {
       getmain().traceFunction = (_, event) => {

@@ -67,7 +67,7 @@ export interface DataFrame {
 }
 
 /** What a resume brings that is not at a `yield*`. The value of it is in `completion`. */
-class Outcome {
+export class Outcome {
   readonly name: string
   constructor(name: string) {
     this.name = name
@@ -85,6 +85,9 @@ export const THROWN = new Outcome("thrown")
 export const YIELDED = new Outcome("yielded")
 /** Its fuel is used up: it stands at a back edge or an entry, and has no value. */
 export const PREEMPTED = new Outcome("preempted")
+
+/** It stands in front of a frame that is no plain data: that was stepped, and the value is the result of its step. */
+export const STEPPED = new Outcome("stepped")
 
 /** The value of the last outcome. To read `pc` instead would cost a look-up of three nanoseconds in programs of many functions. */
 export const completion: { value: unknown } = { value: undefined }

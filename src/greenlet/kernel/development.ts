@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Utils from "effect/Utils"
 import { runningThread, type Thread } from "./current.ts"
-import { isDataFrame } from "./data-frame.ts"
+import { type DataFrame, isDataFrame } from "./data-frame.ts"
 import { develop, KEPT } from "./developing.ts"
 import { GreenletError } from "./errors.ts"
 import { exits } from "./exit.ts"
@@ -24,6 +24,7 @@ import { Microthread, Start } from "./microthread.ts"
 import { iteratorOfAll as iterator, Operation, PERFORM, switchedOfAll } from "./operation.ts"
 import { watchThread } from "./slow.ts"
 import { UNSTARTED } from "./state.ts"
+import { bare } from "./wrapper.ts"
 
 /**
  * What is told of an operation that was forgotten: an error whose stack says where it was made, and the operation. What
@@ -159,12 +160,12 @@ const enter = (report: ReportForgotten): () => void => {
         turn = undefined
         if (maker !== undefined) used(maker, this)
         check(current, this)
-        const frame = current._code as Frame | undefined
+        const frame = current._code as Frame | DataFrame | undefined
         if (frame !== undefined) {
-          sites.set(frame, { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
+          sites.set(bare(frame), { operation: this, callee: calleeOf(this), lines: outsideLines(error) })
         }
         const next = perform.call(this, current, thread)
-        if (isDataFrame(next._code)) turn = next
+        if (isData(next._code)) turn = next
         return next
       })
     for (const key of ["performOutside", "pipe"] as const) {
@@ -204,12 +205,12 @@ const enter = (report: ReportForgotten): () => void => {
       function(this: Microthread, frame) {
         if (!isEffectFrame(frame)) turn = this
         // what makes operations then is the Effect
-        else if (isDataFrame(this._code)) turn = undefined
+        else if (isData(this._code)) turn = undefined
         push.call(this, frame)
       }),
     patch(thread, "resume", (resume) =>
       function(this: Thread, g) {
-        turn = g._state === UNSTARTED || g._code instanceof Start || isDataFrame(g._code) ? g : undefined
+        turn = g._state === UNSTARTED || g._code instanceof Start || isData(g._code) ? g : undefined
         return resume.call(this as unknown as Turns, g)
       }),
     patch(thread, "returned", (returned) =>
@@ -218,7 +219,7 @@ const enter = (report: ReportForgotten): () => void => {
         // an operation may be given to an Effect first, and be performed after it, unless that was the body
         if (!isEffectFrame(g._code) || (g._stack?.length ?? 0) === 0) check(g)
         const next = returned.call(this as unknown as Turns, g, value)
-        if (isDataFrame(next._code)) turn = next
+        if (isData(next._code)) turn = next
         return next
       }),
     patch(thread, "threw", (threw) =>
@@ -236,6 +237,9 @@ const enter = (report: ReportForgotten): () => void => {
     for (const restore of undo) restore()
   }
 }
+
+/** Is it a frame that is plain data, with a wrapper in front of it or without? */
+const isData = (code: unknown): boolean => isDataFrame(code) && isDataFrame(bare(code))
 
 type Method = (...args: Array<any>) => any
 

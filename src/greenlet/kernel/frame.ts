@@ -1,4 +1,4 @@
-import { type DataFrame, isDataFrame } from "./data-frame.ts"
+import { isDataFrame } from "./data-frame.ts"
 
 /**
  * What the kernel knows of a frame that is no plain data: it can be resumed with a value or with an error.
@@ -9,8 +9,6 @@ import { type DataFrame, isDataFrame } from "./data-frame.ts"
 export interface Frame {
   /** Is it an Effect, which runs on the greenlet's fiber? */
   readonly isEffect?: boolean
-  /** The frame that this one stands in front of, as one that counts or traces does. */
-  readonly inner?: Frame | DataFrame
   /** Resumes the frame: the operation it performs, or the value it ends with. */
   next(value: unknown): IteratorResult<unknown, unknown>
   /** Resumes the frame with an error, thrown where it was suspended. */

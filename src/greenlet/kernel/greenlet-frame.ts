@@ -10,6 +10,7 @@ import { type Frame, isEffectFrame } from "./frame.ts"
 import type { Operation } from "./operation.ts"
 import type { Microthread } from "./ports.ts"
 import { OUTSIDE, OUTSIDE_RAISING, WAITING } from "./state.ts"
+import { bare } from "./wrapper.ts"
 
 /** What a frame does: what it performed last, and where in the source. */
 export interface Site {
@@ -113,9 +114,6 @@ const linesOf = (site: Site | undefined, described: Description | undefined): Re
   const line = described === undefined ? undefined : lineOf(described)
   return line === undefined ? [] : [line]
 }
-
-/** A frame without one that counts or traces in front of it. */
-export const bare = (frame: Frame | DataFrame): Frame | DataFrame => isDataFrame(frame) ? frame : frame.inner ?? frame
 
 /** The frames of a microthread, the outermost first. */
 const framesOf = (microthread: Microthread): Array<Frame | DataFrame> => {

@@ -21,20 +21,22 @@ import {
   DELEGATE,
   DONE,
   isDataFrame,
+  type Mode,
   NEXT,
   PREEMPTED,
   RETURNED,
   RUNNING,
+  STEPPED,
   THROW,
   THROWN,
   YIELDED
 } from "./data-frame.ts"
-import { Iteration, iterationOf, throwIntoFrame } from "./delegation.ts"
 import { developing } from "./developing.ts"
 import { GreenletError } from "./errors.ts"
 import { type Frame, generatorNext, isGenerator } from "./frame.ts"
 import { fuel as allFuel, leaveFuel } from "./fuel.ts"
 import type { Hard } from "./hard.ts"
+import { Iteration, iterationOf } from "./iteration.ts"
 import { ledTo } from "./lead.ts"
 import { copies as allCopies, Operation, switchedOfAll } from "./operation.ts"
 import { Place } from "./place.ts"
@@ -62,6 +64,7 @@ import {
 import { forgetRequest, renewRequest, stepping } from "./step.ts"
 import { type Surroundings, surroundings } from "./surroundings.ts"
 import { explained, explainedIn } from "./unbound.ts"
+import { bare, resumeFrame, Wrapper } from "./wrapper.ts"
 
 // The loop's own names for what it imports: an import is loaded and checked at every use, an eighth of the loop's steps
 const soft = SOFT
@@ -442,7 +445,7 @@ export abstract class Loop {
         const frame = g._code as Frame | DataFrame
         g["~inbox"] = undefined
         forgetRequest(becomeResumed(g, frame) === SOFT)
-        return isDataFrame(frame) ? this.throwIntoData(g, frame, inbox) : throwIntoFrame(frame, inbox)
+        return isDataFrame(frame) ? this.throwIntoData(g, frame, inbox) : frame.throw(inbox)
       }
       case WAITING:
         this.parked = g
@@ -517,7 +520,7 @@ export abstract class Loop {
   private threw(g: Microthread, error: unknown): Microthread {
     const { _code: frame } = g
     if (isDataFrame(frame)) frame.pc = DONE
-    if (error instanceof TypeError) explainedIn(error, frame as Frame | DataFrame | undefined)
+    if (error instanceof TypeError && frame !== undefined) explainedIn(error, bare(frame as Frame | DataFrame))
     if (g._pop()) return g.raise(error)
     if (g === this.main) {
       becomeOutside(g)
@@ -536,6 +539,11 @@ export abstract class Loop {
 
   /** `g` has been resumed in a frame that is plain data, which has brought something else than an operation to be performed here. */
   private carryOut(g: Microthread, outcome: unknown): Microthread {
+    if (outcome === STEPPED) {
+      const next = this.proceed(g, completion.value as IteratorResult<unknown, unknown>)
+      depth.levels = 0
+      return next
+    }
     if (this.current !== g) return this.ranOn(g)
     if (outcome === THROWN) return this.fail(g, completion.value)
     const next = outcome === RETURNED
@@ -587,9 +595,8 @@ export abstract class Loop {
    */
   private ranOn(g: Microthread, result?: IteratorResult<unknown, unknown>): Microthread {
     if (!g.dead) {
-      g._replaceTop(
-        new RanOnFrame(g, result === undefined || result.done === true ? undefined : g._code as Frame | DataFrame)
-      )
+      const over = result === undefined || result.done === true
+      g._replaceTop(new RanOnFrame(g, over ? ended : g._code as Frame | DataFrame))
     }
     return this.current
   }
@@ -782,24 +789,26 @@ export abstract class Loop {
 const mayBePreempted = ({ _state: state }: Microthread): boolean => isSuspended(state) || state === RAISING
 
 /** In front of a frame that has gone on without having been resumed: the next resume finds an error there. */
-class RanOnFrame implements Frame {
+class RanOnFrame extends Wrapper {
   private readonly microthread: Microthread
-  private readonly frame: Frame | DataFrame | undefined
-  constructor(microthread: Microthread, frame: Frame | DataFrame | undefined) {
+  constructor(microthread: Microthread, inner: Frame | DataFrame) {
+    super(inner)
     this.microthread = microthread
-    this.frame = frame
   }
-  next(): IteratorResult<unknown, unknown> {
-    return this.throw(
-      new GreenletError(
-        "a generator that this body steps by itself has switched, and the body went on: yield what such a generator yields, or delegate to it with yield*"
-      )
+  "~resume"(mode: Mode, value: unknown): unknown {
+    const { inner } = this
+    this.microthread._replaceTop(inner)
+    const error = mode === THROW ? value : new GreenletError(
+      "a generator that this body steps by itself has switched, and the body went on: yield what such a generator yields, or delegate to it with yield*"
     )
+    return resumeFrame(inner, THROW, error)
   }
-  throw(error: unknown): IteratorResult<unknown, unknown> {
-    const { frame } = this
-    if (frame === undefined) throw error
-    this.microthread._replaceTop(frame)
-    return throwIntoFrame(frame, error)
+}
+
+/** Stands for a frame that has ended. */
+const ended: Frame = {
+  next: () => ({ done: true, value: undefined }),
+  throw(error) {
+    throw error
   }
 }
