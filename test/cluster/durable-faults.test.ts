@@ -1,12 +1,20 @@
 /** Processes that die or stand still in the middle of what durable tasklets do. */
 import { Effect, Fiber, Layer } from "effect"
-import { durable, durableChannel, DurableHost, durableHost, memory, MemoryTables } from "effect-stackless/cluster"
+import {
+  durable,
+  durableChannel,
+  DurableHost,
+  durableHost,
+  memory,
+  MemoryTables,
+  StorageError
+} from "effect-stackless/cluster"
 import { compile } from "effect-stackless/compiler"
 import * as frames from "effect-stackless/frames"
 import { UnpicklingError } from "effect-stackless/pickle"
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
-import { DyingTables, expire, StoppableTables } from "./faulty.ts"
+import { DyingTables, expire, FailingTables, StoppableTables } from "./faulty.ts"
 import { doubles, doubling, numbers } from "./programs/orders.ts"
 import { type Act, obeying, outside, waiting } from "./programs/random.ts"
 
@@ -133,6 +141,59 @@ test("a process that stands still and wakes cannot write for what runs elsewhere
     const { running } = yield* Effect.provide(DurableHost, first)
     while ((yield* running).length > 0) yield* Effect.sleep(1)
   })))
+})
+
+test("what is received by who was buried and does not know it yet is not lost when that dies", async () => {
+  const tables = new MemoryTables()
+  const jobs = durableChannel<number>("buried: jobs")
+  const received = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const sleeper = yield* Layer.build(memory({ tables, lease: 600 }))
+    yield* Effect.provide(jobs.send(1), sleeper)
+    yield* Effect.promise(() => expire(tables))
+    const item = yield* Effect.provide(jobs.receiveItem(), sleeper)
+    yield* Effect.promise(() => expire(tables))
+    const again = yield* Effect.provide(Effect.scoped(jobs.receiveItem()), yield* Layer.build(memory({ tables })))
+    return [item, again]
+  })))
+  expect(received.map(({ attempts, value }) => [value, attempts])).toEqual([[1, 1], [1, 2]])
+})
+
+test("what is taken up by a host that was buried and does not know it yet is not lost when that dies", async () => {
+  const tables = new MemoryTables()
+  const result = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const outside = yield* Layer.build(memory({ tables }))
+    yield* Layer.build(host(tables))
+    yield* Effect.promise(() => expire(tables))
+    const it = yield* Effect.provide(durable("buried", doubling)(1), outside)
+    // until the host knows it
+    yield* Effect.sleep(300)
+    yield* Effect.provide(numbers.send(4), outside)
+    return yield* Effect.provide(it.join, outside)
+  })))
+  expect(result).toBe("4")
+})
+
+test.each([
+  ["fails", Effect.fail(new StorageError({ message: "the disk is broken", temporary: false }))],
+  ["dies", Effect.die(new Error("the disk is broken"))]
+])("a host whose storage %s for good gives the tasklet back, and another one goes on with it", async (_, failure) => {
+  const tables = new MemoryTables()
+  const broken = new FailingTables(tables, ({ tasklets }) => tasklets.length > 0, failure)
+  const result = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const outside = yield* Layer.build(memory({ tables }))
+    const context = yield* Layer.build(Layer.provideMerge(durableHost(), memory({ tables: broken as never })))
+    const it = yield* Effect.provide(durable("broken", doubling)(1), outside)
+    while ((yield* Effect.provide(it.status, outside)).refusal !== "the disk is broken") yield* Effect.sleep(1)
+    const { refused, running } = yield* Effect.provide(DurableHost, context)
+    expect([...yield* refused].map(([key, error]) => [key, (error as Error).message])).toEqual([
+      ["broken", "the disk is broken"]
+    ])
+    expect(yield* running).toEqual([])
+    yield* Layer.build(patient(tables))
+    yield* Effect.provide(numbers.send(4), outside)
+    return yield* Effect.provide(it.join, outside)
+  })))
+  expect(result).toBe("4")
 })
 
 /** Compiles a module under one name, as it is now, and gives back what it returns. */

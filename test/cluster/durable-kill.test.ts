@@ -133,7 +133,7 @@ describe.each(Object.entries(places))("%s", (name, make) => {
   })
 })
 
-test("while PostgreSQL is stopped for 5 s, everybody waits, and nothing is lost or done twice", async () => {
+test("while PostgreSQL is stopped again and again, everybody waits, and nothing is lost or done twice", async () => {
   const database = server.newDatabase()
   const place: Place = {
     args: [server.host, database],
@@ -149,10 +149,14 @@ test("while PostgreSQL is stopped for 5 s, everybody waits, and nothing is lost 
       Effect.gen(function*() {
         const it = yield* durable("stopped", doubling)(TOTAL)
         const sending = yield* Effect.forkChild(Effect.forEach(all, (n) => numbers.send(n), { discard: true }))
+        // in the middle of whatever goes on
+        const stops = new Map([[5, 300], [EACH, 5000], [15, 300], [20, 2000], [25, 300]])
         for (let n = 0; n < TOTAL; n++) {
-          if (n === EACH) {
+          const pause = stops.get(n)
+          if (pause !== undefined) {
+            yield* Effect.sleep(Math.random() * 20)
             server.stop()
-            yield* Effect.sleep("5 seconds")
+            yield* Effect.sleep(pause)
             server.start()
           }
           const item = yield* Effect.scoped(doubles.receiveItem())

@@ -1,6 +1,6 @@
 /** Tables that fail as a process or a machine does. */
 import { Clock, Effect, Latch } from "effect"
-import type { MemoryTables } from "effect-stackless/cluster"
+import type { MemoryTables, StorageError } from "effect-stackless/cluster"
 
 type Transact = MemoryTables["transact"]
 
@@ -45,6 +45,30 @@ export class StoppableTables {
     this.listen = tables.listen
     this.tasklet = tables.tasklet
     this.transact = (wanted, decide) => this.going.whenOpen(tables.transact(wanted, decide))
+  }
+}
+
+/** The tables of a process that fails for good in the first transaction that `fails` says. */
+export class FailingTables {
+  readonly pollEvery: undefined
+  readonly listen: MemoryTables["listen"]
+  readonly tasklet: MemoryTables["tasklet"]
+  readonly transact: Transact
+
+  constructor(
+    tables: MemoryTables,
+    fails: (wanted: Parameters<Transact>[0]) => boolean,
+    failure: Effect.Effect<never, StorageError>
+  ) {
+    let failed = false
+    this.listen = tables.listen
+    this.tasklet = tables.tasklet
+    this.transact = (wanted, decide) =>
+      Effect.suspend(() => {
+        if (failed || !fails(wanted)) return tables.transact(wanted, decide)
+        failed = true
+        return failure
+      })
   }
 }
 

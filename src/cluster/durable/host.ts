@@ -76,7 +76,7 @@ class Run implements Runner, Keeper {
 
   park(operation: DurableOperation<any, any, any>, performer: Microthread): Microthread {
     const next = scheduleRemove(undefined).perform(performer)
-    if (!this.dropped) this.host.fork(this.make(operation))
+    if (!this.dropped) this.host.doing(this, this.make(operation))
     return next
   }
 
@@ -85,7 +85,8 @@ class Run implements Runner, Keeper {
     this.host.runs.delete(this.key)
     const step = this.step + 1
     const { epoch, key } = this
-    this.host.fork(
+    this.host.doing(
+      this,
       this.host.storing({
         _tag: "End",
         tasklet: { key, epoch, step, frame: undefined },
@@ -190,7 +191,7 @@ const endingOf = (exit: Exit.Exit<unknown, unknown>): Ending => {
 
 class Host {
   readonly storage: StorageState
-  readonly fork: (effect: Effect.Effect<unknown>) => void
+  private readonly fork: (effect: Effect.Effect<unknown>) => void
   readonly runs = new Map<string, Run>()
   /** Tasklets that this program cannot load. */
   readonly refused = new Map<string, unknown>()
@@ -210,13 +211,34 @@ class Host {
     this.options = migrate === undefined ? {} : { migrate }
   }
 
-  /** Makes a step, however long the storage is gone. Nothing if that is closed. */
+  /** Does something for a tasklet. Where that cannot be done, it says so, and gives the tasklet back. */
+  doing(run: Run, effect: Effect.Effect<unknown>): void {
+    this.fork(
+      Effect.catchCause(
+        effect,
+        (cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : this.giveBack(run, Cause.squash(cause))
+      )
+    )
+  }
+
+  private giveBack(run: Run, error: unknown): Effect.Effect<void> {
+    const { epoch, key, step } = run
+    const reason = error instanceof Error ? error.message : String(error)
+    this.drop(run)
+    this.refused.set(key, error)
+    return Effect.andThen(
+      Effect.logError(`the durable tasklet ${JSON.stringify(key)} is run no further here: ${reason}`),
+      Effect.ignoreCause(this.storing({ _tag: "Refuse", tasklet: { key, epoch, step }, reason }))
+    )
+  }
+
+  /** Makes a step, however long the storage is gone. Nothing if that is closed. Dies of what will not be over by itself. */
   storing(step: Step): Effect.Effect<Outcome | undefined> {
     const attempt: Effect.Effect<Outcome, StorageError> = step._tag === "Choose"
       ? performTimed(this.storage, step)
       : this.storage.attempt(step)
     return Effect.catch(attempt, (error) => {
-      if (!error.temporary) return Effect.succeed(undefined)
+      if (!error.temporary) return this.storage.isClosed ? Effect.succeed(undefined) : Effect.die(error)
       step.again = true
       return this.storing(step)
     })
@@ -246,7 +268,15 @@ class Host {
       if (outcome._tag !== "Claimed") return
       for (const row of outcome.tasklets) yield* this.takeUp(row)
       if (outcome.tasklets.length < CLAIM) yield* watching.changed
-    }).pipe(Effect.ensuring(Effect.sync(watching.stop)))
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.andThen(
+          Effect.logError("no durable tasklets can be taken up", Cause.squash(cause)),
+          Effect.sleep(1000)
+        )
+      ),
+      Effect.ensuring(Effect.sync(watching.stop))
+    )
   }))
 
   private takeUp(row: WholeTasklet): Effect.Effect<void> {
@@ -267,7 +297,7 @@ class Host {
       const run = new Run(this, row, tasklet)
       this.runs.set(row.key, run)
       if (request === undefined) tasklet.insert()
-      else this.fork(run.resume(request, row.result))
+      else this.doing(run, run.resume(request, row.result))
       return Effect.void
     })
   }

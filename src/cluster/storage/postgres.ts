@@ -1,16 +1,18 @@
 /**
  * A storage in PostgreSQL: for production, and for more than one machine. It takes the package `@effect/sql-pg`.
  *
- * A transaction locks the channels that it is about, in the order of their names, then its tasklets. So the items of a channel are
+ * A transaction locks its owner, then the channels that it is about, in the order of their names, then its tasklets. So the items of a channel are
  * in the order of the commits. Other processes hear of changes by `NOTIFY`, and look by themselves now and then.
  */
 import type * as Package from "@effect/sql-pg"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import { isSqlError } from "effect/sql/SqlError"
 import { StorageError } from "./errors.ts"
 import {
   type Changes,
@@ -64,6 +66,16 @@ const failed = (cause: unknown): StorageError => {
     reason.cause?._tag !== "PgTypesCodecError"
   return new StorageError({ message: `the storage in PostgreSQL cannot be used: ${message}`, temporary, cause })
 }
+
+/** Fails with what a query fails with. A transaction dies of it where it can be neither committed nor rolled back. */
+const failing = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A, StorageError> =>
+  Effect.catchCause(effect, (cause) => {
+    for (const reason of cause.reasons) {
+      if (Cause.isFailReason(reason)) return Effect.fail(failed(reason.error))
+      if (Cause.isDieReason(reason) && isSqlError(reason.defect)) return Effect.fail(failed(reason.defect))
+    }
+    return Effect.failCause(cause as Cause.Cause<never>)
+  })
 
 const open = (options: PostgresOptions): Effect.Effect<Tables, StorageError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -134,23 +146,20 @@ class PostgresTables implements Tables {
   }
 
   readonly make: Effect.Effect<void, StorageError> = Effect.suspend(() =>
-    Effect.mapError(
-      this.client.withTransaction(Effect.forEach(TABLES, (sql) => this.client.unsafe(sql), { discard: true })),
-      failed
-    )
+    failing(this.client.withTransaction(Effect.forEach(TABLES, (sql) => this.client.unsafe(sql), { discard: true })))
   )
 
   readonly transact: Tables["transact"] = (wanted, decide) =>
     Effect.suspend(() =>
-      this.client.withTransaction(
-        Effect.flatMap(this.read(wanted), (rows) => this.write(decide(rows)))
-      )
-    ).pipe(Effect.mapError(failed))
+      failing(this.client.withTransaction(Effect.flatMap(this.read(wanted), (rows) => this.write(decide(rows)))))
+    )
 
   readonly tasklet: Tables["tasklet"] = (key) =>
-    this.query("SELECT * FROM stackless_tasklets WHERE key = $1", key).pipe(
-      Effect.map((rows) => rows.map(wholeOf)[0]),
-      Effect.mapError(failed)
+    failing(
+      Effect.map(
+        this.query("SELECT * FROM stackless_tasklets WHERE key = $1", key),
+        (rows) => rows.map(wholeOf)[0]
+      )
     )
 
   readonly listen: Tables["listen"] = (told) =>
@@ -166,7 +175,7 @@ class PostgresTables implements Tables {
           if (from !== this.id) told(names)
         }
       })
-    ).pipe(Effect.ignore, Effect.andThen(Effect.sleep(200)), Effect.forever)
+    ).pipe(Effect.ignoreCause, Effect.andThen(Effect.sleep(200)), Effect.forever)
 
   /** A query. The types of the arrays among its values are those that it says: of a column of nulls they cannot be seen. */
   private query(sql: string, ...values: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<any>, unknown> {
@@ -193,6 +202,11 @@ class PostgresTables implements Tables {
         declared
       )
     }
+    // nobody buries an owner in the middle of its transaction
+    const present = owners.length === 0 ? none : (yield* this.query(
+      "SELECT id FROM stackless_owners WHERE id = ANY($1::text[]) FOR UPDATE",
+      owners
+    )).map((row) => row.id)
     const lockedChannels = channels.length === 0 ? none : yield* this.query(
       "SELECT * FROM stackless_channels WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE",
       channels
@@ -229,10 +243,7 @@ class PostgresTables implements Tables {
         except,
         unowned
       )).map(wholeOf),
-      owners: owners.length === 0 ? none : (yield* this.query(
-        "SELECT id FROM stackless_owners WHERE id = ANY($1::text[]) FOR UPDATE",
-        owners
-      )).map((row) => row.id),
+      owners: present,
       expired: !expired ? none : (yield* this.query(
         `SELECT id FROM stackless_owners WHERE until < extract(epoch FROM clock_timestamp()) * 1000
          FOR UPDATE SKIP LOCKED`

@@ -186,7 +186,7 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
   const items: Array<{ channel: string; key: string }> = []
   const tasklets = new Set<string>()
   const whole = new Set<string>()
-  const owners: Array<string> = []
+  const owners = new Set<string>()
   const except: Array<string> = []
   let unowned = 0
   let expired = false
@@ -200,7 +200,9 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
           if (it._tag === "Receive") free.set(it.channel, (free.get(it.channel) ?? 0) + 1)
           else if (it._tag === "Send" && (it.keyed || step.again === true)) items.push(it)
         }
-        if (step.again === true && step.lease !== undefined) leases.push(step.lease)
+        if (step.lease === undefined) break
+        owners.add(owner)
+        if (step.again === true) leases.push(step.lease)
         break
       case "Settle":
         leases.push(step.lease)
@@ -219,12 +221,14 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
         whole.add(step.tasklet.key)
         break
       case "Claim":
+        owners.add(owner)
         unowned += step.limit
         except.push(...step.except)
         break
       case "Beat":
-        owners.push(owner)
-        if (step.bury) expired = true
+        owners.add(owner)
+        // while the storage was gone everybody was silent
+        if (step.bury && step.again !== true) expired = true
         break
       default:
     }
@@ -242,7 +246,7 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
     whole,
     unowned,
     except,
-    owners,
+    owners: [...owners],
     expired
   }
 }
@@ -401,6 +405,7 @@ class Decision {
 
   private receive(channel: string, index: number, lease: string | undefined): Outcome {
     const row = this.channel(channel)
+    if (lease !== undefined && !this.present) return blocked
     const item = this.free.get(channel)?.shift()
     if (item === undefined) return row.closed && row.held === 0 ? { _tag: "Closed", index, channel } : blocked
     if (lease === undefined) {
@@ -519,6 +524,7 @@ class Decision {
 
   private claim(limit: number): Outcome {
     const tasklets: Array<WholeTasklet> = []
+    if (!this.present) return { _tag: "Claimed", tasklets }
     for (const free of this.unowned.splice(0, limit)) {
       const row = { ...free, owner: this.owner, epoch: free.epoch + 1, refusal: undefined }
       tasklets.push(row)
@@ -540,8 +546,13 @@ class Decision {
 
   // ---- owners -------------------------------------------------------------------------------------------------------
 
+  /** Is its owner there? One that was buried takes nothing: nobody would bury it for that. */
+  private get present(): boolean {
+    return this.rows.owners.includes(this.owner)
+  }
+
   private beat({ bury, first, lasts }: Step & { readonly _tag: "Beat" }): Outcome {
-    if (!first && !this.rows.owners.includes(this.owner)) return lost
+    if (!first && !this.present) return lost
     this.owners.push({ id: this.owner, until: this.rows.now + lasts })
     if (bury) { for (const id of this.rows.expired) if (id !== this.owner) this.bury(id) }
     return plainlyDone

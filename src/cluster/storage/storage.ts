@@ -93,6 +93,10 @@ export class StorageState {
     this.patience = Duration.toMillis(patience)
   }
 
+  get isClosed(): boolean {
+    return this.closed
+  }
+
   /** Calls `f` when this owner was buried, and what it ran is run elsewhere. */
   onLost(f: () => void): () => void {
     this.lostListeners.add(f)
@@ -336,7 +340,7 @@ export class StorageState {
 
   /** Says that it is there, and listens, until the scope closes. */
   readonly live: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    const beating = Effect.forever(Effect.andThen(Effect.sleep(this.lasts / 4), Effect.ignore(this.beat)))
+    const beating = Effect.forever(Effect.andThen(Effect.sleep(this.lasts / 4), Effect.ignoreCause(this.beat)))
     const listening = this.tables.listen((names) => {
       this.toldMeanwhile?.add(EVERYTHING)
       this.tell(names)
@@ -361,13 +365,18 @@ export class StorageState {
       this.attempt({ _tag: "Beat", lasts: this.lasts, bury, first: this.ownerIsNew }),
       (outcome) => {
         this.beaten = now
-        this.ownerIsNew = false
-        if (outcome._tag !== "Lost") return Effect.void
-        this.owner = newOwner()
-        this.ownerIsNew = true
-        for (const f of this.lostListeners) f()
-        this.tell([EVERYTHING])
-        return this.beat
+        if (outcome._tag === "Lost") {
+          this.owner = newOwner()
+          this.ownerIsNew = true
+          for (const f of this.lostListeners) f()
+          return this.beat
+        }
+        if (this.ownerIsNew) {
+          this.ownerIsNew = false
+          // it may take something again
+          this.tell([EVERYTHING])
+        }
+        return Effect.void
       }
     )
   })
