@@ -8,12 +8,14 @@ import {
   DurableValueError,
   machine,
   memory,
+  MemoryTables,
   NameConflict,
   registry,
   StorageError
 } from "effect-stackless/cluster"
 import { channel as localChannel, run as runTasklets, select, tasklet } from "effect-stackless/stackless"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { StoppableTables } from "./faulty.ts"
 import { type Database, kinds } from "./storages.ts"
 
 let names = 0
@@ -302,6 +304,22 @@ describe.each(kinds())("$name", (kind) => {
     }))
   })
 })
+
+test("a receiver that gives up in the middle of a transaction that brings nothing waits for no item", async () => {
+  const tables = new StoppableTables(new MemoryTables())
+  const channel = fresh<number>()
+  const program = Effect.gen(function*() {
+    expect((yield* channel.state).held).toBe(0)
+    yield* tables.going.close
+    const giving = yield* Effect.forkChild(Effect.timeoutOption(once(channel), 20), { startImmediately: true })
+    yield* Effect.sleep(60)
+    yield* tables.going.open
+    expect((yield* Fiber.join(giving))._tag).toBe("None")
+    yield* channel.send(1)
+    expect(yield* Effect.scoped(channel.receiveItem())).toMatchObject({ value: 1, attempts: 1 })
+  })
+  await Effect.runPromise(Effect.provide(program, memory({ tables: tables as never })))
+}, 5_000)
 
 test("a channel by name is a durable one where that is asked for", () => {
   expect(channel.named("named: jobs", { durable: true })).toBe(durableChannel("named: jobs"))

@@ -46,6 +46,8 @@ interface Entry {
   readonly awaited: ReadonlyArray<string>
   readonly settle: (outcome: Exit.Exit<Outcome, StorageError>) => void
   state: "queued" | "under way" | "waiting"
+  /** Was it interrupted in the middle of a transaction? Then it waits for the outcome, and for nothing else. */
+  interrupted?: boolean
 }
 
 interface Acting extends Entry {
@@ -129,8 +131,10 @@ export class StorageState {
       }
       this.enqueue(entry)
       return Effect.callback<void>((resume) => {
-        if (entry.state === "under way") interrupted = () => resume(Exit.void)
-        else {
+        if (entry.state === "under way") {
+          entry.interrupted = true
+          interrupted = () => resume(Exit.void)
+        } else {
           this.withdraw(entry)
           resume(Exit.void)
         }
@@ -238,7 +242,7 @@ export class StorageState {
   }
 
   private came(entry: Acting, outcome: Outcome, meanwhile: ReadonlySet<string>): void {
-    if (outcome._tag !== "Blocked" || entry.awaited.length === 0) {
+    if (outcome._tag !== "Blocked" || entry.awaited.length === 0 || entry.interrupted === true) {
       this.unwait(entry)
       for (const name of entry.awaited) this.served(name)
       return entry.settle(Exit.succeed(outcome))
