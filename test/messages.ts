@@ -76,6 +76,15 @@ class Sources {
       case "ClassDeclaration":
         inClass = tree.id?.name ?? ""
         break
+      case "MethodDefinition":
+        // a class of errors that says its message itself
+        if (tree.kind === "get" && tree.key.type === "Identifier" && tree.key.name === "message") {
+          for (const it of tree.value.body?.body ?? []) {
+            if (it.type !== "ReturnStatement" || it.argument === null) continue
+            this.errors.push({ name: inClass, arguments: [it.argument as Tree], file, around })
+          }
+        }
+        break
       case "ReturnStatement":
         if (tree.argument !== null) around[0]?.returned.push(tree.argument)
         break

@@ -1,7 +1,10 @@
 /** One machine alone. */
 import { Effect, Layer } from "effect"
 import { channel, Machine, machine, MachineError, registry } from "effect-stackless/cluster"
-import { expect, test } from "vitest"
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { bundle, makeDirectory } from "../bundle.ts"
 
 const alone = machine({ address: "127.0.0.1:0", registry: registry.memory })
 
@@ -44,4 +47,28 @@ test("what others can reach needs a secret, and a process is one machine", async
     )
       .toBeInstanceOf(MachineError)
   }
+})
+
+describe("in a process that is no machine", () => {
+  const directory = makeDirectory()
+  const program = join(directory.path, "nowhere.mjs")
+  beforeAll(() => bundle("cluster/programs/nowhere.ts", program), 120_000)
+  afterAll(directory.remove)
+
+  const output = (what: string): string =>
+    spawnSync(process.execPath, [program, what], { encoding: "utf8", timeout: 60_000 }).stdout
+
+  test("who waits on a channel of the cluster is told what is missing, before the process ends", () => {
+    expect(output("stays")).toMatch(
+      /WARN.*somebody waits on the channel "market", and this process is no machine of a cluster: provide the layer machine\(/
+    )
+  })
+
+  test("who waits on one gets a value when the process becomes a machine, without a word", () => {
+    expect(output("joins")).toBe("7\n")
+  })
+
+  test("who is left waiting when the machine has ended keeps no process", () => {
+    expect(output("ends")).toBe("")
+  })
 })

@@ -101,8 +101,8 @@ export class Party {
   private spoke = false
   /** Has the home said that nothing comes any more? */
   private over = false
-  /** Does somebody wait here? */
-  private waiting = false
+  /** Does somebody wait here, as far as it has told? */
+  waiting = false
   private out: Array<FromParty> = []
   private scheduled = false
   private pulling = false

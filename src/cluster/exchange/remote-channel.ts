@@ -5,6 +5,7 @@
  * there is no preference; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
  * `StopIteration`, since nobody can come any more.
  */
+import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import {
   type DumpOptions,
@@ -19,7 +20,7 @@ import {
 } from "../../pickle/index.ts"
 import { type Channel, type ErrorValue, type NoClass, thrownBy } from "../../stackless/index.ts"
 import { type Codec, codecOf } from "../codec.ts"
-import { CodeMismatch, InvalidValue, NameConflict, NotMovable } from "../errors.ts"
+import { CodeMismatch, InvalidValue, NameConflict, NoMachine, NotMovable } from "../errors.ts"
 import { describe, type Packed } from "./home.ts"
 import { End, Party, type Side } from "./party.ts"
 
@@ -59,7 +60,12 @@ export class RemoteChannel<in out T = any> {
       kind,
       unpack: (packed) => unpack(name, packed, codec, connectorOf(name)?.signed),
       connect: () => connect(this),
-      waits: (waiting) => connectorOf(name)?.waits(waiting),
+      waits: (waiting) => {
+        const connector = connectorOf(name)
+        if (connector !== undefined) connector.waits(waiting)
+        else if (waiting) hint(this)
+        if (!waiting && hints.size > 0) unhint(name)
+      },
       refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
     })
   }
@@ -260,7 +266,9 @@ const connect = (channel: RemoteChannel): void => {
   const { name } = channel
   unused.delete(name)
   channels.set(name, channel)
-  connectorOf(name)?.connect(channel)
+  const connector = connectorOf(name)
+  if (connector !== undefined) connector.connect(channel)
+  else if (channel.party.waiting) hint(channel)
 }
 
 /** Who finds the homes of channels. */
@@ -283,7 +291,52 @@ export const setConnector = (
   signed: DumpOptions & LoadOptions = {}
 ): void => {
   connectors.set(prefix, { connect, waits, signed })
-  for (const channel of channels.values()) if (prefixOf(channel.name) === prefix) channel.party.leave(true)
+  for (const channel of channels.values()) {
+    if (prefixOf(channel.name) !== prefix) continue
+    unhint(channel.name)
+    channel.party.leave(true)
+  }
+}
+
+/** Nobody finds homes any more of channels that nobody else has spoken for. */
+export const removeConnector = (): void => {
+  connectors.delete("")
+  hadOne = true
+  for (const channel of channels.values()) {
+    if (channel.party.waiting && connectorOf(channel.name) === undefined) hint(channel)
+  }
+}
+
+/** How long somebody waits for a home that nobody looks for until it is said, in milliseconds. */
+const HINT = 3000
+
+/** Has there been somebody who looked for them? Then those who are left waiting keep no process from its end. */
+let hadOne = false
+
+/** What says it, by the names of the channels. */
+const hints = new Map<string, NodeJS.Timeout>()
+
+/**
+ * Says in a while that nobody looks for the home of a channel. To wait for that is no error, as the process may become a machine yet. A
+ * process that was none does not end before it was said.
+ */
+const hint = ({ name }: RemoteChannel): void => {
+  if (hints.has(name)) return
+  const say = (): void => {
+    hints.delete(name)
+    const waits = `somebody waits on the channel ${JSON.stringify(name)}`
+    Effect.runFork(
+      Effect.logWarning(`${waits}, and ${new NoMachine().message}; or use channel(), if it is for this process alone`)
+    )
+  }
+  const timer = setTimeout(say, HINT)
+  if (hadOne) timer.unref()
+  hints.set(name, timer)
+}
+
+const unhint = (name: string): void => {
+  clearTimeout(hints.get(name))
+  hints.delete(name)
 }
 
 /** The longest beginning of a name that somebody has spoken for. */

@@ -11,6 +11,7 @@ import {
   type NamedOptions,
   release,
   type RemoteChannel,
+  removeConnector,
   setConnector
 } from "../exchange/remote-channel.ts"
 import type { SocketLink } from "./link.ts"
@@ -129,7 +130,7 @@ export class Homes {
   end(): void {
     this.serving = false
     clearInterval(this.sweeping)
-    setConnector(() => {})
+    removeConnector()
     for (const cancel of this.looking.values()) cancel()
   }
 
