@@ -173,6 +173,36 @@ test("while PostgreSQL is stopped again and again, everybody waits, and nothing 
   expect(got).toEqual(all.map((n) => 2 * n))
 })
 
+test("a storage whose connections are lost, or whose database is gone, is closed soon", async () => {
+  const database = server.newDatabase()
+  const storage = postgres({ host: server.host, username: "postgres", database })
+  const closing = async (before: () => void): Promise<number> => {
+    let since = 0
+    await Effect.runPromise(
+      Effect.andThen(
+        numbers.send(1),
+        Effect.sync(() => {
+          before()
+          since = performance.now()
+        })
+      ).pipe(Effect.provide(storage))
+    )
+    return performance.now() - since
+  }
+  const lost = await closing(() => {
+    server.stop()
+    server.start()
+  })
+  let gone: number
+  try {
+    gone = await closing(server.stop)
+  } finally {
+    server.start()
+  }
+  // with its patience, each would take 30 s
+  expect([lost < 12_000, gone < 12_000]).toEqual([true, true])
+})
+
 test("an operation fails for a storage that is gone for longer than its patience", async () => {
   const database = server.newDatabase()
   const storage = postgres({ host: server.host, username: "postgres", database, patience: 300 })

@@ -385,9 +385,11 @@ export class StorageState {
     )
   })
 
-  /** Frees what it has, and lets nobody in any more. */
+  /** Frees what it has, unless the storage is gone for so long that others do it, and lets nobody in any more. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    const leaving = Effect.ignore(this.attempt({ _tag: "Leave" }))
+    const leaving = Effect.interruptible(
+      Effect.raceFirst(Effect.ignore(this.attempt({ _tag: "Leave" })), Effect.sleep(this.lasts))
+    )
     return Effect.andThen(
       leaving,
       Effect.sync(() => {
@@ -438,7 +440,10 @@ export const layerOf = <E>(
     Effect.gen(function*() {
       const scope = yield* Scope.Scope
       const services = yield* Effect.context<never>()
-      const state = new StorageState(yield* tables, scope, services, options)
+      // who leaves may have to connect once more, which a scope that closes lets nobody do
+      const below = yield* Scope.make()
+      yield* Effect.addFinalizer((exit) => Scope.close(below, exit))
+      const state = new StorageState(yield* Scope.provide(tables, below), scope, services, options)
       yield* Effect.acquireRelease(
         Effect.sync(() => open.push(state)),
         () =>
