@@ -158,6 +158,35 @@ test("what is received by who was buried and does not know it yet is not lost wh
   expect(received.map(({ attempts, value }) => [value, attempts])).toEqual([[1, 1], [1, 2]])
 })
 
+test("what was claimed in a commit that nobody heard of is taken up", async () => {
+  const tables = new MemoryTables()
+  let claims = 0
+  const deaf = Object.assign(new StoppableTables(tables), {
+    transact: ((wanted, decide) => {
+      let claimed = false
+      const transacting = tables.transact(wanted, (rows) => {
+        const changes = decide(rows)
+        claimed = wanted.unowned > 0 && changes.tasklets.length > 0
+        return changes
+      })
+      const cut = Effect.suspend(() =>
+        claimed && claims++ === 0
+          ? Effect.fail(new StorageError({ message: "the connection is cut", temporary: true }))
+          : Effect.void
+      )
+      return Effect.andThen(transacting, cut)
+    }) satisfies MemoryTables["transact"]
+  })
+  const result = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const outside = yield* Layer.build(memory({ tables }))
+    yield* Layer.build(Layer.provideMerge(durableHost(), memory({ tables: deaf as never })))
+    const it = yield* Effect.provide(durable("claimed", doubling)(1), outside)
+    yield* Effect.provide(numbers.send(4), outside)
+    return yield* Effect.provide(it.join, outside)
+  })))
+  expect([result, claims]).toEqual(["4", 2])
+}, 10_000)
+
 test("what is taken up by a host that was buried and does not know it yet is not lost when that dies", async () => {
   const tables = new MemoryTables()
   const result = await Effect.runPromise(Effect.scoped(Effect.gen(function*() {

@@ -97,6 +97,7 @@ const nothingWanted: Parameters<Transact>[0] = {
   tasklets: [],
   whole: new Set(),
   unowned: 0,
+  claimant: undefined,
   except: [],
   owners: [],
   expired: false

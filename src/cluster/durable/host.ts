@@ -85,15 +85,13 @@ class Run implements Runner, Keeper {
     this.host.runs.delete(this.key)
     const step = this.step + 1
     const { epoch, key } = this
-    this.host.doing(
-      this,
-      this.host.storing({
-        _tag: "End",
-        tasklet: { key, epoch, step, frame: undefined },
-        failed: ending.failed,
-        result: written(ending)
-      })
-    )
+    const storing = this.host.storing({
+      _tag: "End",
+      tasklet: { key, epoch, step, frame: undefined },
+      failed: ending.failed,
+      result: written(ending)
+    })
+    this.host.doing(this, Effect.ensuring(storing, Effect.sync(() => this.host.storage.running.delete(key))))
   }
 
   /** Makes a step, and has the tasklet go on. What is wrong with the operation is thrown there. */
@@ -247,7 +245,10 @@ class Host {
   /** Runs a tasklet no further here. */
   drop(run: Run): void {
     run.dropped = true
-    if (this.runs.get(run.key) === run) this.runs.delete(run.key)
+    if (this.runs.get(run.key) === run) {
+      this.runs.delete(run.key)
+      this.storage.running.delete(run.key)
+    }
     const { tasklet } = run
     if (tasklet.isCurrent || tasklet.blocked) return
     if (tasklet.scheduled) tasklet.remove()
@@ -296,6 +297,7 @@ class Host {
       const { request, tasklet } = standing
       const run = new Run(this, row, tasklet)
       this.runs.set(row.key, run)
+      this.storage.running.add(row.key)
       if (request === undefined) tasklet.insert()
       else this.doing(run, run.resume(request, row.result))
       return Effect.void

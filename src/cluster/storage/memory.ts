@@ -77,7 +77,8 @@ export class MemoryTables implements Tables {
     const unowned: Array<WholeTasklet> = []
     for (const row of wanted.unowned > 0 ? this.tasklets.values() : []) {
       if (unowned.length === wanted.unowned) break
-      if (row.owner === undefined && row.status === "running" && !wanted.except.includes(row.key)) unowned.push(row)
+      const free = row.owner === undefined || row.owner === wanted.claimant
+      if (free && row.status === "running" && !wanted.except.includes(row.key)) unowned.push(row)
     }
     return {
       now,

@@ -194,7 +194,8 @@ class PostgresTables implements Tables {
   // ---- what is read -------------------------------------------------------------------------------------------------
 
   private readonly read = Effect.fnUntraced(function*(this: PostgresTables, wanted: Wanted) {
-    const { channels, declared, except, expired, free, items, leases, owners, tasklets, unowned, whole } = wanted
+    const { channels, claimant, declared, except, expired, free, items, leases, owners, tasklets, unowned, whole } =
+      wanted
     if (declared.length > 0) {
       yield* this.query(
         `INSERT INTO stackless_channels SELECT name, 0, '', 0, false FROM unnest($1::text[]) AS w(name)
@@ -238,10 +239,12 @@ class PostgresTables implements Tables {
         items.map(({ key }) => key)
       )).map(itemOf),
       unowned: unowned === 0 ? none : (yield* this.query(
-        `SELECT * FROM stackless_tasklets WHERE owner IS NULL AND status = 'running' AND key <> ALL($1::text[])
-         LIMIT $2 FOR UPDATE SKIP LOCKED`,
+        `SELECT * FROM stackless_tasklets WHERE ${
+          claimant === undefined ? "owner IS NULL" : "(owner IS NULL OR owner = $3)"
+        } AND status = 'running' AND key <> ALL($1::text[]) LIMIT $2 FOR UPDATE SKIP LOCKED`,
         except,
-        unowned
+        unowned,
+        ...(claimant === undefined ? [] : [claimant])
       )).map(wholeOf),
       owners: present,
       expired: !expired ? none : (yield* this.query(

@@ -75,6 +75,8 @@ export interface Wanted {
   readonly whole: ReadonlySet<string>
   /** How many tasklets that nobody runs. */
   readonly unowned: number
+  /** Who claims them, where its claim may have been done before: those that this owner has count as well. */
+  readonly claimant: string | undefined
   /** Not these. */
   readonly except: ReadonlyArray<string>
   /** Owners by their ids. */

@@ -181,10 +181,12 @@ class SqliteTables implements Tables {
       ),
       tasklets: wanted.tasklets.flatMap((key) => this.taskletsOf(key, wanted.whole.has(key))),
       unowned: wanted.unowned === 0 ? [] : this.all(
-        `SELECT * FROM stackless_tasklets WHERE owner IS NULL AND status = 'running'
-         AND key NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
+        `SELECT * FROM stackless_tasklets WHERE ${
+          wanted.claimant === undefined ? "owner IS NULL" : "(owner IS NULL OR owner = ?3)"
+        } AND status = 'running' AND key NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2`,
         JSON.stringify(wanted.except),
-        wanted.unowned
+        wanted.unowned,
+        ...(wanted.claimant === undefined ? [] : [wanted.claimant])
       ).map(wholeOf),
       owners: wanted.owners.flatMap((id) =>
         this.all("SELECT id FROM stackless_owners WHERE id = ?", id).map((row) => row.id)

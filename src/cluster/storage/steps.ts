@@ -3,7 +3,7 @@
  *
  * `wantedBy` says which rows a few steps need, `decide` what becomes of them, and what each step came to. Both are plain
  * functions. A step that is made again because nobody knows whether its commit was done finds out: a tasklet's by its number, a
- * lease by its id, an item by its key.
+ * lease by its id, an item by its key, a claim by what the owner has and does not run.
  */
 import {
   type Changes,
@@ -177,8 +177,8 @@ export const unpack = (bytes: Uint8Array): Outcome => {
 
 // ---- which rows -----------------------------------------------------------------------------------------------------
 
-/** The rows that some steps of an owner need. */
-export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
+/** The rows that some steps of an owner need, which runs tasklets. */
+export const wantedBy = (steps: ReadonlyArray<Step>, owner: string, running: Iterable<string>): Wanted => {
   const channels = new Set<string>()
   const declared: Array<string> = []
   const free = new Map<string, number>()
@@ -189,6 +189,7 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
   const owners = new Set<string>()
   const except: Array<string> = []
   let unowned = 0
+  let claimant: string | undefined
   let expired = false
   for (const step of steps) {
     if ("channel" in step) channels.add(step.channel)
@@ -224,6 +225,10 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
         owners.add(owner)
         unowned += step.limit
         except.push(...step.except)
+        if (step.again === true && claimant === undefined) {
+          claimant = owner
+          except.push(...running)
+        }
         break
       case "Beat":
         owners.add(owner)
@@ -245,6 +250,7 @@ export const wantedBy = (steps: ReadonlyArray<Step>, owner: string): Wanted => {
     tasklets: [...tasklets],
     whole,
     unowned,
+    claimant,
     except,
     owners: [...owners],
     expired

@@ -70,6 +70,8 @@ export class StorageState {
   /** When it has last said that it is there. */
   private beaten = 0
   private readonly lostListeners = new Set<() => void>()
+  /** The keys of the tasklets that hosts of this storage run, up to where their ends are stored. */
+  readonly running = new Set<string>()
 
   private readonly queue: Array<Acting> = []
   private busy = false
@@ -218,7 +220,7 @@ export class StorageState {
       const { owner } = this
       let decision!: ReturnType<typeof decide>
       this.toldMeanwhile = new Set()
-      const transacting = this.tables.transact(wantedBy(steps, owner), (rows) => {
+      const transacting = this.tables.transact(wantedBy(steps, owner, this.running), (rows) => {
         decision = decide(rows, steps, owner)
         return decision.changes
       })
