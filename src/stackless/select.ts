@@ -53,11 +53,13 @@ export type Cases = Readonly<Record<string, Operation<any, any, any>>>
  * @since 0.1.0
  */
 export type Selected<C extends Cases> = {
-  [K in keyof C]: { readonly key: K; readonly value: C[K] extends Operation<infer A, any, any> ? A : never }
+  [K in keyof C]-?: { readonly key: K; readonly value: Case<C, K> extends Operation<infer A, any, any> ? A : never }
 }[keyof C]
 
-type Failure<C extends Cases> = C[keyof C] extends Operation<any, infer E, any> ? E : never
-type Services<C extends Cases> = Effect.Services<C[keyof C]>
+/** A case, also where it is there at times only. */
+type Case<C extends Cases, K extends keyof C = keyof C> = Exclude<C[K], undefined>
+type Failure<C extends Cases> = Case<C> extends Operation<any, infer E, any> ? E : never
+type Services<C extends Cases> = Effect.Services<Case<C>>
 
 /**
  * The method of an operation of another layer that can be a case: it makes the whole selection, of all its cases.

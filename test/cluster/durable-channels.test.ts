@@ -276,6 +276,37 @@ describe.each(kinds())("$name", (kind) => {
     expect(Array.sort(got, Order.Number)).toEqual(Array.range(0, 59))
   })
 
+  test("a selection stores what it says that it has sent, once, and nothing where another case was done", async () => {
+    const stored = fresh<number>({ capacity: 2 })
+    const nearby = localChannel<number>()
+    const sent: globalThis.Array<number> = []
+    const got: globalThis.Array<number> = []
+    const delivered: globalThis.Array<number> = []
+    let timeouts = 0
+    await run(Effect.gen(function*() {
+      const sending = yield* Effect.forkChild(
+        Effect.forEach(Array.range(0, 19), (n) => Effect.andThen(Effect.sleep((n * 5) % 9), nearby.send(n)))
+      )
+      const gathering = yield* Effect.forkChild(
+        stored.each((n) => Effect.andThen(Effect.sync(() => delivered.push(n)), Effect.sleep((n * 3) % 7)))
+      )
+      for (let turn = 0; sent.length < 40 || got.length < 20; turn++) {
+        const cases = { sent: stored.send(turn), near: nearby.receive() }
+        const { key, value } = yield* select(cases, { timeout: (turn * 7) % 20 })
+        if (key === "sent") sent.push(turn)
+        else if (key === "near") got.push(value)
+        else timeouts++
+      }
+      yield* Fiber.join(sending)
+      yield* stored.close()
+      yield* Fiber.join(gathering)
+    }))
+    expect(delivered).toEqual(sent)
+    expect(got).toEqual(Array.range(0, 19))
+    expect(nearby.balance).toBe(0)
+    expect(timeouts).toBeGreaterThan(0)
+  })
+
   test("values are written by a schema, and checked by it", async () => {
     const schema = Schema.Struct({ at: Schema.Date, n: Schema.Number })
     const channel = fresh({ schema })

@@ -10,6 +10,7 @@ import {
   getmain,
   run,
   schedule,
+  select,
   StopIteration,
   Tasklet,
   tasklet,
@@ -254,3 +255,24 @@ test("what a tasklet fails with and does not catch is a defect of run, and a fai
     }
   }
 })
+
+test("a case of a selection may be there at times only", () =>
+  main(function*() {
+    const numbers = channel<number>()
+    const texts = channel<string>()
+    tasklet(function*() {
+      yield* texts.send("x")
+    })()
+    for (const both of [false, true]) {
+      const selection = select({ text: texts.receive(), ...(both ? { number: numbers.receive() } : {}) })
+      if (both) {
+        tasklet(function*() {
+          yield* numbers.send(1)
+        })()
+      }
+      const { key, value } = yield* selection
+      expectTypeOf(key).toEqualTypeOf<"text" | "number">()
+      expectTypeOf(value).toEqualTypeOf<string | number>()
+      expect([key, value]).toEqual(both ? ["number", 1] : ["text", "x"])
+    }
+  }))
