@@ -26,7 +26,7 @@ import {
   TaskletExit,
   whenEnded
 } from "../stackless/index.ts"
-import { NotMovable, PlaceLost } from "./errors.ts"
+import { MachineUnreachable, NotMovable, PlaceLost } from "./errors.ts"
 
 /** Where a tasklet was first: who waits for its end waits there. */
 interface Origin {
@@ -538,7 +538,9 @@ class Away extends Routine {
   })
 }
 
-for (const error of [NotMovable, PlaceLost]) persistent(`effect-stackless/cluster/${error.name}`, error)
+for (const error of [NotMovable, PlaceLost, MachineUnreachable]) {
+  persistent(`effect-stackless/cluster/${error.name}`, error)
+}
 
 // ---- ends -----------------------------------------------------------------------------------------------------------
 

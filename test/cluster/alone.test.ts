@@ -1,10 +1,20 @@
 /** One machine alone. */
 import { Effect, Layer } from "effect"
-import { channel, Machine, machine, MachineError, registry } from "effect-stackless/cluster"
+import {
+  channel,
+  Machine,
+  machine,
+  MachineError,
+  MachineUnreachable,
+  PlaceLost,
+  registry
+} from "effect-stackless/cluster"
+import { call, tasklet, withThread } from "effect-stackless/stackless"
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { bundle, makeDirectory } from "../bundle.ts"
+import { goes } from "./programs/moving.ts"
 
 const alone = machine({ address: "127.0.0.1:0", registry: registry.memory })
 
@@ -20,6 +30,29 @@ test("a channel of the cluster works on one machine", async () => {
     }).pipe(Effect.provide(alone))
   )
   expect(got).toEqual({ price: 7 })
+})
+
+test("a tasklet that goes where nobody answers stays, and is told", async () => {
+  const told = await Effect.runPromise(
+    withThread(call(function*() {
+      const told: Array<readonly [string, unknown]> = []
+      for (const address of ["127.0.0.1:1", "no.such.host.invalid:7000", "nowhere"]) {
+        const t = tasklet(goes)(address)
+        told.push(yield* t.join())
+      }
+      return told
+    })).pipe(Effect.provide(alone))
+  )
+  expect(told.map(([kept]) => kept)).toEqual(["to 127.0.0.1:1", "to no.such.host.invalid:7000", "to nowhere"])
+  for (const [, error] of told) {
+    expect(error).toBeInstanceOf(PlaceLost)
+    expect((error as PlaceLost).cause).toBeInstanceOf(MachineUnreachable)
+  }
+  expect(told.map(([, error]) => (error as Error).message)).toEqual([
+    "127.0.0.1:1 is gone: the machine 127.0.0.1:1 does not answer: ECONNREFUSED",
+    expect.stringMatching(/^no\.such\.host\.invalid:7000 is gone: the machine .* does not answer: E/),
+    expect.stringMatching(/^nowhere is gone: the machine nowhere does not answer: /)
+  ])
 })
 
 test("an error that is sent is looked at as by any channel", () => {

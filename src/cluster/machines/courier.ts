@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { MachineUnreachable } from "../errors.ts"
 import type { SocketLink } from "./link.ts"
 import type { Node } from "./node.ts"
 import { REFUSED } from "./sockets.ts"
@@ -35,7 +36,7 @@ interface Session {
 export class Courier {
   private readonly node: Node
   private readonly hear: (from: string, message: any) => void
-  private readonly lost: (address: string) => void
+  private readonly lost: (address: string, cause?: MachineUnreachable) => void
   private readonly sessions = new Map<string, Session>()
   /** What has come from each machine. */
   private readonly heard = new Map<string, { readonly session: string; seq: number }>()
@@ -43,9 +44,14 @@ export class Courier {
 
   /**
    * @param hear called with each message
-   * @param lost called when a machine is lost, or has given this one up: nothing comes of what was said before
+   * @param lost called when a machine is lost, or has given this one up: nothing comes of what was said before. `cause` says why it was not
+   *   reached
    */
-  constructor(node: Node, hear: (from: string, message: any) => void, lost: (address: string) => void) {
+  constructor(
+    node: Node,
+    hear: (from: string, message: any) => void,
+    lost: (address: string, cause?: MachineUnreachable) => void
+  ) {
     this.node = node
     this.hear = hear
     this.lost = lost
@@ -101,9 +107,9 @@ export class Courier {
         if (node.ended || this.sessions.get(address) !== session) return
         if (Exit.isSuccess(exit)) return this.found(address, session, exit.value)
         const [reason] = exit.cause.reasons
-        const refused = reason?._tag === "Fail" && reason.error.reason === REFUSED
-        if (refused) this.lose(address, session)
-        else this.ask(address, session)
+        const cause = reason?._tag === "Fail" ? reason.error : undefined
+        if (cause?.reason === REFUSED) this.lose(address, session, cause)
+        else this.ask(address, session, cause)
       }
     })
   }
@@ -122,21 +128,21 @@ export class Courier {
   }
 
   /** It does not answer: is it registered? */
-  private ask(address: string, session: Session): void {
+  private ask(address: string, session: Session, cause: MachineUnreachable | undefined): void {
     const { node } = this
     Effect.runCallback(node.placement.machines, {
       onExit: (exit) => {
         const machines = Exit.isSuccess(exit) ? exit.value : []
         // a list without this machine is none
-        if (machines.includes(node.address) && !machines.includes(address)) return this.lose(address, session)
+        if (machines.includes(node.address) && !machines.includes(address)) return this.lose(address, session, cause)
         setTimeout(() => this.find(address, session), PAUSE).unref()
       }
     })
   }
 
-  private lose(address: string, session: Session): void {
+  private lose(address: string, session: Session, cause?: MachineUnreachable): void {
     if (this.sessions.get(address) !== session) return
     this.sessions.delete(address)
-    this.lost(address)
+    this.lost(address, cause)
   }
 }

@@ -14,7 +14,8 @@ export const startMoves = (node: Node, thread: Thread): void => {
   const courier = new Courier(
     node,
     hear,
-    (place) => onThread(() => migration.lose(new PlaceLost({ place })))
+    (place, cause) =>
+      onThread(() => migration.lose(new PlaceLost({ place, ...(cause === undefined ? {} : { cause }) })))
   )
   const migration = new Migration(
     node.address,
