@@ -1,12 +1,12 @@
 /** Durable tasklets, over each storage. */
-import { Cause, Effect, Exit, Layer, type Scope } from "effect"
+import { Array, Cause, Effect, Exit, Layer, Order, type Scope } from "effect"
 import {
   type Durable,
   durable,
   DurableHost,
   durableHost,
   NotDurableError,
-  type Storage,
+  Storage,
   type StorageError
 } from "effect-stackless/cluster"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -68,6 +68,26 @@ describe.each(kinds())("$name", (kind) => {
       }),
       database
     )
+  })
+
+  test("a claim that is made again gives what it has taken before, but for what runs", async () => {
+    const keys = await Effect.runPromise(Effect.provide(
+      Effect.gen(function*() {
+        const storage = yield* Storage
+        const claim = (again: boolean) =>
+          Effect.map(
+            storage.attempt({ _tag: "Claim", limit: 5, except: [], again }),
+            (outcome) => outcome._tag === "Claimed" ? outcome.tasklets.map(({ epoch, key }) => `${key} ${epoch}`) : []
+          )
+        for (const key of ["a", "b"]) yield* durable(key, orders.plain)()
+        const first = yield* claim(false)
+        const none = yield* claim(false)
+        storage.running.add("b")
+        return [Array.sort(first, Order.String), none, yield* claim(true)]
+      }),
+      kind.make()()
+    ))
+    expect(keys).toEqual([["a 1", "b 1"], [], ["a 2"]])
   })
 
   test("it does not run its finally blocks where it only leaves", async () => {

@@ -254,7 +254,8 @@ test.each([
   const place = new Place(0)
   const { got, receivers, senders } = crowd(place, width)
   const running = Effect.runPromise(run())
-  while (got.length < 100 * width) await turn()
+  // a turn of the event loop in between, which is due after 16,384 steps, makes two groups of those who ask
+  while (got.length < 50 * width) await turn()
   expect(new Set(place.wanted.slice(20))).toEqual(new Set([wanted]))
   await Effect.runPromise(Effect.all([killAll(senders), killAll(receivers)]))
   await running
