@@ -181,6 +181,12 @@ const unstableApi = (sync: any, ast: any, config: string): Typing => {
       ).filter((type: unknown) => type !== undefined),
     isNothing: (type: any) => (type.flags & (TypeFlags.Undefined | TypeFlags.Null | TypeFlags.Void)) !== 0,
     isVoid: (type: any) => (type.flags & TypeFlags.Void) !== 0,
-    close: () => api.close()
+    close() {
+      // Closing ends its input and then kills it. Killed while it ends by itself, it writes "context canceled" at times: the end of
+      // its input is enough.
+      const child = api.client?.channel?.child
+      if (child !== undefined) child.kill = () => true
+      api.close()
+    }
   }
 }
