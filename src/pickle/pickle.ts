@@ -1,6 +1,6 @@
 /** `dumps` and `loads`. */
 import { UnpicklingError } from "./errors.ts"
-import { open } from "./format.ts"
+import { open, readHead, seal } from "./format.ts"
 import type { ChangedFrame, MigratedFrame } from "./kind.ts"
 import { Loader } from "./loader.ts"
 import { Pickler } from "./pickler.ts"
@@ -75,6 +75,25 @@ export const loads = <A = unknown>(bytes: Uint8Array, options: LoadOptions = {})
     const reason = error instanceof Error ? error.message : String(error)
     throw new UnpicklingError(`the pickle cannot be loaded: ${reason}`, { cause: error })
   }
+}
+
+/**
+ * Signs a pickle that was dumped without a key: gives the pickle that `dumps` gives with it.
+ *
+ * Throws `UnpicklingError` for bytes that are no pickle, are damaged, or are signed already; `TypeError` if there is no key, or what
+ * is given is none.
+ *
+ * @category pickling
+ * @since 0.2.0
+ */
+export const signPickle = (bytes: Uint8Array, options: Required<DumpOptions>): Uint8Array => {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`signPickle takes a Uint8Array, as dumps gives it; got ${typeof bytes}`)
+  }
+  const key = requireKey("signPickle", options)
+  if (key === undefined) throw new TypeError("signPickle takes a key: signPickle(bytes, { key })")
+  if (readHead(bytes).signed) throw new UnpicklingError("the pickle is signed already")
+  return seal([open(bytes, undefined)], key)
 }
 
 const requireKey = (who: string, { key }: { readonly key?: Uint8Array }): Uint8Array | undefined => {

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import { Channel } from "./channel.ts"
 import { defectOf, OutsideWaiter, type Waiter } from "./outside-waiter.ts"
 import type { Tasklet } from "./ports.ts"
-import { exchangeAsOutsider, serve, TAKES_IN, witness } from "./rendezvous.ts"
+import { exchangeAsOutsider, partyOf, serve, TAKES_IN, witness } from "./rendezvous.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { schedulerOf } from "./schedulers.ts"
 import { TaskletState } from "./tasklet-state.ts"
@@ -42,6 +42,8 @@ export class Relay<in out T = any> extends Channel<T> {
   private readonly carrier: Carrier
   /** How many values are left in the queue that `put` has brought. */
   private kept = 0
+  /** Who is served while `advance` looks. */
+  private served: Array<Tasklet> | undefined
   /** The schedulers of the tasklets whose selections wait. */
   private readonly schedulers = new Map<Waiter, Scheduler>()
 
@@ -61,6 +63,7 @@ export class Relay<in out T = any> extends Channel<T> {
     const { right } = this
     // most are tasklets, and nobody is doubtful then
     if (this._balance < 0 && right instanceof TaskletState) return this.meet(right as Tasklet, value, raising, 1)
+    this.note()
     const waiter = new OutsideWaiter(value, raising, this.received, undefined)
     if (exchangeAsOutsider(this, waiter, 1)) return
     this.kept++
@@ -76,6 +79,7 @@ export class Relay<in out T = any> extends Channel<T> {
       this.meet(right as Tasklet, undefined, false, -1)
       return pulled
     }
+    this.note()
     const waiter = new OutsideWaiter(undefined, false, (effect) => {
       const exit = effect as Exit.Exit<T>
       pulled = Exit.isSuccess(exit)
@@ -84,6 +88,24 @@ export class Relay<in out T = any> extends Channel<T> {
     }, undefined)
     exchangeAsOutsider(this, waiter, -1)
     return pulled
+  }
+
+  /** Tasklets that `f` serves, by `put` and `pull`, run next, each on its thread, in their order. Else they come last. */
+  advance(f: () => void): void {
+    const served: Array<Tasklet> = this.served = []
+    try {
+      f()
+    } finally {
+      this.served = undefined
+    }
+    for (let i = served.length - 1; i >= 0; i--) {
+      const tasklet = served[i]!
+      // one that is alone in its ring runs next
+      const { _right: right } = tasklet
+      if (right !== undefined && right !== tasklet && tasklet._channel === undefined) {
+        schedulerOf(tasklet.thread).advance(tasklet)
+      }
+    }
   }
 
   /** Throws an error in the first who waits to send, whose value is lost to nobody but itself. */
@@ -107,9 +129,17 @@ export class Relay<in out T = any> extends Channel<T> {
   }
 
   private meet(target: Tasklet, value: unknown, raising: boolean, direction: Direction): void {
+    this.served?.push(target)
     this.take(target)
     witness(this, undefined, target, direction)
     serve(target, value, raising)
+  }
+
+  /** A tasklet may be served that waits in a selection. */
+  private note(): void {
+    if (this.served === undefined || this.right === null) return
+    const tasklet = partyOf(this.right as Waiter)
+    if (tasklet !== undefined) this.served.push(tasklet)
   }
 
   override get room(): boolean {

@@ -450,7 +450,7 @@ const exchange = (a: Tasklet, b: Tasklet): void => {
 }
 
 /** The tasklet that waits, itself or in a selection; none, if it is a fiber or a value. */
-const partyOf = (waiter: Waiter): Tasklet | undefined =>
+export const partyOf = (waiter: Waiter): Tasklet | undefined =>
   waiter instanceof TaskletState ? waiter as Tasklet : (waiter as OutsideWaiter).tasklet
 
 /** Who looks on is told that somebody has met `target` on a channel. */

@@ -1,6 +1,6 @@
 /** A channel between several places, whose home and parties speak over anything that keeps the order of messages. */
 import { Effect, Fiber } from "effect"
-import { run, select, StopIteration, type Tasklet, tasklet } from "effect-stackless/stackless"
+import { run, schedule, select, StopIteration, type Tasklet, tasklet } from "effect-stackless/stackless"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type FromHome, type FromParty, Home, type Packed, type Post } from "../../src/cluster/exchange/home.ts"
@@ -301,6 +301,83 @@ test("what is under way is so until its home has it, or is lost with it", async 
     expect(underWay()).toBeUndefined()
     await place.quiet()
   }
+})
+
+/** What runs on a busy thread after what the home says has come, and who was served by it. */
+const afterwards = async (
+  kind: FromHome["k"],
+  preference: number | undefined,
+  capacity: number,
+  begin: (here: Party, there: Party, served: (name: string) => void) => void
+): Promise<ReadonlyArray<string>> => {
+  const place = new Place(capacity)
+  const [here, there] = [place.party(), place.party()]
+  if (preference !== undefined) here.preference = preference
+  let log: Array<string> | undefined
+  let over = false
+  const hear = here.hear.bind(here)
+  here.hear = (message) => {
+    if (message.k === kind) log = []
+    hear(message)
+  }
+  begin(here, there, (name) => void log?.push(name))
+  await place.quiet()
+  for (const name of ["a", "b", "c"]) {
+    tasklet(function*() {
+      while (!over) {
+        log?.push(name)
+        if (log !== undefined && log.length >= 8) over = true
+        yield* schedule()
+      }
+    })()
+  }
+  await Effect.runPromise(run())
+  return log!.slice(0, 5)
+}
+
+describe("who goes on next on a thread where others run", () => {
+  const receive = (here: Party, there: Party, served: (name: string) => void): void => {
+    for (const name of ["first", "second"]) {
+      tasklet(function*() {
+        served(`${name} ${yield* here.receives.receive()}`)
+      })()
+    }
+    tasklet(function*() {
+      yield* select({ never: new Place(0).party().receives.receive(), it: here.receives.receive() })
+      served("third")
+    })()
+    setImmediate(() => {
+      for (const n of [1, 2, 3]) Effect.runFork(send(there, n))
+    })
+  }
+  const sending = (here: Party, there: Party, served: (name: string) => void): void => {
+    for (const name of ["first", "second"]) {
+      tasklet(function*() {
+        yield* send(here, 1)
+        served(name)
+      })()
+    }
+    for (const _ of [1, 2]) setImmediate(() => setImmediate(() => Effect.runFork(there.receives.receive())))
+  }
+  const inTurn = expect.stringMatching(/^[abc]$/)
+
+  test("is who receives, in their order, as of any channel, once who runs has handed over", async () => {
+    expect(await afterwards("values", undefined, 0, receive)).toEqual([inTurn, "first 1", "second 2", "third", inTurn])
+  })
+
+  test("is nobody who receives where the sender is preferred, or nobody", async () => {
+    for (const [preference, capacity] of [[0, 0], [1, 0], [undefined, 10]] as const) {
+      expect(await afterwards("values", preference, capacity, receive))
+        .toEqual([inTurn, inTurn, inTurn, "first 1", "second 2"])
+    }
+  })
+
+  test("is who sends, where it is preferred", async () => {
+    expect(await afterwards("grant", 1, 0, sending)).toEqual([inTurn, "first", "second", inTurn, inTurn])
+    for (const preference of [0, -1]) {
+      expect(await afterwards("grant", preference, 0, sending)).toEqual([inTurn, inTurn, inTurn, "first", "second"])
+    }
+  })
 })
 
 test("what lies ahead of an iteration when the home moves is others'", async () => {

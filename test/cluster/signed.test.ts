@@ -36,6 +36,23 @@ test("values on a channel are signed, and others are not taken", async () => {
   expect(String(await receive(forged))).toMatch("CodeMismatch")
 })
 
+test("what was sent before anybody knew the key is signed when it leaves its sender", async () => {
+  const channel = named<object>("late channel")
+  Effect.runFork(channel.send({ a: 1 }))
+  const failing = Effect.runPromise(channel.sendThrow(new RangeError("b")))
+  const said: Array<FromParty> = []
+  setConnector(({ party }) => party.join((messages) => said.push(...messages)), "late ", undefined, { key })
+  await Promise.resolve()
+  channel.party.hear({ k: "grant", n: 2 })
+  await failing
+  const items = said.flatMap((message) => message.k === "items" ? message.v as ReadonlyArray<Uint8Array> : [])
+  expect(items.map((item) => String(loads(item.slice(1), { key })))).toEqual(["[object Object]", "RangeError: b"])
+  const received = [Effect.runPromiseExit(channel.receive()), Effect.runPromiseExit(channel.receive())]
+  channel.party.hear({ k: "values", v: items })
+  expect(await received[0]).toMatchObject({ value: { a: 1 } })
+  expect(String(await received[1])).toMatch("RangeError: b")
+})
+
 test("tasklets that move are signed", () => {
   const said: Array<MigrationMessage> = []
   const here = new Migration("here", (_, message) => said.push(message) > 0, () => undefined, () => {}, {

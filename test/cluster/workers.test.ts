@@ -77,6 +77,7 @@ describe("channels between threads", () => {
   test("keep the order of a sender", comesTo("order", true))
   test("lose and double nothing among many", comesTo("manyToMany", true))
   test("take in what they have room for", comesTo("bounded", ["sent", true, "sent", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]))
+  test("have their preference everywhere", comesTo("preference", [[-1, 1, 0, -1], [-1]]))
   test("are closed for all", comesTo("closing", [true, 50]))
   test("leave no memory behind when nobody uses them, closed ones neither", () => {
     const { left, rest, used } = run("short-lived").shortLived

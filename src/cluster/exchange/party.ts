@@ -32,7 +32,12 @@ export interface Terms {
   readonly waits?: (waiting: boolean) => void
   /** What is thrown where the home says that the channel is another one. */
   readonly refusal: (kind: string) => Error
+  /** Called with what leaves its sender: gives back what goes to the home for it. */
+  readonly seal?: (packed: Packed) => Packed
 }
+
+/** The preference of a channel of that capacity where nobody has said it. */
+export const usual = (capacity: number): number => capacity > 0 ? 1 : -1
 
 /** Which of a party's relays. */
 export type Side = "sends" | "receives" | "iterates"
@@ -150,6 +155,19 @@ export class Party {
       }
     })
     this.iterates = new End(this, "iterates", { ...nowhere, changed })
+    this.preference = usual(terms.capacity)
+  }
+
+  /**
+   * Who goes on next here after a value has come or gone: who received it (-1), who sent it (1), or nobody before those who are
+   * runnable already (0).
+   */
+  get preference(): number {
+    return this.sends.preference
+  }
+
+  set preference(preference: number) {
+    for (const end of [this.sends, this.receives, this.iterates]) end.preference = preference
   }
 
   /** The home is found: `post` brings it what this party says. */
@@ -253,7 +271,7 @@ export class Party {
       case "values":
         this.wanted -= Math.min(this.wanted, message.v.length)
         this.half = Infinity
-        for (const packed of message.v) this.come(packed)
+        this.receive(message.v)
         this.half = (message.v.length + this.wanted) >> 1
         if (this.half < MANY) this.half = Infinity
         // those who have received may do so again
@@ -312,7 +330,10 @@ export class Party {
     })
   }
 
-  private item(value: Packed): void {
+  private item(packed: Packed): void {
+    const value = typeof packed === "object" && packed !== null && this.terms.seal !== undefined
+      ? this.terms.seal(packed)
+      : packed
     if (this.underWay.push(value) === 1) sending.add(this)
     const last = this.out[this.out.length - 1]
     if (last?.k === "items") (last.v as Array<Packed>).push(value)
@@ -337,15 +358,29 @@ export class Party {
   }
 
   private pull(): void {
+    if (this.grants === 0 || this.sends.balance <= 0) return
     // a sender that goes on may send again at once: its next value comes behind this one
     this.pulling = true
+    if (this.preference > 0) this.sends.advance(this.pullAll)
+    else this.pullAll()
+    this.pulling = false
+  }
+
+  private readonly pullAll = (): void => {
     while (this.grants > 0) {
       const pulled = this.sends.pull()
       if (pulled === undefined) break
       this.grants--
       this.item(pulled.value as Packed)
     }
-    this.pulling = false
+  }
+
+  private receive(values: ReadonlyArray<Packed>): void {
+    const all = (): void => {
+      for (const packed of values) this.come(packed)
+    }
+    if (this.preference < 0) this.iterates.advance(() => this.receives.advance(all))
+    else all()
   }
 
   private come(packed: Packed): void {

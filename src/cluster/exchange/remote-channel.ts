@@ -1,8 +1,8 @@
 /**
  * The channel that is one in the whole cluster, by its name.
  *
- * It has the verbs of stackless's channel. Where it differs: what is sent is copied, also on one machine; nobody switches to anybody, so
- * there is no preference; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
+ * It has the verbs of stackless's channel. Where it differs: what is sent is copied, also on one machine; nobody switches to anybody on
+ * another thread, so the preference says who is the next to run where it is; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
  * `StopIteration`, since nobody can come any more.
  */
 import * as Effect from "effect/Effect"
@@ -16,13 +16,14 @@ import {
   PicklingError,
   reduce,
   restore,
+  signPickle,
   UnpicklingError
 } from "../../pickle/index.ts"
 import { type Channel, type ErrorValue, type NoClass, thrownBy } from "../../stackless/index.ts"
 import { type Codec, codecOf } from "../codec.ts"
 import { CodeMismatch, InvalidValue, NameConflict, NoMachine, NotMovable } from "../errors.ts"
 import { describe, type Packed } from "./home.ts"
-import { End, Party, type Side } from "./party.ts"
+import { End, Party, type Side, usual } from "./party.ts"
 
 /**
  * What a channel is made with.
@@ -33,6 +34,11 @@ import { End, Party, type Side } from "./party.ts"
 export interface NamedOptions {
   /** How many values it takes in while nobody receives, before its senders block. 0, the default, is none: a rendezvous. */
   readonly capacity?: number
+  /**
+   * Who goes on next, before others who are runnable there: who receives (-1), who sends (1), nobody (0). As of a channel of one
+   * thread, it is -1, and 1 with a capacity, where it is not said.
+   */
+  readonly preference?: number
 }
 
 /**
@@ -66,7 +72,8 @@ export class RemoteChannel<in out T = any> {
         else if (waiting) hint(this)
         if (!waiting && hints.size > 0) unhint(name)
       },
-      refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there })
+      refusal: (there) => new NameConflict({ name, here: describe(capacity, kind), there }),
+      seal: (packed) => sealed(packed as Uint8Array, connectorOf(name)?.signed)
     })
   }
 
@@ -115,6 +122,18 @@ export class RemoteChannel<in out T = any> {
     this.party.close()
   }
 
+  /**
+   * Who goes on next when a value has come or gone: -1 is who receives, 1 who sends, 0 nobody before those who are runnable already.
+   * Any other number counts by its sign. It is for the tasklets of this process, each on its thread, to which nobody switches at once.
+   */
+  get preference(): number {
+    return this.party.preference
+  }
+
+  set preference(preference: number) {
+    this.party.preference = preference
+  }
+
   /** Was it closed, as far as this machine has heard? */
   get closed(): boolean {
     return this.party.closed
@@ -145,8 +164,9 @@ export class RemoteChannel<in out T = any> {
   }
 
   private pickled(flag: number, value: unknown): Packed {
+    const connector = connectorOf(this.name)
     try {
-      return flagged(flag, dumps(value, connectorOf(this.name)?.signed))
+      return flagged(connector === undefined ? flag | UNSIGNED : flag, dumps(value, connector?.signed))
     } catch (error) {
       if (!(error instanceof PicklingError)) throw error
       throw new NotMovable({ what: `what is sent on the channel ${JSON.stringify(this.name)}`, reason: error.message })
@@ -154,8 +174,8 @@ export class RemoteChannel<in out T = any> {
   }
 
   /** @internal */
-  static [reduce]({ capacity, name, party }: RemoteChannel): Reference {
-    return { name, capacity, kind: party.terms.kind }
+  static [reduce]({ party }: RemoteChannel): Reference {
+    return referenceTo(party)
   }
   static [restore](reference: Reference): RemoteChannel {
     return found(reference)
@@ -168,16 +188,18 @@ interface Reference {
   readonly name: string
   readonly capacity: number
   readonly kind: string
+  /** None, if it is what it is where nobody has said it. */
+  readonly preference?: number
+}
+
+const referenceTo = ({ name, preference, terms: { capacity, kind } }: Party): Reference => {
+  const reference = { name, capacity, kind }
+  return preference === usual(capacity) ? reference : { ...reference, preference }
 }
 
 // an end in a pickle is the same end of the same channel where it is loaded
 Object.assign(End, {
-  [reduce]: ({ party: { name, terms: { capacity, kind } }, side }: End): Reference & { readonly side: Side } => ({
-    name,
-    capacity,
-    kind,
-    side
-  }),
+  [reduce]: ({ party, side }: End): Reference & { readonly side: Side } => ({ ...referenceTo(party), side }),
   [restore]: ({ side, ...reference }: Reference & { readonly side: Side }): End => found(reference).party[side]
 })
 persistent("effect-stackless/cluster/End", End)
@@ -189,6 +211,8 @@ const THROWN = 1
 /** By the codec. */
 const ENCODED = 2
 const BYTES = 3
+/** Added to what was pickled when nobody knew yet what it has to be signed with. */
+const UNSIGNED = 4
 
 /** What needs no packing: whatever carries messages carries it, as it is. */
 const isPlain = (value: unknown): value is Exclude<Packed, Uint8Array> => {
@@ -210,6 +234,14 @@ const flagged = (flag: number, bytes: Uint8Array): Uint8Array => {
   packed[0] = flag
   packed.set(bytes, 1)
   return packed
+}
+
+/** What leaves its sender is signed by now. */
+const sealed = (packed: Uint8Array, { key }: DumpOptions = {}): Uint8Array => {
+  const flag = packed[0]!
+  if (flag < UNSIGNED) return packed
+  const pickle = packed.subarray(1)
+  return flagged(flag - UNSIGNED, key === undefined ? pickle : signPickle(pickle, { key }))
 }
 
 const unpack = (
@@ -378,11 +410,14 @@ export const knownChannels = (): ReadonlyMap<string, RemoteChannel> => channels
 export const named = <T = unknown>(
   name: string,
   schema?: Schema.Codec<T, any>,
-  { capacity = 0 }: NamedOptions = {}
+  { capacity = 0, preference }: NamedOptions = {}
 ): RemoteChannel<T> => {
   if (typeof name !== "string" || name === "") throw new TypeError("a channel of the cluster has a name")
   if (typeof capacity !== "number" || !(capacity >= 0) || (capacity % 1 !== 0 && capacity !== Infinity)) {
     throw new TypeError(`a capacity is a number of values, or Infinity; got ${String(capacity)}`)
+  }
+  if (preference !== undefined && typeof preference !== "number") {
+    throw new TypeError(`a preference is a number; got ${typeof preference}`)
   }
   const codec = schema === undefined ? undefined : codecOf(schema)
   const known = lookUp(name)
@@ -391,19 +426,24 @@ export const named = <T = unknown>(
     if (there !== capacity || kind !== kindOf(codec)) {
       throw new NameConflict({ name, here: describe(capacity, kindOf(codec)), there: describe(there, kind) })
     }
+    if (preference !== undefined) known.preference = preference
     return known as RemoteChannel<T>
   }
   const made = new RemoteChannel<T>(name, capacity, codec, connect)
+  if (preference !== undefined) made.preference = preference
   channels.set(name, made)
   return made
 }
 
-const found = ({ capacity, kind, name }: Reference): RemoteChannel => {
-  if (typeof name !== "string" || typeof kind !== "string" || typeof capacity !== "number") {
+const found = ({ capacity, kind, name, preference = usual(capacity) }: Reference): RemoteChannel => {
+  if (
+    typeof name !== "string" || typeof kind !== "string" || typeof capacity !== "number" ||
+    typeof preference !== "number"
+  ) {
     throw new UnpicklingError("a channel of the cluster in a pickle has no name")
   }
   const known = lookUp(name)
-  if (known === undefined && kind === "") return named(name, undefined, { capacity })
+  if (known === undefined && kind === "") return named(name, undefined, { capacity, preference })
   if (known === undefined) {
     throw new UnpicklingError(
       `the channel ${JSON.stringify(name)} has a schema, which a pickle cannot bring: call channel.named with it first`

@@ -18,7 +18,7 @@ import type { SocketLink } from "./link.ts"
 import type { Node } from "./node.ts"
 
 type Volatile = NamedOptions & { readonly durable?: false }
-type Lasting = NamedOptions & { readonly durable: true }
+type Lasting = Pick<NamedOptions, "capacity"> & { readonly durable: true }
 
 interface Named {
   <T = unknown>(name: string, options: Lasting): DurableChannel<T>
@@ -28,7 +28,7 @@ interface Named {
 }
 
 /**
- * Channels of the cluster: `channel.named(name, schema, { capacity })` is the one of that name, made by whoever says the name first.
+ * Channels of the cluster: `channel.named(name, schema, { capacity, preference })` is the one of that name, made by whoever says the name first.
  * Without a schema its values are pickles. With `durable: true` it is what `durableChannel(name, { schema, capacity })` gives: its items
  * are in the storage.
  *

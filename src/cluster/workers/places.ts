@@ -7,7 +7,15 @@
 import { NotMovable, PlaceLost } from "../errors.ts"
 import { type FromHome, type FromParty, type FrozenHome, Home, type Post } from "../exchange/home.ts"
 import { MANY, underWay } from "../exchange/party.ts"
-import { forget, knownChannels, named, release, type RemoteChannel, setConnector } from "../exchange/remote-channel.ts"
+import {
+  forget,
+  knownChannels,
+  named,
+  type NamedOptions,
+  release,
+  type RemoteChannel,
+  setConnector
+} from "../exchange/remote-channel.ts"
 import { Migration, type MigrationMessage } from "../migration.ts"
 import { type Port, PortLink } from "./port-link.ts"
 
@@ -124,8 +132,8 @@ export class Places {
     return this.lost.get(place)
   }
 
-  channel<T>(capacity: number): RemoteChannel<T> {
-    return named<T>(`${SCHEME}${this.name}/${++this.channels}`, undefined, { capacity })
+  channel<T>(options: NamedOptions): RemoteChannel<T> {
+    return named<T>(`${SCHEME}${this.name}/${++this.channels}`, undefined, options)
   }
 
   private readonly post = (place: string, message: Message): boolean => {

@@ -14,7 +14,7 @@ import type { Operation } from "../../greenlet/index.ts"
 import { persistent, reduce, restore, UnpicklingError } from "../../pickle/index.ts"
 import { schedule, Tasklet } from "../../stackless/index.ts"
 import { type NotMovable, PlaceLost, PoolError } from "../errors.ts"
-import type { RemoteChannel } from "../exchange/remote-channel.ts"
+import type { NamedOptions, RemoteChannel } from "../exchange/remote-channel.ts"
 import { machineMigration } from "../machines/move.ts"
 import { Move } from "../migration.ts"
 import { MAIN, Places, places, setPlaces, workerName } from "./places.ts"
@@ -116,8 +116,8 @@ export class Pool {
    * Makes a channel that all places of the pool know, once it has been sent to them: as an argument, in a variable of a tasklet that
    * moves, or over another channel. Its queue is at the place where it is made.
    */
-  channel<T = unknown>({ capacity = 0 }: { readonly capacity?: number } = {}): RemoteChannel<T> {
-    return requirePlaces().channel<T>(capacity)
+  channel<T = unknown>(options: NamedOptions = {}): RemoteChannel<T> {
+    return requirePlaces().channel<T>(options)
   }
 
   static [reduce](): string {

@@ -134,6 +134,12 @@ const scenarios: Record<string, (p: Pool) => Generator<Effect.Effect<any, any>, 
     const { got } = yield* tasklet(tasks.receives)(shared, 10).join()
     return [first, wasAlive, yield* blocked.join(), ascending(got)]
   },
+  *preference(p) {
+    const changed = p.channel({ preference: 5 })
+    changed.preference = -2
+    const all = [p.channel(), p.channel({ capacity: 1 }), p.channel({ preference: 0 }), changed]
+    return [yield* p.spawn(tasks.preferences)(all).join(), yield* p.spawn(tasks.preferences)([changed]).join()]
+  },
   *closing(p) {
     const shared = p.channel({ capacity: 2 })
     const iterators = [p.workers[0]!.spawn(tasks.iterates)(shared), p.workers[1]!.spawn(tasks.iterates)(shared)]

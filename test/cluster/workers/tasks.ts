@@ -54,6 +54,11 @@ export function* receives(channel: Channel, count: number) {
   return { got, thread: threadId }
 }
 
+export function* preferences(channels: ReadonlyArray<Channel>) {
+  yield* schedule()
+  return channels.map(({ preference }) => preference)
+}
+
 export function* iterates(channel: Channel) {
   const got: Array<any> = []
   for (;;) {
