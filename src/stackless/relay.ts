@@ -98,12 +98,14 @@ export class Relay<in out T = any> extends Channel<T> {
     } finally {
       this.served = undefined
     }
+    // where nobody was runnable, they run next as they stand
+    const [first] = served
+    const resting = first !== undefined && schedulerOf(first.thread).head === first ? first.thread : undefined
     for (let i = served.length - 1; i >= 0; i--) {
       const tasklet = served[i]!
-      // one that is alone in its ring runs next
-      const { _right: right } = tasklet
-      if (right !== undefined && right !== tasklet && tasklet._channel === undefined) {
-        schedulerOf(tasklet.thread).advance(tasklet)
+      const { thread } = tasklet
+      if (thread !== resting && tasklet._right !== undefined && tasklet._channel === undefined) {
+        schedulerOf(thread).advance(tasklet)
       }
     }
   }
