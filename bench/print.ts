@@ -7,7 +7,8 @@ export const rounded = (number: number): number => Number(number.toPrecision(4))
 export const inUnit = (number: number, unit: Unit): string => {
   switch (unit) {
     case "/s":
-      return `${(number / 1_000_000).toFixed(2)} M/s`
+      if (number < 1000) return `${number.toFixed(0)} /s`
+      return number < 100_000 ? `${(number / 1000).toFixed(1)} k/s` : `${(number / 1_000_000).toFixed(2)} M/s`
     case "frames/s":
       return `${number.toFixed(1)} frames/s`
     case "×":
