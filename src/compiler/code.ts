@@ -37,6 +37,19 @@ export const begun = (code: Code): Code => {
   return code instanceof Entered ? begun(code.begun) : code
 }
 
+/** The labels that code goes to. */
+export const labelsIn = (code: Code): ReadonlySet<Label> => {
+  const labels = new Set<Label>()
+  const pending: Array<Code> = [code]
+  while (pending.length > 0) {
+    const piece = pending.pop()!
+    if (piece instanceof Label) labels.add(piece)
+    else if (piece instanceof Entered) pending.push(piece.entered, piece.begun)
+    else if (Array.isArray(piece)) { for (const each of piece as ReadonlyArray<Code>) pending.push(each) }
+  }
+  return labels
+}
+
 export interface SourceMap {
   version: 3
   file: string

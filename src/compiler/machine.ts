@@ -5,7 +5,7 @@
  * has no suspension in it stands there as it was.
  */
 import type { Node } from "./ast.ts"
-import { type Code, Label } from "./code.ts"
+import { type Code, Label, labelsIn } from "./code.ts"
 import type { Module, Point } from "./module.ts"
 import { isEmpty, type Jumps, Rewriter } from "./rewrite.ts"
 import type { Scope } from "./scope.ts"
@@ -62,7 +62,8 @@ export abstract class Machine implements Jumps {
   private readonly guards: Array<{ readonly at: Array<Code>; readonly code: Code }> = []
   /** Behind the first suspension of the loop that is written. */
   private cut: number | undefined = undefined
-  private readonly labels: Array<Label> = []
+  /** The labels in their order, with where their cases stand. */
+  private readonly placed: Array<{ readonly label: Label; readonly at: Array<Code> }> = []
   private usedTemporaries = 0
   private usedRegisters = 0
   private endLabel: Label | undefined = undefined
@@ -97,8 +98,9 @@ export abstract class Machine implements Jumps {
   }
 
   protected place(label: Label): void {
-    this.labels.push(label)
-    this.code.push("case ", label, ":\n")
+    const at: Array<Code> = []
+    this.placed.push({ label, at })
+    this.code.push(at)
   }
 
   /**
@@ -250,7 +252,7 @@ export abstract class Machine implements Jumps {
     this.cut ??= this.code.length
     this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
-    this.guard([`if (${mode} !== 0) `, this.resumedOtherwise()])
+    this.guard([`if (${mode}) `, this.resumedOtherwise()])
   }
 
   private guard(code: Code): void {
@@ -282,7 +284,7 @@ export abstract class Machine implements Jumps {
     const { handler, mode, pc } = this.module
     this.place(label)
     if (this.region !== undefined) this.emit(`${handler} = `, this.region.handler, ";")
-    this.guard([`if (${pc} === `, label, ` && ${mode} !== 0) `, this.resumedOtherwise()])
+    this.guard([`if (${pc} === `, label, ` && ${mode}) `, this.resumedOtherwise()])
   }
 
   /** The same of loops in one another, which are entered there: the outermost, which is the first, from its head as ever. */
@@ -295,7 +297,7 @@ export abstract class Machine implements Jumps {
       labels.map((label, i) => [i === 0 ? "" : " || ", `${pc} === `, label])
     const inner = labels.slice(1)
     this.emit(`${rewind} = `, inner.length === 0 ? "0;" : [any(inner), ` ? ${pc} : 0;`])
-    this.guard([`if (${mode} !== 0 && (`, any(labels), ")) ", this.resumedOtherwise()])
+    this.guard([`if (${mode} && (`, any(labels), ")) ", this.resumedOtherwise()])
   }
 
   /** A loop where the frame may be preempted. */
@@ -334,10 +336,12 @@ export abstract class Machine implements Jumps {
   // --- the whole
 
   /**
-   * Gives every label its number: even ones to `yield*`, odd ones to `yield` and then to loops, the rest to what is no
-   * suspension.
+   * Writes the cases, and gives every label its number: even ones to `yield*`, odd ones to `yield` and then to loops, the rest to
+   * what is no suspension. Where nobody goes, there is no case. V8 has room for few bytes where it writes a frame into the loop that
+   * resumes it, and a case takes eight of them.
    */
   private number(): void {
+    const gone = labelsIn([this.code, this.guards.map(({ code }) => code)])
     const taken = new Set<number>([0])
     let even = 2
     let odd = 1
@@ -353,11 +357,14 @@ export abstract class Machine implements Jumps {
       taken.add(label.pc)
     }
     let next = 1
-    for (const label of this.labels) {
-      if (label.pc !== -1) continue
-      while (taken.has(next)) next++
-      label.pc = next
-      taken.add(next)
+    for (const { at, label } of this.placed) {
+      if (label.pc === -1) {
+        if (!gone.has(label)) continue
+        while (taken.has(next)) next++
+        label.pc = next
+        taken.add(next)
+      }
+      at.push("case ", label, ":\n")
     }
   }
 
@@ -387,7 +394,7 @@ export abstract class Machine implements Jumps {
     ]
     // Where nothing catches an error or a return, it does not matter where the frame stands.
     if (this.regions) { for (const { at, code } of this.guards) at.push(code) }
-    else if (this.guards.length > 0) head.push(`if (${mode} !== 0) `, this.resumedOtherwise(), "\n")
+    else if (this.guards.length > 0) head.push(`if (${mode}) `, this.resumedOtherwise(), "\n")
     const dispatch: Code = [`switch (${pc}) { case 0:\n`, this.code, "}"]
     if (this.regions) {
       return [

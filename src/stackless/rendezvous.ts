@@ -33,7 +33,7 @@ const blockTrap = BLOCK_TRAP
  * A send. What happens most often is written out: a tasklet of this thread waits to receive, and nothing is out of the
  * ordinary. `exchangeCommon` would do the same; with what is written out in `Receive`, and in so few words that V8 has room for both
  * where they are performed, a message takes two thirds of the time (`compiled.channel`; `stackless.channel`: nine tenths). Some 430
- * bytes of bytecode for both are what it has room for, beside the bodies.
+ * bytes of bytecode for both are what it has room for, beside the bodies. So what has to do with main is left to others.
  */
 class Sending {
   readonly channel: Channel
@@ -58,7 +58,7 @@ class Sending {
     if (!channel.mode && balance < 0 && place.head === performer && !scheduler.watched) {
       const target = channel.right as Tasklet
       // an outside waiter belongs to no thread
-      if (target.thread === thread) {
+      if (target.thread === thread && target !== scheduler.main) {
         const right = target._right as Waiter | null
         channel.right = right
         if (right === null) channel.left = right
@@ -73,7 +73,7 @@ class Sending {
         ;(performer as Tasklet)._right = next._left = target
         scheduler.runcount++
         place.head = target
-        return target === scheduler.main ? scheduler.toMain() : target
+        return target
       }
     }
     return this.exchange(performer)
@@ -136,7 +136,7 @@ export class Receive<T> extends Operation<T> {
     let next: Tasklet
     if (
       !channel.mode && balance <= 0 && place.head === source && (next = source._right as Tasklet) !== source &&
-      !scheduler.watched && !(source["~bits"] & blockTrap)
+      next !== scheduler.main && !scheduler.watched && !(source["~bits"] & blockTrap)
     ) {
       source["~inbox"] = undefined
       const before = source._left as Tasklet
@@ -152,7 +152,7 @@ export class Receive<T> extends Operation<T> {
       source._channel = channel
       channel._balance = balance - 1
       place.head = next
-      return next === scheduler.main ? scheduler.toMain() : next
+      return next
     }
     return this.exchange(source)
   }

@@ -73,6 +73,13 @@ export const differences: ReadonlyArray<Difference> = [
     ]
   },
   {
+    reason:
+      "An arrow function in the constructor of a derived class has its `this` when `super()` has returned. One that was made before is called too early by an initializer of a field.",
+    files: [
+      "language/expressions/class/constructor-this-tdz-during-initializers.js"
+    ]
+  },
+  {
     reason: "A frame is an object with fields, which can be seen.",
     files: [
       "staging/sm/generators/objects.js"

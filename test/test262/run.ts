@@ -42,7 +42,15 @@ export type RunFile = (path: string, begins?: (compiled: boolean) => void) => Pr
 export const runnerOf = (suite: Suite): RunFile => {
   const runtime = new Script(suite.runtime, { filename: "frames" })
   const native: Transform = (code) => code
-  const compiled: Transform = (code, filename, format) => compile(code, { filename, all: true, format }).code
+  const compiled: Transform = (code, filename, format) => {
+    try {
+      return compile(code, { filename, all: true, format }).code
+    } catch (error) {
+      // a syntax error that the compiler finds is one that the engine would find
+      if (error instanceof CompileError && error.syntax) throw new SyntaxError(error.message, { cause: error })
+      throw error
+    }
+  }
 
   const harness = new Map<string, Script>()
   const harnessScript = (name: string): Script => {
@@ -140,9 +148,8 @@ const unlike = (negative: Negative | undefined, phase: Negative["phase"], error:
   return negative === undefined ? got : `expected a ${negative.type} (${negative.phase}), but got ${got}`
 }
 
-/** The name of an error's constructor. A syntax error that the compiler finds is one that the engine would find. */
+/** The name of an error's constructor. */
 const typeOf = (error: unknown): string => {
-  if (error instanceof CompileError && error.syntax) return "SyntaxError"
   const constructor: unknown = Object(error).constructor
   return typeof constructor === "function" ? constructor.name : typeof error
 }
