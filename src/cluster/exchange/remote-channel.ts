@@ -2,8 +2,8 @@
  * The channel that is one in the whole cluster, by its name.
  *
  * It has the verbs of stackless's channel. Where it differs: what is sent is copied, also on one machine; nobody switches to anybody on
- * another thread, so the preference says who is the next to run where it is; an iteration is some values ahead; and when it is closed and empty, those who wait to receive get
- * `StopIteration`, since nobody can come any more.
+ * another thread, so the preference says who is the next to run where it is; an iteration is some values ahead; and when it is closed
+ * and empty, those who wait to receive get `StopIteration`, since nobody can come any more.
  */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"

@@ -251,10 +251,6 @@ export abstract class Loop {
           const next = operation["~perform"](g, this as unknown as Thread)
           performing = false
           this.place.current = g = next
-          if (next === main) {
-            fuel.left--
-            return next
-          }
         } else {
           const rest = g._rest
           if (
@@ -270,12 +266,8 @@ export abstract class Loop {
             else rest.push(g._code as DataFrame)
             g._code = outcome
           } else g = this.carryOut(g, outcome)
-          if (g === main) {
-            fuel.left--
-            return g
-          }
         }
-        if (--fuel.left <= 0 || (g["~bits"] & states) !== data) return g
+        if (--fuel.left <= 0 || g === main || (g["~bits"] & states) !== data) return g
       }
     } catch (error) {
       return performing ? g.raise(error) : this.fail(g, error)
